@@ -1,0 +1,180 @@
+//! Every action once. Keymaps, the palette, the help screen and the README's key table all come from this list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Capability;
+
+/// Where an action applies, and the sections of a keymap file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// On every screen, unless a screen's own section says otherwise.
+    Everywhere,
+    Main,
+    Logs,
+    Metrics,
+    Instances,
+    Events,
+    Configuration,
+    Plan,
+    Operation,
+    Operations,
+    Notices,
+    Help,
+}
+
+impl Place {
+    pub const ALL: [Self; 12] = [
+        Self::Everywhere,
+        Self::Main,
+        Self::Logs,
+        Self::Metrics,
+        Self::Instances,
+        Self::Events,
+        Self::Configuration,
+        Self::Plan,
+        Self::Operation,
+        Self::Operations,
+        Self::Notices,
+        Self::Help,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Main => "main",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+            Self::Instances => "instances",
+            Self::Events => "events",
+            Self::Configuration => "configuration",
+            Self::Plan => "plan",
+            Self::Operation => "operation",
+            Self::Operations => "operations",
+            Self::Notices => "notices",
+            Self::Help => "help",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Danger {
+    /// Looks, or changes only what this screen shows.
+    None,
+    /// Changes something on an engine: opens a plan first, and `--read-only` refuses it.
+    Changes,
+}
+
+/// The table: variant, name in keymap files, where it applies, help, and whether it touches an engine or needs a capability.
+macro_rules! actions {
+    ($($variant:ident $name:literal $place:ident $help:literal $danger:ident $needs:expr;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action { $($variant),* }
+
+        impl Action {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// As keymap files, the palette and the README call it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// One line, for a person who does not know it.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help),* }
+            }
+
+            pub fn place(self) -> Place {
+                match self { $(Self::$variant => Place::$place),* }
+            }
+
+            pub fn danger(self) -> Danger {
+                match self { $(Self::$variant => Danger::$danger),* }
+            }
+
+            pub fn needs(self) -> Option<Capability> {
+                match self { $(Self::$variant => $needs),* }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+actions! {
+    // moving
+    Up            "up"            Everywhere    "one row up"                                               None    None;
+    Down          "down"          Everywhere    "one row down"                                             None    None;
+    Left          "left"          Everywhere    "to the left: fold, scroll sideways, or the pane before"   None    None;
+    Right         "right"         Everywhere    "to the right: unfold, scroll sideways, or the next pane"  None    None;
+    PageUp        "page_up"       Everywhere    "one screenful up"                                         None    None;
+    PageDown      "page_down"     Everywhere    "one screenful down"                                       None    None;
+    First         "first"         Everywhere    "to the first row"                                         None    None;
+    Last          "last"          Everywhere    "to the last row; in logs: follow again"                   None    None;
+    NextPane      "next_pane"     Everywhere    "to the next pane or tab"                                  None    None;
+    PreviousPane  "previous_pane" Everywhere    "to the pane or tab before"                                None    None;
+    Open          "open"          Everywhere    "go deeper: open what is selected"                         None    None;
+    Back          "back"          Everywhere    "come back; leave a filter or a search"                    None    None;
+    // finding
+    Filter        "filter"        Everywhere    "narrow the list by typing; in logs: keep matching lines"  None    None;
+    Search        "search"        Everywhere    "search, keeping every line in sight"                      None    None;
+    NextMatch     "next_match"    Everywhere    "to the next match"                                        None    None;
+    PreviousMatch "previous_match" Everywhere   "to the match before"                                      None    None;
+    Faults        "faults"        Main          "show only what is broken, or everything again"            None    None;
+    Sort          "sort"          Main          "sort by the next column"                                  None    None;
+    Palette       "palette"       Everywhere    "find an action by its name"                               None    None;
+    Help          "help"          Everywhere    "the keys in force here"                                   None    None;
+    // screens
+    Logs          "logs"          Everywhere    "live logs of the service or instance"                     None    Some(Capability::Logs);
+    Metrics       "metrics"       Everywhere    "charts of CPU, memory, network and disks"                 None    Some(Capability::Metrics);
+    Instances     "instances"     Everywhere    "instances with state, addresses, mounts and processes"    None    None;
+    Events        "events"        Everywhere    "what the engines said happened"                           None    None;
+    Configuration "configuration" Everywhere    "all that the engine knows of it, secrets masked"          None    None;
+    Operations    "operations"    Everywhere    "operations that run, wait or are over"                    None    None;
+    Notices       "notices"       Everywhere    "everything that the console had to say"                   None    None;
+    Shell         "shell"         Everywhere    "a shell in the instance"                                  None    Some(Capability::Shell);
+    // acting
+    Restart       "restart"       Everywhere    "plan a restart"                                           Changes Some(Capability::Restart);
+    Stop          "stop"          Everywhere    "plan a stop"                                              Changes Some(Capability::StopAndStart);
+    Start         "start"         Everywhere    "plan a start"                                             Changes Some(Capability::StopAndStart);
+    Confirm       "confirm"       Plan          "carry the plan out"                                       Changes None;
+    StopAndUndo   "stop_and_undo" Operation     "stop after this step and take back what was done"         Changes None;
+    Resume        "resume"        Operation     "go on with an interrupted operation"                      Changes None;
+    Undo          "undo"          Operation     "take back what an interrupted operation did"              Changes None;
+    Leave         "leave"         Operation     "leave an interrupted operation as it is"                  None    None;
+    // logs
+    Follow        "follow"        Logs          "follow new lines, or freeze"                              None    None;
+    Wrap          "wrap"          Logs          "wrap long lines, or cut them"                             None    None;
+    Timestamps    "timestamps"    Logs          "show times: of day, full, none"                           None    None;
+    Sources       "sources"       Logs          "show which instance a line is from"                       None    None;
+    Exclude       "exclude"       Logs          "hide matching lines"                                      None    None;
+    MinimumLevel  "minimum_level" Logs          "hide lines below a level: all, info, warn, error"         None    None;
+    Outputs       "outputs"       Logs          "show stdout and stderr, or one of them"                   None    None;
+    Since         "since"         Logs          "read from another time on"                                None    None;
+    NextError     "next_error"    Logs          "to the next error or warning"                             None    None;
+    PreviousError "previous_error" Logs         "to the error or warning before"                           None    None;
+    Mark          "mark"          Logs          "begin or end marking lines"                               None    None;
+    Save          "save"          Everywhere    "save what is shown to a file"                             None    None;
+    Copy          "copy"          Everywhere    "copy the row, raw, to your terminal's clipboard"          None    None;
+    // the console
+    Span          "span"          Metrics       "look at another length of time"                           None    None;
+    Theme         "theme"         Everywhere    "the next theme"                                           None    None;
+    Reconnect     "reconnect"     Main          "try a lost cluster again now"                             None    None;
+    Redraw        "redraw"        Everywhere    "paint the whole screen anew"                              None    None;
+    Suspend       "suspend"       Everywhere    "back to your shell; fg returns"                           None    None;
+    Quit          "quit"          Everywhere    "leave; asks when an operation runs"                       None    None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_found_by_its_name_and_no_two_share_one() {
+        for &action in Action::ALL {
+            assert_eq!(Action::from_name(action.name()), Some(action));
+        }
+    }
+}

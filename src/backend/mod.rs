@@ -1,0 +1,86 @@
+//! What every engine does for the console, each by translating itself into domain words. Streams are boxed once, not a line.
+
+use std::sync::Arc;
+
+use futures::{future::BoxFuture, stream::BoxStream};
+
+use crate::{
+    domain::{Capabilities, Change, InstanceId, LossKind, Output, Sample, Trouble},
+    message::{Answer, Question, Since},
+    plan::Step,
+};
+
+pub mod docker;
+pub mod simulator;
+
+/// A way to one cluster. Kept for as long as the cluster is wanted; `connect` is called for each new try.
+pub trait Connector: Send + Sync + 'static {
+    /// Has no deadline of its own: the caller sets one, and drops the future.
+    fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>>;
+}
+
+/// One connected engine. A call does not outlive its connection: when the engine goes, calls fail and streams end.
+pub trait Backend: Send + Sync + 'static {
+    fn capabilities(&self) -> Capabilities;
+
+    /// First a full picture, then changes. Ends with a loss, or without one when the engine closed the stream.
+    fn watch(&self) -> BoxStream<'static, Result<Change, Loss>>;
+
+    /// The shortest question there is, to measure the link and to see that it lives.
+    fn ping(&self) -> BoxFuture<'static, Result<(), Loss>>;
+
+    /// The log of an instance from `since` on, and what is added while it runs. Ends without an error when the instance has ended.
+    fn follow(&self, instance: InstanceId, since: Since) -> BoxStream<'static, Result<LogPiece, FollowError>>;
+
+    /// About one measurement a second, until dropped.
+    fn sample(&self, instance: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>>;
+
+    /// Makes it so: doing it again, or when it is already so, is no error. This is retry, resume after a crash, and undo.
+    fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>>;
+
+    fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>>;
+
+    /// A shell in the instance, with a terminal of `size` (columns, rows).
+    fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>>;
+}
+
+/// Why a cluster cannot be reached (any more).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    pub kind: LossKind,
+    pub why: Trouble,
+}
+
+/// Bytes of a log as they come, in pieces that need not end where lines do. Every line begins with its RFC 3339 time and one space,
+/// as Docker and Kubernetes write it when asked for timestamps; text is as the program wrote it, hostile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogPiece {
+    pub output: Output,
+    pub bytes: bytes::Bytes,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum FollowError {
+    /// Try again from the last line.
+    Interrupted(Trouble),
+    /// Trying again will not help.
+    Refused(Trouble),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepError {
+    /// The engine said no, or what was waited for did not come.
+    Failed(Trouble),
+    /// The link broke, and whether it was done is not known. The same step may be tried again.
+    Lost(Trouble),
+}
+
+/// How a step tells what it is doing: clean text, short, as often as something changes.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Both ends of a shell.
+pub struct Attached {
+    pub output: BoxStream<'static, Result<bytes::Bytes, Trouble>>,
+    pub input: std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>,
+    pub resize: Arc<dyn Fn((u16, u16)) -> BoxFuture<'static, ()> + Send + Sync>,
+}

@@ -1,0 +1,42 @@
+//! What an engine can do, as data: planners branch on it, and the palette greys an action with the reason.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    Logs,
+    Metrics,
+    Shell,
+    Processes,
+    Restart,
+    /// Stopping something and starting it again later, keeping it meanwhile.
+    StopAndStart,
+    Releases,
+}
+
+impl Capability {
+    pub const ALL: [Self; 7] =
+        [Self::Logs, Self::Metrics, Self::Shell, Self::Processes, Self::Restart, Self::StopAndStart, Self::Releases];
+}
+
+/// What is not in `missing` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    missing: BTreeMap<Capability, Arc<str>>,
+}
+
+impl Capabilities {
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    pub fn without(mut self, capability: Capability, reason: impl Into<Arc<str>>) -> Self {
+        self.missing.insert(capability, reason.into());
+        self
+    }
+
+    /// `Err` says in words why not.
+    pub fn allow(&self, capability: Capability) -> Result<(), Arc<str>> {
+        self.missing.get(&capability).map_or(Ok(()), |reason| Err(reason.clone()))
+    }
+}

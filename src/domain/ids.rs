@@ -1,0 +1,157 @@
+//! Names that are types: a cluster cannot be passed where a scope is meant, and cloning one costs a counter.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
+                Self(name.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self::new(name)
+            }
+        }
+    };
+}
+
+name! {
+    /// One Kubernetes context or one Docker host, by the name the person gave it.
+    ClusterName
+}
+name! {
+    /// A namespace or a Compose project.
+    Scope
+}
+name! {
+    /// Sortable by time, unique on this machine, short enough to type: `20261121-021406-4f2a`.
+    OperationId
+}
+
+/// What is kept running, by where it lives. Shown and typed as `cluster/scope/service`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceId {
+    pub cluster: ClusterName,
+    pub scope: Scope,
+    pub name: Arc<str>,
+}
+
+impl ServiceId {
+    pub fn new(cluster: &ClusterName, scope: &Scope, name: impl Into<Arc<str>>) -> Self {
+        Self { cluster: cluster.clone(), scope: scope.clone(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.cluster, self.scope, self.name)
+    }
+}
+
+/// One container or pod. `key` is what the engine calls it for good (a container id, a pod uid), never a name that can be reused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstanceId {
+    pub cluster: ClusterName,
+    pub key: Arc<str>,
+}
+
+impl InstanceId {
+    pub fn new(cluster: &ClusterName, key: impl Into<Arc<str>>) -> Self {
+        Self { cluster: cluster.clone(), key: key.into() }
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.cluster, self.key)
+    }
+}
+
+/// What a person types for a service: `service`, `scope/service` or `cluster/scope/service`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub cluster: Option<ClusterName>,
+    pub scope: Option<Scope>,
+    pub service: Arc<str>,
+}
+
+impl Address {
+    pub fn matches(&self, id: &ServiceId) -> bool {
+        self.service == id.name
+            && self.scope.as_ref().is_none_or(|scope| *scope == id.scope)
+            && self.cluster.as_ref().is_none_or(|cluster| *cluster == id.cluster)
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split('/').collect();
+        if parts.iter().any(|part| part.trim().is_empty()) {
+            return Err(format!("'{text}' is not an address: write service, scope/service or cluster/scope/service"));
+        }
+        // A cluster's name may hold slashes itself (a kubeconfig context can), so it is whatever stands before the last two.
+        let (cluster, scope, service) = match parts.as_slice() {
+            [service] => (None, None, *service),
+            [scope, service] => (None, Some(*scope), *service),
+            [cluster @ .., scope, service] => (Some(cluster.join("/")), Some(*scope), *service),
+            [] => unreachable!("split yields at least one part"),
+        };
+        Ok(Self { cluster: cluster.map(ClusterName::new), scope: scope.map(Scope::from), service: service.into() })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cluster) = &self.cluster {
+            write!(f, "{cluster}/")?;
+        }
+        if let Some(scope) = &self.scope {
+            write!(f, "{scope}/")?;
+        }
+        f.write_str(&self.service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_to_three_parts_and_a_cluster_may_hold_slashes() {
+        let id = ServiceId::new(&"team/eu".into(), &"shop".into(), "web");
+        for text in ["web", "shop/web", "team/eu/shop/web"] {
+            assert!(text.parse::<Address>().expect("parses").matches(&id), "{text}");
+        }
+        for text in ["api", "blog/web", "us/shop/web"] {
+            assert!(!text.parse::<Address>().expect("parses").matches(&id), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_an_empty_part_is_refused_with_what_it_should_look_like() {
+        let error = "shop//web".parse::<Address>().expect_err("refused");
+        assert!(error.contains("cluster/scope/service"), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Something carried out step by step, as a person sees it. How it is decided and done is `plan` and `runtime::operate`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{OperationId, ServiceId};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    pub id: OperationId,
+    /// "restart shop/web"
+    pub title: Arc<str>,
+    pub service: ServiceId,
+    /// user@host
+    pub who: Arc<str>,
+    pub why: Option<Arc<str>>,
+    pub began: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub state: OperationState,
+    /// In the order in which they are done; the undo's steps follow once it began.
+    pub steps: Vec<StepReport>,
+}
+
+impl Operation {
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, OperationState::Running | OperationState::Undoing)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    Running,
+    /// A step failed or a person asked: what was done is being taken back.
+    Undoing,
+    /// The process that carried it out ended in the middle. A person says: resume, undo or leave.
+    Interrupted,
+    Ended(Verdict),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    Done {
+        says: Arc<str>,
+    },
+    /// It did not work, or was stopped, and everything is as it was before.
+    Undone {
+        says: Arc<str>,
+    },
+    /// It did not work and could not be taken back whole: what is where, and what a person could do.
+    Stuck {
+        says: Arc<str>,
+        help: Arc<str>,
+    },
+    /// A person left an interrupted operation as it was.
+    Left {
+        says: Arc<str>,
+    },
+}
+
+impl Verdict {
+    pub fn says(&self) -> &str {
+        match self {
+            Self::Done { says } | Self::Undone { says } | Self::Stuck { says, .. } | Self::Left { says } => says,
+        }
+    }
+
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Undone { .. } => "undone",
+            Self::Stuck { .. } => "stuck",
+            Self::Left { .. } => "left",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// "stop shop-web-1 (SIGTERM, up to 10 s)"
+    pub title: Arc<str>,
+    pub state: StepState,
+    pub began: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    /// The step's own last word while it runs ("health: starting, 4 s"), or how it ended.
+    pub note: Option<Arc<str>>,
+    /// It takes back another step.
+    pub is_undo: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    /// Not begun, because the plan turned round before it.
+    Skipped,
+}

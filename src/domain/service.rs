@@ -1,0 +1,250 @@
+//! What is kept running, and the containers or pods that do the running.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Health, InstanceId, ServiceId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceKind {
+    ComposeService,
+    SwarmService,
+    /// A container that belongs to nothing else.
+    Container,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+}
+
+impl fmt::Display for ServiceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ComposeService => "compose service",
+            Self::SwarmService => "swarm service",
+            Self::Container => "container",
+            Self::Deployment => "deployment",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub id: ServiceId,
+    pub kind: ServiceKind,
+    pub wanted: u32,
+    pub ready: u32,
+    pub health: Health,
+    /// Since when `health` is what it is, as far as the engine tells.
+    pub since: Option<Timestamp>,
+    /// Of all instances that there are now.
+    pub restarts: u32,
+    pub image: Option<Image>,
+    pub ports: Vec<Port>,
+    pub depends_on: Vec<Dependency>,
+    pub created: Option<Timestamp>,
+    /// Changes whenever the engine's objects behind this service do: what a plan was made from.
+    pub fingerprint: u64,
+}
+
+impl Service {
+    /// The word a person uses for what runs: a version label, else the tag, else the start of the digest.
+    pub fn release(&self) -> &str {
+        self.image.as_ref().map_or("-", Image::release)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    pub id: InstanceId,
+    pub service: ServiceId,
+    /// What people call it: a container's or pod's name.
+    pub name: Arc<str>,
+    pub state: InstanceState,
+    pub health: Health,
+    pub created: Option<Timestamp>,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    pub restarts: u32,
+    pub image: Image,
+    /// Address by network: (`shop_default`, `172.18.0.3`).
+    pub addresses: Vec<(Arc<str>, Arc<str>)>,
+    pub ports: Vec<Port>,
+    pub mounts: Vec<Mount>,
+    pub limits: Limits,
+    /// A terminal was given to it: its output is one stream, and raw.
+    pub tty: bool,
+    pub has_health_check: bool,
+    pub stop_signal: Option<Arc<str>>,
+    /// seconds between the stop signal and the kill
+    pub stop_timeout: u32,
+    pub command: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum InstanceState {
+    Created,
+    Running,
+    Paused,
+    /// Between two tries of the engine to keep it running.
+    Restarting {
+        exit_code: i64,
+        out_of_memory: bool,
+    },
+    Exited {
+        exit_code: i64,
+        out_of_memory: bool,
+    },
+    Removing,
+    Dead,
+}
+
+impl InstanceState {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting { .. } => "restarting",
+            Self::Exited { .. } => "exited",
+            Self::Removing => "removing",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// It has processes, so it can be measured and entered.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Image {
+    /// As written by whoever started it: `registry.example/shop/web:v2.4.1`.
+    pub reference: Arc<str>,
+    /// `sha256:…` of the repository's manifest where known, else the local image id.
+    pub digest: Option<Arc<str>>,
+    /// OCI label `org.opencontainers.image.version`.
+    pub version: Option<Arc<str>>,
+    /// OCI label `org.opencontainers.image.revision`.
+    pub revision: Option<Arc<str>>,
+}
+
+impl Image {
+    /// `registry:5000/shop/web:v2@sha256:…` -> `v2`; `latest` where nothing is said.
+    pub fn tag(&self) -> Option<&str> {
+        let name = self.reference.split('@').next().unwrap_or_default();
+        let last = name.rsplit('/').next().unwrap_or_default();
+        last.split_once(':').map(|(_, tag)| tag)
+    }
+
+    /// Without tag, digest or registry path: `web`.
+    pub fn short_name(&self) -> &str {
+        let name = self.reference.split('@').next().unwrap_or_default();
+        let last = name.rsplit('/').next().unwrap_or_default();
+        last.split(':').next().unwrap_or_default()
+    }
+
+    pub fn release(&self) -> &str {
+        if let Some(version) = self.version.as_deref().filter(|version| !version.is_empty()) {
+            return version;
+        }
+        match (self.tag(), self.digest.as_deref()) {
+            (Some(tag), _) => tag,
+            (None, Some(digest)) if self.reference.contains('@') || self.reference.starts_with("sha256:") => {
+                let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+                hex.get(..12).unwrap_or(hex)
+            }
+            _ => "latest",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    pub inside: u16,
+    /// `tcp`, `udp`, `sctp`
+    pub protocol: Arc<str>,
+    /// Where it is published on the host, if it is: (`0.0.0.0`, 8080).
+    pub published: Option<(Arc<str>, u16)>,
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.published {
+            Some((host, port)) if matches!(&**host, "0.0.0.0" | "::" | "") => write!(f, "{port}->{}", self.inside)?,
+            Some((host, port)) => write!(f, "{host}:{port}->{}", self.inside)?,
+            None => write!(f, "{}", self.inside)?,
+        }
+        if &*self.protocol == "tcp" { Ok(()) } else { write!(f, "/{}", self.protocol) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Dependency {
+    /// A service of the same scope.
+    pub service: Arc<str>,
+    /// `started`, `healthy` or `completed`.
+    pub condition: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// `volume`, `bind`, `tmpfs`
+    pub kind: Arc<str>,
+    pub source: Arc<str>,
+    pub target: Arc<str>,
+    pub read_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// thousandths of a core
+    pub cpu: Option<u64>,
+    /// bytes
+    pub memory: Option<u64>,
+    pub pids: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(reference: &str) -> Image {
+        Image { reference: reference.into(), ..Image::default() }
+    }
+
+    #[test]
+    fn a_registry_port_is_not_mistaken_for_a_tag() {
+        assert_eq!(image("registry:5000/shop/web").tag(), None);
+        assert_eq!(image("registry:5000/shop/web:v2@sha256:ab").tag(), Some("v2"));
+        assert_eq!(image("registry:5000/shop/web:v2").short_name(), "web");
+    }
+
+    #[test]
+    fn a_release_is_called_by_its_version_then_its_tag_then_its_digest() {
+        let mut image = image("web:v2");
+        assert_eq!(image.release(), "v2");
+        image.version = Some("2.4.1".into());
+        assert_eq!(image.release(), "2.4.1");
+        let by_digest = Image {
+            reference: "web@sha256:0123456789abcdef".into(),
+            digest: Some("sha256:0123456789abcdef".into()),
+            ..Image::default()
+        };
+        assert_eq!(by_digest.release(), "0123456789ab");
+    }
+
+    #[test]
+    fn a_published_port_reads_outside_to_inside() {
+        let port = |host: &str| Port { inside: 80, protocol: "tcp".into(), published: Some((host.into(), 8080)) };
+        assert_eq!(port("0.0.0.0").to_string(), "8080->80");
+        assert_eq!(port("127.0.0.1").to_string(), "127.0.0.1:8080->80");
+        assert_eq!(Port { inside: 53, protocol: "udp".into(), published: None }.to_string(), "53/udp");
+    }
+}

@@ -1,0 +1,1 @@
+//! Routes keys, events and frames. Holds no logic of its own.

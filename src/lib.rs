@@ -1,0 +1,15 @@
+//! midwatch: a terminal operations console for the engineer on call. `ARCHITECTURE.md` says what lives on which floor.
+
+pub mod action;
+pub mod app;
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod event_loop;
+pub mod message;
+pub mod plan;
+pub mod runtime;
+pub mod store;
+pub mod terminal;
+pub mod ui;

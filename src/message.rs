@@ -1,0 +1,188 @@
+//! The words that the two wings share: what is wanted of the outside, and what the outside says. Plain values, no behaviour.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::{
+        Capabilities, Change, ClusterName, InstanceId, Link, Operation, OperationId, Release, Sample, ServiceId,
+        Trouble,
+    },
+    plan::Plan,
+    store::log::{Chunk, Gap},
+};
+
+/// Something that happened outside.
+#[derive(Debug)]
+pub enum Event {
+    Link {
+        cluster: ClusterName,
+        link: Link,
+    },
+    /// Comes with every new connection, before its first picture.
+    Capabilities {
+        cluster: ClusterName,
+        capabilities: Capabilities,
+    },
+    Latency {
+        cluster: ClusterName,
+        round_trip: Duration,
+    },
+    Changed {
+        cluster: ClusterName,
+        change: Change,
+    },
+    Log(Arc<Chunk>),
+    LogGap(Gap),
+    Tail {
+        instance: InstanceId,
+        state: TailState,
+    },
+    Sample {
+        instance: InstanceId,
+        sample: Sample,
+    },
+    Answer {
+        question: Question,
+        answer: Result<Answer, Trouble>,
+    },
+    Operation(Box<Operation>),
+    /// Something that a person should read and that belongs to no row.
+    Notice(Notice),
+}
+
+/// Do this once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Carry out a plan that a person confirmed.
+    Begin(Box<Plan>),
+    /// Ask a running operation to stop after its step and to take back what it did.
+    StopAndUndo(OperationId),
+    /// What to do with an operation whose process ended in the middle of it.
+    Resume(OperationId),
+    Undo(OperationId),
+    Leave(OperationId),
+    /// Do not wait for the next try.
+    Reconnect(ClusterName),
+    /// To the clipboard of the person's terminal.
+    Copy(String),
+    Save {
+        path: PathBuf,
+        text: String,
+    },
+    /// Hand the terminal over to a shell in an instance until it ends.
+    Shell(InstanceId),
+    Suspend,
+    Redraw,
+    Quit,
+}
+
+/// Keep telling me: compared by the runtime with what runs, and the difference is started or stopped.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subscriptions {
+    pub clusters: BTreeSet<ClusterName>,
+    pub logs: BTreeMap<InstanceId, Tail>,
+    pub samples: BTreeSet<InstanceId>,
+    pub answers: BTreeMap<Question, Refresh>,
+}
+
+/// Where a tail begins. A change of any field begins it anew.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tail {
+    pub since: Since,
+    /// Given back in every chunk, so that what an older tail still had on its way can be told apart.
+    pub epoch: u32,
+    /// What the screen calls the source.
+    pub name: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Since {
+    /// This many lines before now.
+    Lines(u32),
+    Time(Timestamp),
+    Beginning,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum TailState {
+    Live,
+    /// The instance ended, and its log was read to the end.
+    Ended,
+    /// It will be tried again; nothing is lost, the rest is read from the last line on.
+    Interrupted(Trouble),
+    /// It cannot be read, and trying again will not help (an engine's log driver that cannot be read back).
+    Refused(Trouble),
+}
+
+/// What an engine is asked for only when a screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    Releases(ServiceId),
+    /// All that the engine knows of it, as YAML, secrets masked.
+    Configuration(InstanceId),
+    Processes(InstanceId),
+}
+
+impl Question {
+    pub fn cluster(&self) -> &ClusterName {
+        match self {
+            Self::Releases(service) => &service.cluster,
+            Self::Configuration(instance) | Self::Processes(instance) => &instance.cluster,
+        }
+    }
+}
+
+/// When an answer is old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// When this fingerprint of what was asked about is another one.
+    WhenChanged(u64),
+    Every(Duration),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Newest first.
+    Releases(Vec<Release>),
+    Configuration(Arc<str>),
+    Processes(Processes),
+}
+
+/// What runs in an instance, in the engine's columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Processes {
+    pub titles: Vec<Arc<str>>,
+    pub rows: Vec<Vec<Arc<str>>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    pub at: Timestamp,
+    pub weight: Weight,
+    pub text: Arc<str>,
+    pub help: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    Info,
+    Warning,
+    Error,
+}
+
+impl Notice {
+    pub fn info(at: Timestamp, text: impl Into<Arc<str>>) -> Self {
+        Self { at, weight: Weight::Info, text: text.into(), help: None }
+    }
+
+    pub fn error(at: Timestamp, trouble: &Trouble) -> Self {
+        Self { at, weight: Weight::Error, text: trouble.line().into(), help: trouble.help.clone() }
+    }
+}

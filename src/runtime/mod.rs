@@ -1,0 +1,1 @@
+//! Keeps what the app wants of the outside running, and carries its effects out.

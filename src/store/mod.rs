@@ -1,0 +1,3 @@
+//! What is remembered, bounded. Pure: told what came, asked what to show.
+
+pub mod log;

@@ -1,0 +1,1 @@
+//! The terminal: entered, left whatever happens, written to sparingly.

@@ -1,0 +1,1 @@
+//! The picture of the app, and the keys it was given.
