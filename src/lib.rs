@@ -4,6 +4,7 @@ pub mod action;
 pub mod app;
 pub mod backend;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod event_loop;

@@ -1,1 +1,4 @@
 //! Keeps what the app wants of the outside running, and carries its effects out.
+
+pub mod channels;
+pub mod connections;

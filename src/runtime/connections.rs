@@ -1,0 +1,45 @@
+//! Which clusters are connected now. Written by the links, read by everything that needs an engine.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::{backend::Backend, domain::ClusterName};
+
+#[derive(Clone, Default)]
+pub struct Connections {
+    lines: Arc<Mutex<BTreeMap<ClusterName, watch::Sender<Option<Arc<dyn Backend>>>>>>,
+}
+
+impl Connections {
+    /// The engine, if its link is live at this moment.
+    pub fn live(&self, cluster: &ClusterName) -> Option<Arc<dyn Backend>> {
+        self.line(cluster).borrow().clone()
+    }
+
+    /// Waits for as long as it takes until the cluster is connected.
+    pub async fn next_live(&self, cluster: &ClusterName) -> Arc<dyn Backend> {
+        let mut line = self.line(cluster);
+        let connected = line.wait_for(Option::is_some).await.expect("the sender is kept in `lines` for good");
+        connected.clone().expect("waited for one")
+    }
+
+    /// Told by the cluster's link, and by nobody else.
+    pub fn set(&self, cluster: &ClusterName, backend: Option<Arc<dyn Backend>>) {
+        self.with(cluster, |line| {
+            line.send_replace(backend);
+        });
+    }
+
+    fn line(&self, cluster: &ClusterName) -> watch::Receiver<Option<Arc<dyn Backend>>> {
+        self.with(cluster, |line| line.subscribe())
+    }
+
+    fn with<T>(&self, cluster: &ClusterName, f: impl FnOnce(&watch::Sender<Option<Arc<dyn Backend>>>) -> T) -> T {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        f(lines.entry(cluster.clone()).or_insert_with(|| watch::Sender::new(None)))
+    }
+}
