@@ -9,9 +9,11 @@ use tokio::sync::watch;
 
 use crate::{backend::Backend, domain::ClusterName};
 
+type Connected = Option<Arc<dyn Backend>>;
+
 #[derive(Clone, Default)]
 pub struct Connections {
-    lines: Arc<Mutex<BTreeMap<ClusterName, watch::Sender<Option<Arc<dyn Backend>>>>>>,
+    lines: Arc<Mutex<BTreeMap<ClusterName, watch::Sender<Connected>>>>,
 }
 
 impl Connections {
@@ -34,11 +36,11 @@ impl Connections {
         });
     }
 
-    fn line(&self, cluster: &ClusterName) -> watch::Receiver<Option<Arc<dyn Backend>>> {
+    fn line(&self, cluster: &ClusterName) -> watch::Receiver<Connected> {
         self.with(cluster, |line| line.subscribe())
     }
 
-    fn with<T>(&self, cluster: &ClusterName, f: impl FnOnce(&watch::Sender<Option<Arc<dyn Backend>>>) -> T) -> T {
+    fn with<T>(&self, cluster: &ClusterName, f: impl FnOnce(&watch::Sender<Connected>) -> T) -> T {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         f(lines.entry(cluster.clone()).or_insert_with(|| watch::Sender::new(None)))
     }
