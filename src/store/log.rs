@@ -42,3 +42,17 @@ pub struct Gap {
     pub from: Timestamp,
     pub to: Timestamp,
 }
+
+/// The lines of the tails that are wanted now.
+pub struct Store {}
+
+impl Store {
+    /// `budget`: bytes of text and index together.
+    pub fn new(_budget: usize) -> Self {
+        Self {}
+    }
+
+    pub fn push(&mut self, _chunk: Arc<Chunk>) {}
+
+    pub fn push_gap(&mut self, _gap: Gap) {}
+}

@@ -1,0 +1,23 @@
+//! The instances of a service.
+
+use crate::{
+    action::{Action, Place},
+    app::{Page, Reply, Subject, World},
+};
+
+#[derive(Debug, Default)]
+pub struct Instances {}
+
+impl Page for Instances {
+    fn place(&self) -> Place {
+        Place::Instances
+    }
+
+    fn act(&mut self, _action: Action, _world: &World) -> Reply {
+        Reply::pass()
+    }
+
+    fn subject(&self, _world: &World) -> Option<Subject> {
+        None
+    }
+}
