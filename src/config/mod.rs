@@ -1,5 +1,7 @@
 //! What a person set: the config file over the embedded defaults, with a complaint for each entry that cannot be used.
 
+pub mod theme;
+
 use std::path::PathBuf;
 
 use crate::domain::ClusterName;

@@ -1,1 +1,46 @@
-//! The picture of the app, and the keys it was given.
+//! The picture of the app, and the keys it was given. Reads the app, changes nothing.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use crate::{action::Action, app::App, config::theme::Role};
+
+pub mod hits;
+pub mod logs;
+pub mod operation;
+pub mod operations;
+pub mod plan;
+pub mod theme;
+pub mod widget;
+
+pub use hits::{Click, Hits};
+pub use theme::Theme;
+
+/// What every screen paints with.
+pub struct Paint<'a> {
+    pub app: &'a App,
+    pub theme: &'a Theme,
+    pub buffer: &'a mut Buffer,
+    /// Filled while painting: what a click on a cell means.
+    pub hits: &'a mut Hits,
+}
+
+impl Paint<'_> {
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    /// One line of already harmless text, cut with a sign where it does not fit. Returns the column after it.
+    pub fn text(&mut self, area: Rect, text: &str, role: Role) -> u16 {
+        widget::line(self.buffer, area, text, self.theme.style(role))
+    }
+
+    /// A click on `area` is this action.
+    pub fn button(&mut self, area: Rect, action: Action) {
+        self.hits.push(area, Click::Action(action));
+    }
+
+    /// A click on `area` selects this row of this pane.
+    pub fn row(&mut self, area: Rect, pane: usize, row: usize) {
+        self.hits.push(area, Click::Row { pane, row });
+    }
+}
