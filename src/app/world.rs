@@ -106,4 +106,21 @@ impl World {
     pub fn operation_on(&self, service: &ServiceId) -> Option<&Operation> {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
     }
+
+    /// What a service uses now, over all its instances that were measured lately; `None` where none was.
+    pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
+        let instances = self.inventory.instances_of(service);
+        let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
+        measured.fold(None, |sum: Option<Usage>, sample| {
+            let sum = sum.unwrap_or_default();
+            Some(Usage { cpu: sum.cpu + sample.cpu, memory: sum.memory + sample.memory })
+        })
+    }
+}
+
+/// `cpu` in thousandths of a core, `memory` in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: u64,
+    pub memory: u64,
 }
