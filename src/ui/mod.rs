@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::{action::Action, app::App, config::theme::Role};
 
 pub mod hits;
+pub mod keys;
 pub mod logs;
 pub mod operation;
 pub mod operations;
