@@ -2,3 +2,6 @@
 
 pub mod channels;
 pub mod connections;
+pub mod gate;
+pub mod journal;
+pub mod operate;
