@@ -8,7 +8,9 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    domain::{ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, ServiceId, Trouble},
+    domain::{
+        ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, Scope, Service, ServiceId, Trouble,
+    },
     message::{Answer, Notice, Question, TailState},
     store::{log, series},
 };
@@ -40,7 +42,7 @@ pub struct Settings {
     pub ask_reason: bool,
     /// Looked at and nothing else, when not empty.
     pub clusters: Vec<ClusterName>,
-    pub scopes: Vec<Arc<str>>,
+    pub scopes: Vec<Scope>,
     /// bytes that the log store may hold
     pub log_memory: usize,
     /// lines read from before a tail began
@@ -69,6 +71,13 @@ impl Default for Settings {
             tried: Vec::new(),
             is_demo: false,
         }
+    }
+}
+
+impl Settings {
+    fn shows(&self, service: &ServiceId) -> bool {
+        (self.clusters.is_empty() || self.clusters.contains(&service.cluster))
+            && (self.scopes.is_empty() || self.scopes.contains(&service.scope))
     }
 }
 
@@ -106,4 +115,36 @@ impl World {
     pub fn operation_on(&self, service: &ServiceId) -> Option<&Operation> {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
     }
+
+    /// The services that are looked at: all, or those that `--cluster` and `--scope` name.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.inventory.services().filter(|service| self.settings.shows(&service.id))
+    }
+
+    pub fn services_of<'a>(&'a self, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Service> {
+        self.inventory.services_of(cluster).filter(|service| self.settings.shows(&service.id))
+    }
+
+    /// What can be measured of a service now.
+    pub fn alive_instances(&self, service: &ServiceId) -> impl Iterator<Item = InstanceId> {
+        let instances = self.inventory.instances_of(service);
+        instances.into_iter().filter(|instance| instance.state.is_alive()).map(|instance| instance.id.clone())
+    }
+
+    /// What a service uses now, over all its instances that were measured lately; `None` where none was.
+    pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
+        let instances = self.inventory.instances_of(service);
+        let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
+        measured.fold(None, |sum: Option<Usage>, sample| {
+            let sum = sum.unwrap_or_default();
+            Some(Usage { cpu: sum.cpu + sample.cpu, memory: sum.memory + sample.memory })
+        })
+    }
+}
+
+/// `cpu` in thousandths of a core, `memory` in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: u64,
+    pub memory: u64,
 }

@@ -1,6 +1,7 @@
 //! The picture of the app, and the keys it was given. Reads the app, changes nothing.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthStr;
 
 use crate::{action::Action, app::App, config::theme::Role};
 
@@ -9,6 +10,7 @@ pub mod logs;
 pub mod operation;
 pub mod operations;
 pub mod plan;
+pub mod table;
 pub mod theme;
 pub mod widget;
 
@@ -32,6 +34,11 @@ impl Paint<'_> {
     /// One line of already harmless text, cut with a sign where it does not fit. Returns the column after it.
     pub fn text(&mut self, area: Rect, text: &str, role: Role) -> u16 {
         widget::line(self.buffer, area, text, self.theme.style(role))
+    }
+
+    pub fn text_right(&mut self, area: Rect, text: &str, role: Role) {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+        self.text(Rect { x: area.right() - width, width, ..area }, text, role);
     }
 
     /// A click on `area` is this action.
