@@ -11,6 +11,7 @@ use crate::{
 
 pub mod configuration;
 pub mod events;
+pub mod filter;
 pub mod help;
 pub mod instances;
 pub mod list;
@@ -27,7 +28,9 @@ pub mod palette;
 pub mod plan;
 pub mod prompt;
 pub mod screen;
+pub mod scroll;
 pub mod world;
+pub mod yaml;
 
 pub use overlay::Overlay;
 pub use screen::{Due, Go, Page, Reply, Screen, Subject};

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
     domain::{ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, ServiceId, Trouble},
@@ -53,6 +53,8 @@ pub struct Settings {
     pub tried: Vec<(Arc<str>, Arc<str>)>,
     /// Said once, in the title line.
     pub is_demo: bool,
+    /// Of the person who looks: times of day are told in it.
+    pub zone: TimeZone,
 }
 
 impl Default for Settings {
@@ -68,6 +70,7 @@ impl Default for Settings {
             save_into: std::path::PathBuf::from("."),
             tried: Vec::new(),
             is_demo: false,
+            zone: TimeZone::UTC,
         }
     }
 }
@@ -100,6 +103,21 @@ impl World {
             self.happenings.pop_front();
         }
         self.happenings.push_back((cluster, happening));
+    }
+
+    /// `02:41:07` for what happened within the last half day, `20 Nov 02:41` before: always told apart, at most 12 columns.
+    pub fn time(&self, at: Timestamp) -> String {
+        let is_recent = at.duration_since(self.now).as_hours().abs() < 12;
+        self.zoned(at).strftime(if is_recent { "%H:%M:%S" } else { "%d %b %H:%M" }).to_string()
+    }
+
+    /// `2026-11-21 02:41:07 UTC`
+    pub fn full_time(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
+    fn zoned(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.settings.zone.clone())
     }
 
     /// The operation that is changing a service now, or was interrupted while it did.
