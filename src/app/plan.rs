@@ -8,6 +8,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct PlanScreen {}
 
+impl PlanScreen {
+    pub fn of(_request: &crate::plan::Request, _world: &World) -> Result<Self, crate::plan::Refusal> {
+        Ok(Self {})
+    }
+}
+
 impl Page for PlanScreen {
     fn place(&self) -> Place {
         Place::Plan
