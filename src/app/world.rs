@@ -59,6 +59,8 @@ pub struct Settings {
     pub tried: Vec<(Arc<str>, Arc<str>)>,
     /// Said once, in the title line.
     pub is_demo: bool,
+    /// CPU, memory and the like are asked for.
+    pub measure: bool,
     /// Of the person who looks: times of day are told in it.
     pub zone: TimeZone,
 }
@@ -76,6 +78,7 @@ impl Default for Settings {
             save_into: std::path::PathBuf::from("."),
             tried: Vec::new(),
             is_demo: false,
+            measure: true,
             zone: TimeZone::UTC,
         }
     }

@@ -5,3 +5,5 @@ use crate::{app::Overlay, ui::Paint};
 pub fn draw(_overlay: &Overlay, _paint: &mut Paint<'_>, _area: Rect) -> Option<(u16, u16)> {
     None
 }
+
+pub fn chord(_paint: &mut Paint<'_>, _pressed: &str, _next: &[(String, &str)]) {}
