@@ -131,7 +131,7 @@ impl Glyphs {
     pub const UNICODE: Self = Self {
         failing: "✖",
         degraded: "◐",
-        changing: "◌",
+        changing: "↻",
         unknown: "?",
         stopped: "○",
         healthy: "●",
