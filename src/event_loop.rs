@@ -302,7 +302,8 @@ impl Console {
             if !state.chord.is_empty() {
                 let next: Vec<(String, &str)> =
                     state.chord.iter().map(|next| (next.key.to_string(), comes(next.comes))).collect();
-                overlay::chord(&mut paint, &print_sequence(state.keys.pressed()), &next);
+                let area = paint.buffer.area;
+                overlay::chord(&mut paint, area, &print_sequence(state.keys.pressed()), &next);
             }
             cursor
         });

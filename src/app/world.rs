@@ -139,6 +139,11 @@ impl World {
         self.zoned(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// `02:41`, for an axis.
+    pub fn minute(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%H:%M").to_string()
+    }
+
     fn zoned(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.settings.zone.clone())
     }
