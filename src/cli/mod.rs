@@ -1,1 +1,3 @@
 //! The same things as commands, for scripts.
+
+pub mod operate;
