@@ -7,6 +7,7 @@ use crate::{
     app::{Page, Reply, Subject, World},
     domain::{Capability, Instance, InstanceId, Link, Sample, ServiceId, units},
     message::{Effect, Subscriptions},
+    store::series::Metric,
 };
 
 /// A measurement comes about once a second; one this old (seconds) is shown with its age.
@@ -38,17 +39,6 @@ pub enum Chart {
     Network,
     Disk,
     Processes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    Cpu,
-    Memory,
-    Received,
-    Sent,
-    Read,
-    Written,
-    Pids,
 }
 
 /// All that one chart shows.
@@ -83,6 +73,13 @@ impl Span {
         match self {
             Self::TenMinutes => "last 10 min",
             Self::TwoHours => "last 2 h",
+        }
+    }
+
+    fn seconds(self) -> usize {
+        match self {
+            Self::TenMinutes => 10 * 60,
+            Self::TwoHours => 2 * 60 * 60,
         }
     }
 
@@ -294,13 +291,13 @@ pub fn measurable<'a>(
 }
 
 /// The last measurement of an instance, however old.
-pub fn latest(_world: &World, _instance: &InstanceId) -> Option<Sample> {
-    None
+pub fn latest(world: &World, instance: &InstanceId) -> Option<Sample> {
+    world.series.latest(instance)
 }
 
 /// What was measured, one point a step of the span, newest last: the last one belongs to the step that `world.now` is in.
-pub fn points(_world: &World, _instance: &InstanceId, _metric: Metric, _span: Span) -> Vec<Option<f64>> {
-    Vec::new()
+pub fn points(world: &World, instance: &InstanceId, metric: Metric, span: Span) -> Vec<Option<f64>> {
+    world.series.recent(instance, metric, span.seconds(), world.now).collect()
 }
 
 /// One chart of these instances together.

@@ -6,10 +6,11 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     app::{
         World,
-        metrics::{Line, Metric, Metrics, Panel, latest},
+        metrics::{Line, Metrics, Panel, latest},
     },
     config::theme::Role,
     domain::{Instance, Sample, units},
+    store::series::Metric,
     ui::{
         Paint,
         chart::{self, Columns, Plot},
