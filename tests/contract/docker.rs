@@ -39,9 +39,8 @@ impl DockerStage {
         let answer = tokio::time::timeout(std::time::Duration::from_secs(20), connector.connect()).await;
         let why = match answer {
             Ok(Ok(_)) => {
-                // Names may have 63 characters at the most where they are host names.
-                let case: String = case.chars().take(24).collect();
-                let prefix = format!("mwtest-{}-{case}", std::process::id());
+                static STAGES: AtomicU32 = AtomicU32::new(0);
+                let prefix = format!("mwtest-{}-{}", std::process::id(), STAGES.fetch_add(1, Ordering::Relaxed));
                 return Some(Self { prefix, made: AtomicU32::new(0), connector });
             }
             Ok(Err(loss)) => loss.why.to_string(),

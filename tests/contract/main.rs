@@ -4,6 +4,7 @@
 mod cases;
 mod compose;
 mod docker;
+mod fake;
 mod faults;
 mod observer;
 mod stage;

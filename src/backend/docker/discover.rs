@@ -234,3 +234,6 @@ impl Discovery {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
