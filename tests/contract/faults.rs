@@ -53,7 +53,7 @@ async fn a_socket_that_may_not_be_used_names_the_group() {
     let directory = tempfile::tempdir().expect("a directory");
     let socket = directory.path().join("docker.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).expect("changed");
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).expect("changed");
     let loss = connector(&socket).connect().await.err().expect("no engine");
     assert_eq!(loss.kind, LossKind::Denied);
     assert!(loss.why.help.expect("it helps").contains("usermod -aG docker"));

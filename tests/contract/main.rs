@@ -1,5 +1,5 @@
 //! What every backend must do, as cases that are written once (`cases`) and played on every stage there is (`stage`). On top of it what
-//! only Docker has: its grouping (`compose`), and engines that misbehave (`faults`).
+//! only Docker has: its grouping (`compose`, `swarm`), and engines that misbehave (`faults`).
 
 mod cases;
 mod compose;
@@ -8,6 +8,7 @@ mod fake;
 mod faults;
 mod observer;
 mod stage;
+mod swarm;
 
 macro_rules! on_docker {
     ($($case:ident),* $(,)?) => {
