@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt;
 use midwatch::{
     backend::{Backend, FollowError, LogPiece},
-    domain::{InstanceId, Output},
+    domain::{Change, InstanceId, Output},
     message::Since,
 };
 
@@ -118,4 +118,20 @@ async fn a_flood_comes_at_its_rate_in_big_pieces() {
     }
     assert!((19_000..=20_000).contains(&lines), "{lines}");
     assert!(pieces <= 60, "{pieces}");
+}
+
+/// On the machine's own clock, which does not stand still while a stream is asked for its next piece.
+#[tokio::test]
+async fn a_quiet_log_waits_for_its_next_line_and_does_not_spin() {
+    let quiet =
+        world().with("[logs.quiet]\nformat = \"raw\"\nrate = 0.001\nlines = [{ message = \"line\" }]").cluster("here");
+    let quiet = quiet.with("[[clusters.services]]\nscope = \"shop\"\nname = \"web\"\nimage = \"x\"\nlogs = \"quiet\"");
+    let (_, connector) = quiet.scenario().clusters(7, midwatch::clock::Clock::system()).remove(0);
+    let backend = connector.connect().await.expect("nothing is in its way");
+    let Some(Ok(Change::Picture(picture))) = backend.watch().next().await else { panic!("no picture") };
+    let mut stream = backend.follow(picture.instances[0].id.clone(), Since::Lines(1));
+    let first = stream.next().await;
+    assert!(matches!(first, Some(Ok(_))), "{first:?}");
+    let second = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
+    assert!(second.is_err(), "{second:?}");
 }

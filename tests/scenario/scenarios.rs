@@ -44,7 +44,7 @@ async fn the_demo_shows_at_once_what_is_broken_and_why() {
     let checkout = stage.inventory.service(&service("prod-eu", "shop", "checkout")).expect("is there");
     assert_eq!((checkout.ready, checkout.wanted, checkout.release(), checkout.restarts), (2, 3, "v2.4.1", 7));
     let Health::Degraded(reason) = &checkout.health else { panic!("{:?}", checkout.health) };
-    assert_eq!(&*reason.text, "2 of 3 ready: crash loop: exit 137 (out of memory, limit 128Mi), 7 restarts in 3m");
+    assert_eq!(&*reason.text, "1 of 3: crash loop: exit 137 (out of memory, limit 128Mi), 7 restarts in 3m");
     let tax = stage.inventory.service(&service("prod-eu", "billing", "tax")).expect("is there");
     assert_eq!(
         tax.health.reason().map(|reason| &*reason.text),

@@ -44,10 +44,8 @@ impl<'a> Lines<'a> {
 
     /// The time of the oldest line that is kept at `now`. While nothing is written, nothing is thrown away.
     pub fn oldest(&self, now: Timestamp) -> Timestamp {
-        let written_to = match self.world.phase(self.instance, now).doing {
-            Doing::Ended(stop) => stop.done,
-            _ => now,
-        };
+        let phase = self.world.phase(self.instance, now);
+        let written_to = if let Doing::Ended(stop) = phase.doing { stop.done } else { now };
         let kept = self.period.map_or(i64::MAX / 4, |period| (period as f64 * KEPT_LINES) as i64);
         later(written_to, -kept).max(self.member.born)
     }
