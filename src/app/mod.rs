@@ -1,1 +1,231 @@
-//! State and meaning of the screens. Decides; does not wait, draw or do I/O.
+//! State and meaning of the screens. Decides; does not wait, draw or do I/O. Changed in two ways only: `act` and `observe`.
+
+use jiff::Timestamp;
+use tui_input::InputRequest;
+
+use crate::{
+    action::{Action, Place},
+    domain::Trouble,
+    message::{Effect, Event, Notice, Subscriptions},
+};
+
+pub mod configuration;
+pub mod events;
+pub mod filter;
+pub mod help;
+pub mod instances;
+pub mod list;
+pub mod logs;
+pub mod main_screen;
+mod meaning;
+pub mod metrics;
+pub mod notices;
+mod observe;
+pub mod operation;
+pub mod operations;
+pub mod overlay;
+pub mod palette;
+pub mod plan;
+pub mod prompt;
+pub mod screen;
+pub mod scroll;
+pub mod service_filter;
+pub mod world;
+pub mod yaml;
+
+pub use overlay::Overlay;
+pub use screen::{Due, Go, Page, Reply, Screen, Subject};
+pub use world::{Settings, World};
+
+pub struct App {
+    pub world: World,
+    /// The first is the main screen and is never closed; the last is the one in sight.
+    screens: Vec<Screen>,
+    overlay: Option<Overlay>,
+    /// A line for the person's last key, gone with the next one: why something was refused, what was copied.
+    message: Option<String>,
+}
+
+impl App {
+    pub fn new(settings: Settings, now: Timestamp) -> Self {
+        Self {
+            world: World::new(settings, now),
+            screens: vec![Screen::Main(Box::default())],
+            overlay: None,
+            message: None,
+        }
+    }
+
+    pub fn top(&self) -> &Screen {
+        self.screens.last().expect("the main screen is never closed")
+    }
+
+    pub fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_ref()
+    }
+
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// How many screens lie under the one in sight.
+    pub fn depth(&self) -> usize {
+        self.screens.len() - 1
+    }
+
+    /// Whose keys are in force. The question before quitting is about operations, so it has an operation's keys.
+    pub fn place(&self) -> Place {
+        match &self.overlay {
+            Some(Overlay::Quit(_)) => Place::Operation,
+            Some(Overlay::Palette(_)) | None => self.top().page().place(),
+        }
+    }
+
+    pub fn subject(&self) -> Option<Subject> {
+        self.top().page().subject(&self.world)
+    }
+
+    /// A person did this, knowing what was painted.
+    pub fn act(&mut self, action: Action, now: Timestamp) -> Vec<Effect> {
+        self.world.now = now;
+        self.message = None;
+        if let Some(overlay) = self.overlay.take() {
+            return self.act_on_overlay(overlay, action);
+        }
+        if let Err(why) = self.may(action) {
+            self.message = Some(why);
+            return Vec::new();
+        }
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        let reply = top.page_mut().act(action, &self.world);
+        self.follow(reply, action)
+    }
+
+    /// Keys are text now: of the overlay's line or of the screen's.
+    pub fn is_typing(&self) -> bool {
+        match &self.overlay {
+            Some(overlay) => overlay.prompt().is_some(),
+            None => self.top().page().prompt().is_some(),
+        }
+    }
+
+    pub fn edit(&mut self, request: InputRequest, now: Timestamp) {
+        self.world.now = now;
+        self.message = None;
+        if let Some(overlay) = &mut self.overlay {
+            overlay.edit(request);
+        } else {
+            let top = self.screens.last_mut().expect("the main screen is never closed").page_mut();
+            if let Some(prompt) = top.prompt_mut() {
+                prompt.edit(request);
+                top.typed(&self.world);
+            }
+        }
+    }
+
+    pub fn click(&mut self, pane: usize, row: usize, now: Timestamp) {
+        self.world.now = now;
+        self.message = None;
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().click(pane, row, &self.world);
+    }
+
+    pub fn scroll(&mut self, lines: i32, now: Timestamp) {
+        self.world.now = now;
+        match &mut self.overlay {
+            Some(overlay) => overlay.scroll(lines),
+            None => {
+                let top = self.screens.last_mut().expect("the main screen is never closed");
+                top.page_mut().scroll(lines, &self.world);
+            }
+        }
+    }
+
+    pub fn has_work(&self) -> bool {
+        self.top().page().has_work(&self.world)
+    }
+
+    /// Does a piece of what would take too long at once, between keys. Says how soon what it came to should be seen.
+    pub fn work(&mut self, bytes: usize) -> Due {
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().work(&self.world, bytes);
+        Due::Soon
+    }
+
+    /// Something happened outside. Says how soon it should be seen.
+    pub fn observe(&mut self, event: Event, now: Timestamp) -> Due {
+        self.world.now = now;
+        observe::observe(self, event)
+    }
+
+    /// Keys that mean nothing here were pressed.
+    pub fn unbound(&mut self, keys: &str, help: Option<&String>) {
+        let help = help.map_or_else(String::new, |key| format!("; {key} lists the keys"));
+        self.message = Some(format!("{keys} does nothing here{help}"));
+    }
+
+    /// What an effect came to, said where the person looks.
+    pub fn say(&mut self, message: impl Into<String>) {
+        self.message = Some(message.into());
+    }
+
+    pub fn trouble(&mut self, trouble: &Trouble, now: Timestamp) {
+        self.message = Some(trouble.line());
+        self.world.notice(Notice::error(now, trouble));
+    }
+
+    /// Everything that the open screens want to be told.
+    pub fn subscriptions(&self) -> Subscriptions {
+        let mut wanted = Subscriptions {
+            clusters: self.world.inventory.clusters().map(|cluster| cluster.name.clone()).collect(),
+            ..Subscriptions::default()
+        };
+        for (depth, screen) in self.screens.iter().enumerate() {
+            screen.page().subscribe(&self.world, depth + 1 == self.screens.len(), &mut wanted);
+        }
+        if !self.world.settings.measure {
+            wanted.samples.clear();
+        }
+        wanted
+    }
+
+    /// Whether an action would do something here and now, or why not: for the palette, the hints and the keys alike.
+    pub fn may(&self, action: Action) -> Result<(), String> {
+        meaning::may(self, action)
+    }
+
+    fn follow(&mut self, reply: Reply, action: Action) -> Vec<Effect> {
+        let mut effects = reply.effects;
+        match reply.go {
+            Go::Stay => {}
+            Go::Pass => effects.extend(meaning::of(self, action)),
+            Go::Open(screen) => self.screens.push(screen),
+            Go::Become(screen) => {
+                self.close();
+                self.screens.push(screen);
+            }
+            Go::Back => self.close(),
+            Go::Refuse(why) => self.message = Some(why),
+        }
+        effects
+    }
+
+    /// Closes the screen in sight, unless it is the main one.
+    fn close(&mut self) {
+        if self.screens.len() > 1 {
+            self.screens.pop();
+        }
+    }
+
+    fn act_on_overlay(&mut self, overlay: Overlay, action: Action) -> Vec<Effect> {
+        match overlay.act(action) {
+            overlay::Answer::Stay(overlay) => {
+                self.overlay = Some(overlay);
+                Vec::new()
+            }
+            overlay::Answer::Close => Vec::new(),
+            overlay::Answer::Act(action) => self.act(action, self.world.now),
+            overlay::Answer::Do(effects) => effects,
+        }
+    }
+}

@@ -27,6 +27,11 @@ impl Operation {
     pub fn is_running(&self) -> bool {
         matches!(self.state, OperationState::Running | OperationState::Undoing)
     }
+
+    /// Nothing more will happen by itself or by a person's word.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, OperationState::Ended(_))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,3 +1,4 @@
 //! What is remembered, bounded. Pure: told what came, asked what to show.
 
 pub mod log;
+pub mod series;

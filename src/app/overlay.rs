@@ -1,0 +1,70 @@
+//! What lies over the screen until it is answered: the palette, and the question before quitting.
+
+use tui_input::InputRequest;
+
+use crate::{
+    action::Action,
+    app::{palette::Palette, prompt::Prompt},
+    domain::OperationId,
+    message::Effect,
+};
+
+#[derive(Debug)]
+pub enum Overlay {
+    Palette(Palette),
+    /// These still run.
+    Quit(Vec<OperationId>),
+}
+
+pub enum Answer {
+    Stay(Overlay),
+    Close,
+    /// The palette's choice, taken as if its key had been pressed.
+    Act(Action),
+    Do(Vec<Effect>),
+}
+
+impl Overlay {
+    pub fn prompt(&self) -> Option<&Prompt> {
+        match self {
+            Self::Palette(palette) => Some(&palette.prompt),
+            Self::Quit(_) => None,
+        }
+    }
+
+    pub fn edit(&mut self, request: InputRequest) {
+        match self {
+            Self::Palette(palette) => palette.edit(request),
+            Self::Quit(_) => {}
+        }
+    }
+
+    pub fn scroll(&mut self, lines: i32) {
+        match self {
+            Self::Palette(palette) => palette.scroll(lines),
+            Self::Quit(_) => {}
+        }
+    }
+
+    pub fn act(self, action: Action) -> Answer {
+        match (self, action) {
+            (_, Action::Back) => Answer::Close,
+            (Self::Palette(palette), Action::Open) => match palette.chosen() {
+                Some(action) => Answer::Act(action),
+                None => Answer::Stay(Self::Palette(palette)),
+            },
+            (Self::Palette(mut palette), _) => {
+                palette.act(action);
+                Answer::Stay(Self::Palette(palette))
+            }
+            // Leaving it running: the process goes on without a screen until the plan has ended.
+            (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
+            (Self::Quit(running), Action::StopAndUndo) => {
+                let mut effects: Vec<_> = running.into_iter().map(Effect::StopAndUndo).collect();
+                effects.push(Effect::Quit);
+                Answer::Do(effects)
+            }
+            (Self::Quit(running), _) => Answer::Stay(Self::Quit(running)),
+        }
+    }
+}
