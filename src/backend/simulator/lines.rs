@@ -42,10 +42,12 @@ impl<'a> Lines<'a> {
         Self { world, instance, member, kind, period }
     }
 
-    /// The time of the oldest line that is kept at `now`.
+    /// The time of the oldest line that is kept at `now`. While nothing is written, nothing is thrown away.
     pub fn oldest(&self, now: Timestamp) -> Timestamp {
+        let phase = self.world.phase(self.instance, now);
+        let written_to = if let Doing::Ended(stop) = phase.doing { stop.done } else { now };
         let kept = self.period.map_or(i64::MAX / 4, |period| (period as f64 * KEPT_LINES) as i64);
-        later(now, -kept).max(self.member.born)
+        later(written_to, -kept).max(self.member.born)
     }
 
     /// How long it takes to write so many lines, at most what the engine keeps.
