@@ -351,7 +351,7 @@ fn value(chart: Chart, samples: &[Sample], limit: Option<f64>) -> String {
 
 fn note(chart: Chart, limit: Option<f64>) -> String {
     match (chart, limit) {
-        (Chart::Cpu, Some(limit)) => format!("100 % = 1 core; limit {} cores", limit / 1000.0),
+        (Chart::Cpu, Some(limit)) => format!("100 % = 1 core; limit {}", cores(limit)),
         (Chart::Cpu, None) => "100 % = 1 core; no limit".into(),
         (Chart::Memory, Some(_)) => "without page cache".into(),
         (Chart::Memory, None) => "without page cache; no limit".into(),
@@ -360,6 +360,10 @@ fn note(chart: Chart, limit: Option<f64>) -> String {
         (Chart::Processes, Some(_)) => String::new(),
         (Chart::Processes, None) => "no limit".into(),
     }
+}
+
+fn cores(milli: f64) -> String {
+    if milli == 1000.0 { "1 core".into() } else { format!("{} cores", milli / 1000.0) }
 }
 
 /// Adds up what belongs to the same step. A hole in the measurements of one instance is a hole in the sum, which would otherwise show a
