@@ -6,7 +6,8 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     app::{
         World,
-        metrics::{Line, Metric, Metrics, Panel, latest},
+        charts::{Line, Metric, Panel},
+        metrics::{Metrics, latest},
     },
     config::theme::Role,
     domain::{Instance, Sample, units},
@@ -264,7 +265,7 @@ fn notes(world: &World, screen: &Metrics) -> String {
     let instances = screen.instances(world);
     let all = world.inventory.instances_of(&screen.service).len();
     let of = match (&screen.shown, instances.as_slice()) {
-        (Some(id), [one]) if one.id == *id => one.name.to_string(),
+        (Some(id), [one]) if one.id == *id => format!("{}  1 of {all}", one.name),
         _ if all == 1 => screen.service.to_string(),
         _ => format!("{}  all {all} together", screen.service),
     };

@@ -78,8 +78,11 @@ fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry
     match &entry.refused {
         Some(why) => {
             table.cell(paint, Cell::Name, y, &name(action), Role::Dim);
-            table.cell(paint, Cell::Key, y, &key, Role::Dim);
-            table.cell(paint, Cell::Help, y, &format!("not now: {why}"), Role::Dim);
+            // A key that does nothing now is not worth the room that its reason needs.
+            let help = table.place(Cell::Help, y).unwrap_or_default();
+            let start = table.place(Cell::Key, y).unwrap_or(help).x;
+            let place = Rect { x: start, width: help.right().saturating_sub(start), ..help };
+            paint.text(place, &format!("not now: {why}"), Role::Dim);
         }
         None => {
             let role = match action.danger() {

@@ -2,7 +2,8 @@ use midwatch::{
     action::Action,
     app::{
         App, Page,
-        metrics::{Chart, Metric, Metrics, Panel, Span, panel},
+        charts::{Chart, Metric, Panel, panel},
+        metrics::{Metrics, Span},
     },
     domain::{Capability, Instance, InstanceId, Sample},
     ui::{
