@@ -239,7 +239,7 @@ fn conclude(operation: &Operation, json: bool, streams: &mut Streams<'_>) -> io:
         OperationState::Ended(Verdict::Stuck { says, help }) => (says.clone(), Some(format!("try: {help}").into())),
         OperationState::Ended(verdict) => (verdict.says().into(), None),
         OperationState::Running | OperationState::Undoing | OperationState::Interrupted => {
-            let help = format!("midwatch operations resume {0}, or undo {0}, or leave {0}", operation.id);
+            let help = format!("midwatch resume {0}, or undo {0}, or leave {0}", operation.id);
             (format!("{}: interrupted", operation.title).into(), Some(help.into()))
         }
     };

@@ -355,9 +355,9 @@ fn fingerprint(text: &str) -> u64 {
 
 #[cfg(test)]
 impl Page {
-    /// From here on nothing can be written.
-    pub(crate) fn on_a_full_disk(mut self) -> Self {
-        self.file = OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
-        self
+    /// The same page on a disk that has no room.
+    pub(crate) fn on_a_full_disk(&self) -> Self {
+        let file = OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+        Self { file, path: self.path.clone(), whole: self.whole }
     }
 }

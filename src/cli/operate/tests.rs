@@ -247,5 +247,5 @@ async fn a_lost_link_ends_as_unreachable_and_says_how_to_go_on() {
     shell.fake.answers([Reply::Lose; 200]);
     assert_eq!(shell.restart(yes()).await, Ending::Unreachable);
     assert_eq!(shell.out(), "restart shop/web: interrupted\n");
-    assert!(shell.err().contains("midwatch operations resume"), "{}", shell.err());
+    assert!(shell.err().contains("midwatch resume"), "{}", shell.err());
 }

@@ -354,7 +354,9 @@ async fn a_disk_that_fills_up_in_the_middle_turns_the_plan_round_and_the_way_bac
     page.write(&execution.told(crate::plan::execution::Outcome::Done, noon()).unwrap()).unwrap();
 
     let inner = desk.operator.inner.clone();
-    let run = Run::new(inner.clone(), opening, execution, page.on_a_full_disk(), None);
+    let full = page.on_a_full_disk();
+    drop(page);
+    let run = Run::new(inner.clone(), opening, execution, full, None);
     run.carry_out(Counted::new(&inner)).await;
     let Verdict::Undone { says } = desk.verdict().await else { panic!("not undone") };
     assert!(says.contains("cannot be written down") && says.contains("taken back: web-1"), "{says}");
