@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::{
     action::{Action, Place},
     app::{
-        Due, Go, Page, Reply, Screen, Subject, World, filter::Filter, instances::Instances, list::List, prompt::Prompt,
+        Due, Go, Page, Reply, Screen, Subject, World, instances::Instances, list::List, prompt::Prompt,
+        service_filter::Filter,
     },
     domain::{ClusterName, Health, Release, Scope, Service, ServiceId},
     message::{Answer, Effect, Question, Refresh, Subscriptions},
@@ -280,7 +281,19 @@ impl Page for Main {
 }
 
 impl Row {
-    fn holds(&self, service: &ServiceId) -> bool {
+    /// Only then does a service's own name say where it is.
+    pub fn is_one_scope(&self) -> bool {
+        matches!(self, Self::Scope(..))
+    }
+
+    pub fn touches(&self, name: &ClusterName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Cluster(cluster) | Self::Scope(cluster, _) => cluster == name,
+        }
+    }
+
+    pub fn holds(&self, service: &ServiceId) -> bool {
         match self {
             Self::Everything => true,
             Self::Cluster(cluster) => service.cluster == *cluster,

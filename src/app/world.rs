@@ -1,18 +1,22 @@
 //! Everything that the screens look at and do not own. Changed only by `App::observe` and `App::carry`.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
     domain::{
-        ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, Scope, Service, ServiceId, Trouble,
+        ClusterName, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service, ServiceId,
+        Trouble,
     },
-    message::{Answer, Notice, Question, TailState},
-    store::{log, series},
+    message::{Answer, Notice, Question, TailState, Weight},
+    store::{
+        log,
+        series::{self, Metric},
+    },
 };
 
 /// How many engine events and notices are remembered.
@@ -29,8 +33,12 @@ pub struct World {
     pub happenings: VecDeque<(ClusterName, Happening)>,
     pub answers: BTreeMap<Question, Result<Answer, Trouble>>,
     pub operations: BTreeMap<OperationId, Operation>,
+    /// Those that this process carries out: leaving would leave them alone.
+    pub ours: BTreeSet<OperationId>,
     /// Newest last.
     pub notices: VecDeque<Notice>,
+    /// Warnings and errors that came since the notices were last looked at.
+    pub unread: usize,
     pub settings: Settings,
 }
 
@@ -55,6 +63,10 @@ pub struct Settings {
     pub tried: Vec<(Arc<str>, Arc<str>)>,
     /// Said once, in the title line.
     pub is_demo: bool,
+    /// CPU, memory and the like are asked for.
+    pub measure: bool,
+    /// Of the person who looks: times of day are told in it.
+    pub zone: TimeZone,
 }
 
 impl Default for Settings {
@@ -70,6 +82,8 @@ impl Default for Settings {
             save_into: std::path::PathBuf::from("."),
             tried: Vec::new(),
             is_demo: false,
+            measure: true,
+            zone: TimeZone::UTC,
         }
     }
 }
@@ -92,7 +106,9 @@ impl World {
             happenings: VecDeque::new(),
             answers: BTreeMap::new(),
             operations: BTreeMap::new(),
+            ours: BTreeSet::new(),
             notices: VecDeque::new(),
+            unread: 0,
             settings,
         }
     }
@@ -101,6 +117,7 @@ impl World {
         if self.notices.len() == REMEMBERED {
             self.notices.pop_front();
         }
+        self.unread += usize::from(notice.weight > Weight::Info);
         self.notices.push_back(notice);
     }
 
@@ -109,6 +126,26 @@ impl World {
             self.happenings.pop_front();
         }
         self.happenings.push_back((cluster, happening));
+    }
+
+    /// `02:41:07` for what happened within the last half day, `20 Nov 02:41` before: always told apart, at most 12 columns.
+    pub fn time(&self, at: Timestamp) -> String {
+        let is_recent = at.duration_since(self.now).as_hours().abs() < 12;
+        self.zoned(at).strftime(if is_recent { "%H:%M:%S" } else { "%d %b %H:%M" }).to_string()
+    }
+
+    /// `2026-11-21 02:41:07 UTC`
+    pub fn full_time(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
+    /// `02:41`, for an axis.
+    pub fn minute(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%H:%M").to_string()
+    }
+
+    fn zoned(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.settings.zone.clone())
     }
 
     /// The operation that is changing a service now, or was interrupted while it did.
@@ -134,17 +171,52 @@ impl World {
     /// What a service uses now, over all its instances that were measured lately; `None` where none was.
     pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
         let instances = self.inventory.instances_of(service);
-        let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
+        let fresh = instances.iter().filter(|instance| !self.series.is_stale(&instance.id, self.now));
+        let measured = fresh.filter_map(|instance| self.series.latest(&instance.id));
         measured.fold(None, |sum: Option<Usage>, sample| {
             let sum = sum.unwrap_or_default();
-            Some(Usage { cpu: sum.cpu + sample.cpu, memory: sum.memory + sample.memory })
+            Some(Usage {
+                cpu: sum.cpu + sample.cpu,
+                memory: sum.memory + sample.memory,
+                received: sum.received + sample.received,
+                sent: sum.sent + sample.sent,
+            })
         })
+    }
+
+    /// The last `cells` times ten seconds of a service, oldest first: CPU as a share of its limit or of one core, memory of its limit
+    /// or of the most that is shown.
+    pub fn trend(&self, service: &ServiceId, what: Trend, cells: usize) -> Vec<Option<f64>> {
+        let instances = self.inventory.instances_of(service);
+        let (metric, limit): (_, fn(&Limits) -> Option<u64>) = match what {
+            Trend::Cpu => (Metric::Cpu, |limits| limits.cpu),
+            Trend::Memory => (Metric::Memory, |limits| limits.memory),
+        };
+        let ids = instances.iter().map(|instance| &instance.id);
+        let values = self.series.sum_of_tens(ids, metric, cells, self.now);
+        let limit: Option<u64> = instances.iter().map(|instance| limit(&instance.limits)).sum();
+        let most = values.iter().flatten().copied().fold(1.0, f64::max);
+        let full = match (limit.filter(|&limit| limit > 0), what) {
+            (Some(limit), _) => limit as f64,
+            (None, Trend::Cpu) => 1000.0,
+            (None, Trend::Memory) => most,
+        };
+        values.into_iter().map(|value| value.map(|value| value / full)).collect()
     }
 }
 
-/// `cpu` in thousandths of a core, `memory` in bytes.
+/// `cpu` in thousandths of a core, `memory` in bytes, traffic in bytes/s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub cpu: u64,
     pub memory: u64,
+    pub received: u64,
+    pub sent: u64,
+}
+
+/// What a row of little bars tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    Cpu,
+    Memory,
 }

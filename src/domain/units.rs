@@ -102,20 +102,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// `310Mi`, `1.5Gi`, `100k`, `4096`: powers of 1024 with or without the `i`, as people mean them.
+/// What a person types for a size: `65536`, `64K`, `64KiB`, `48MiB`, `1.5G`. A K is 1024 bytes.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let complain = || format!("'{text}' is not a size: write 512Ki, 310Mi or 1.5Gi");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let power = match text[digits.len()..].to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
+    let complain = || format!("'{text}' is not a size: write 65536, 64KiB, 48MiB or 1GiB");
+    let text_end = text.trim().find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.trim().len());
+    let (number, unit) = text.trim().split_at(text_end);
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+        "" => 1.0,
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
         _ => return Err(complain()),
     };
-    let number: f64 = digits.parse().map_err(|_| complain())?;
-    if number.is_finite() && number >= 0.0 { Ok((number * 1024_f64.powi(power)) as u64) } else { Err(complain()) }
+    let bytes = number.parse::<f64>().map_err(|_| complain())? * factor;
+    // Above this a float no longer holds every whole number.
+    if bytes <= 2_f64.powi(53) { Ok(bytes.round() as u64) } else { Err(complain()) }
 }
 
 /// `200m` or `0.2` cores, in thousandths of a core.
@@ -174,6 +175,15 @@ mod tests {
         assert_eq!(parse_duration("45"), Ok(Duration::from_secs(45)));
         for wrong in ["", "m", "5x", "1h5", "99999999999999999999d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_as_it_is_typed() {
+        let read = ["0", "65536", "64K", "64 KiB", "48mib", "1.5G"].map(|text| parse_bytes(text).expect(text));
+        assert_eq!(read, [0, 65_536, 65_536, 65_536, 50_331_648, 1_610_612_736]);
+        for wrong in ["", "K", "-1", "1.2.3", "5X", "1e9", "99999999999999999999"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong:?}");
         }
     }
 }
