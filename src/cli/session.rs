@@ -82,7 +82,7 @@ impl Session {
             return Err(nothing_found(&fleet.tried));
         }
         let names: Vec<_> = fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect();
-        for unknown in narrow.clusters.iter().filter(|name| !names.contains(name)) {
+        if let Some(unknown) = narrow.clusters.iter().find(|name| !names.contains(name)) {
             return Err(unknown_cluster(unknown, &names));
         }
         let mut inventory = Inventory::default();

@@ -172,7 +172,7 @@ async fn an_ambiguous_address_lists_what_it_could_be() {
 #[tokio::test(start_paused = true)]
 async fn what_changes_something_does_not_guess_around_a_lost_cluster() {
     let scripts = [Script::of("here").service("web", Health::Healthy), Script::of("gone").answers(Answers::Refuses)];
-    let mut session = Session::open(fleet(scripts), Narrow::default()).ok().expect("opens");
+    let mut session = Session::open(fleet(scripts), Narrow::default()).expect("opens");
     session.pictures().await;
     let web = "web".parse().expect("an address");
     assert!(find::service(&session, &web).is_ok());
