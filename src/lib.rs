@@ -9,6 +9,7 @@ pub mod config;
 pub mod domain;
 pub mod event_loop;
 pub mod message;
+pub mod own_log;
 pub mod plan;
 pub mod runtime;
 pub mod store;

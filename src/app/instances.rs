@@ -3,10 +3,17 @@
 use crate::{
     action::{Action, Place},
     app::{Page, Reply, Subject, World},
+    domain::ServiceId,
 };
 
 #[derive(Debug, Default)]
 pub struct Instances {}
+
+impl Instances {
+    pub fn of(_service: ServiceId) -> Self {
+        Self {}
+    }
+}
 
 impl Page for Instances {
     fn place(&self) -> Place {

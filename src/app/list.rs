@@ -64,6 +64,11 @@ impl<K: Clone + PartialEq> List<K> {
         true
     }
 
+    /// The rows that were painted last, as far as they are still there.
+    pub fn in_sight(&self, keys: &[K]) -> std::ops::Range<usize> {
+        self.window(keys, self.height.get())
+    }
+
     /// The rows to paint in `height` lines: the selection is always among them, and they move only when it would not be.
     pub fn window(&self, keys: &[K], height: usize) -> std::ops::Range<usize> {
         let row = self.position(keys).unwrap_or(0);

@@ -10,10 +10,9 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Palette => app.overlay = Some(Overlay::Palette(Palette::new(|action| app.may(action)))),
         Action::Quit => return vec![Effect::Quit],
-        Action::Back
-            if app.screens.len() > 1 => {
-                app.screens.pop();
-            }
+        Action::Back if app.screens.len() > 1 => {
+            app.screens.pop();
+        }
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
         _ => {}

@@ -11,6 +11,7 @@ use crate::{
 
 pub mod configuration;
 pub mod events;
+pub mod filter;
 pub mod help;
 pub mod instances;
 pub mod list;

@@ -8,8 +8,10 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    domain::{ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, ServiceId, Trouble},
-    message::{Answer, Notice, Question, TailState},
+    domain::{
+        ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, Scope, Service, ServiceId, Trouble,
+    },
+    message::{Answer, Notice, Question, TailState, Weight},
     store::{log, series},
 };
 
@@ -29,6 +31,8 @@ pub struct World {
     pub operations: BTreeMap<OperationId, Operation>,
     /// Newest last.
     pub notices: VecDeque<Notice>,
+    /// Warnings and errors that came since the notices were last looked at.
+    pub unread: usize,
     pub settings: Settings,
 }
 
@@ -40,7 +44,7 @@ pub struct Settings {
     pub ask_reason: bool,
     /// Looked at and nothing else, when not empty.
     pub clusters: Vec<ClusterName>,
-    pub scopes: Vec<Arc<str>>,
+    pub scopes: Vec<Scope>,
     /// bytes that the log store may hold
     pub log_memory: usize,
     /// lines read from before a tail began
@@ -72,6 +76,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    fn shows(&self, service: &ServiceId) -> bool {
+        (self.clusters.is_empty() || self.clusters.contains(&service.cluster))
+            && (self.scopes.is_empty() || self.scopes.contains(&service.scope))
+    }
+}
+
 impl World {
     pub fn new(settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -84,6 +95,7 @@ impl World {
             answers: BTreeMap::new(),
             operations: BTreeMap::new(),
             notices: VecDeque::new(),
+            unread: 0,
             settings,
         }
     }
@@ -92,6 +104,7 @@ impl World {
         if self.notices.len() == REMEMBERED {
             self.notices.pop_front();
         }
+        self.unread += usize::from(notice.weight > Weight::Info);
         self.notices.push_back(notice);
     }
 
@@ -106,4 +119,55 @@ impl World {
     pub fn operation_on(&self, service: &ServiceId) -> Option<&Operation> {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
     }
+
+    /// The services that are looked at: all, or those that `--cluster` and `--scope` name.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.inventory.services().filter(|service| self.settings.shows(&service.id))
+    }
+
+    pub fn services_of<'a>(&'a self, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Service> {
+        self.inventory.services_of(cluster).filter(|service| self.settings.shows(&service.id))
+    }
+
+    /// What can be measured of a service now.
+    pub fn alive_instances(&self, service: &ServiceId) -> impl Iterator<Item = InstanceId> {
+        let instances = self.inventory.instances_of(service);
+        instances.into_iter().filter(|instance| instance.state.is_alive()).map(|instance| instance.id.clone())
+    }
+
+    /// What a service uses now, over all its instances that were measured lately; `None` where none was.
+    pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
+        let instances = self.inventory.instances_of(service);
+        let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
+        measured.fold(None, |sum: Option<Usage>, sample| {
+            let sum = sum.unwrap_or_default();
+            Some(Usage {
+                cpu: sum.cpu + sample.cpu,
+                memory: sum.memory + sample.memory,
+                received: sum.received + sample.received,
+                sent: sum.sent + sample.sent,
+            })
+        })
+    }
+
+    /// The last `cells` times ten seconds of a service, oldest first, as shares of its limit, or of one core, or of the most that it used.
+    pub fn trend(&self, _service: &ServiceId, _what: Trend, _cells: usize) -> Vec<Option<f64>> {
+        Vec::new()
+    }
+}
+
+/// `cpu` in thousandths of a core, `memory` in bytes, traffic in bytes/s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: u64,
+    pub memory: u64,
+    pub received: u64,
+    pub sent: u64,
+}
+
+/// What a row of little bars tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    Cpu,
+    Memory,
 }

@@ -36,18 +36,18 @@ impl Backoff {
 
     /// The delay after one more failure, with up to a fifth more or less by chance: a thousand consoles that lost the same
     /// engine must not come back in the same instant.
-    pub fn next(&mut self) -> Duration {
+    pub fn after_failure(&mut self) -> Duration {
         let doubled = 1_u32.checked_shl(self.tries).unwrap_or(u32::MAX);
         self.tries = self.tries.saturating_add(1);
         jitter(self.first.saturating_mul(doubled).min(self.longest))
     }
 
     /// The delay after a cluster was lost in this way.
-    pub fn after(&mut self, kind: LossKind) -> Duration {
+    pub fn after_loss(&mut self, kind: LossKind) -> Duration {
         match kind {
             LossKind::Unreachable | LossKind::Hung => {
                 self.refusals = 0;
-                self.next()
+                self.after_failure()
             }
             LossKind::Denied | LossKind::Expired => {
                 self.refusals = self.refusals.saturating_add(1);
@@ -81,27 +81,27 @@ mod tests {
     fn delays_double_to_twenty_seconds_and_begin_anew_after_a_success() {
         let mut backoff = Backoff::default();
         for seconds in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0] {
-            assert_about(backoff.after(LossKind::Unreachable), seconds);
+            assert_about(backoff.after_loss(LossKind::Unreachable), seconds);
         }
         backoff.tries = u32::MAX;
-        assert_about(backoff.next(), 20.0);
+        assert_about(backoff.after_failure(), 20.0);
         backoff.reset();
-        assert_about(backoff.after(LossKind::Hung), 0.5);
+        assert_about(backoff.after_loss(LossKind::Hung), 0.5);
     }
 
     #[test]
     fn an_engine_that_says_no_is_not_hammered() {
         let mut backoff = Backoff::default();
         for seconds in [60.0, 300.0, 300.0] {
-            assert_about(backoff.after(LossKind::Denied), seconds);
+            assert_about(backoff.after_loss(LossKind::Denied), seconds);
         }
-        assert_about(backoff.after(LossKind::Unreachable), 0.5);
-        assert_about(backoff.after(LossKind::Expired), 60.0);
+        assert_about(backoff.after_loss(LossKind::Unreachable), 0.5);
+        assert_about(backoff.after_loss(LossKind::Expired), 60.0);
     }
 
     #[test]
     fn two_consoles_do_not_come_back_in_step() {
-        let delays: Vec<_> = (0..20).map(|_| Backoff::default().next()).collect();
+        let delays: Vec<_> = (0..20).map(|_| Backoff::default().after_failure()).collect();
         assert!(delays.iter().any(|delay| *delay != delays[0]), "{delays:?}");
     }
 }

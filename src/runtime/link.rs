@@ -125,7 +125,7 @@ impl Keeper {
 
     /// `since`: when it was last live, or first tried; failing once more does not make it younger.
     async fn wait(&self, since: Timestamp, loss: Loss, backoff: &mut Backoff) {
-        let delay = backoff.after(loss.kind);
+        let delay = backoff.after_loss(loss.kind);
         // Made before the loss is told, so that a key pressed on seeing it counts.
         let woken = self.wake.notified();
         let retry_at = self.clock.now().saturating_add(delay).unwrap_or(Timestamp::MAX);

@@ -22,7 +22,10 @@ pub mod backoff;
 pub mod channels;
 pub mod connections;
 pub mod follow;
+pub mod gate;
+pub mod journal;
 pub mod link;
+pub mod operate;
 pub mod sample;
 pub mod set;
 

@@ -37,6 +37,6 @@ pub async fn keep(connections: Connections, outbox: Outbox, instance: InstanceId
         }
         drop(samples);
         // It stopped, or cannot be measured: that is seen in its row, and may change.
-        tokio::time::sleep(backoff.next()).await;
+        tokio::time::sleep(backoff.after_failure()).await;
     }
 }

@@ -1,14 +1,31 @@
 //! The picture of the app, and the keys it was given. Reads the app, changes nothing.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthStr;
 
-use crate::{action::Action, app::App, config::theme::Role};
+use crate::{
+    action::{Action, Place},
+    app::App,
+    config::theme::Role,
+};
 
+pub mod configuration;
+pub mod events;
+pub mod frame;
+pub mod help;
+pub mod hints;
 pub mod hits;
+pub mod instances;
+pub mod keys;
 pub mod logs;
+pub mod main_screen;
+pub mod metrics;
+pub mod notices;
 pub mod operation;
 pub mod operations;
+pub mod overlay;
 pub mod plan;
+pub mod table;
 pub mod theme;
 pub mod widget;
 
@@ -19,6 +36,8 @@ pub use theme::Theme;
 pub struct Paint<'a> {
     pub app: &'a App,
     pub theme: &'a Theme,
+    /// The keys of an action in a place, as a person would press them, the shortest first.
+    pub keys: &'a dyn Fn(Place, Action) -> Vec<String>,
     pub buffer: &'a mut Buffer,
     /// Filled while painting: what a click on a cell means.
     pub hits: &'a mut Hits,
@@ -32,6 +51,16 @@ impl Paint<'_> {
     /// One line of already harmless text, cut with a sign where it does not fit. Returns the column after it.
     pub fn text(&mut self, area: Rect, text: &str, role: Role) -> u16 {
         widget::line(self.buffer, area, text, self.theme.style(role))
+    }
+
+    pub fn text_right(&mut self, area: Rect, text: &str, role: Role) {
+        let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+        self.text(Rect { x: area.right() - width, width, ..area }, text, role);
+    }
+
+    /// The first key of an action on the screen in sight.
+    pub fn keys_of(&self, action: Action) -> Option<String> {
+        (self.keys)(self.app.place(), action).into_iter().next()
     }
 
     /// A click on `area` is this action.
