@@ -8,8 +8,13 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
+use tracing::Subscriber;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt};
+use tracing_subscriber::{
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+};
 
 use crate::{
     config::{log_filter::LogFilter, paths::create_private_directory},
@@ -39,14 +44,16 @@ pub fn begin(directory: Option<PathBuf>, filter: &LogFilter) -> Result<OwnLog, T
         .buffered_lines_limit(WAITING_LINES)
         .thread_name("own-log")
         .finish(files);
-    let layer = fmt::layer().with_ansi(false).with_writer(lines);
-    let subscriber = tracing_subscriber::registry().with(targets(filter)).with(layer);
-    tracing::subscriber::set_global_default(subscriber).map_err(|error| Trouble::new(WHAT, error))?;
+    tracing::subscriber::set_global_default(subscriber(filter, lines)).map_err(|error| Trouble::new(WHAT, error))?;
     Ok(OwnLog { directory, _writer: writer })
 }
 
-fn targets(filter: &LogFilter) -> Targets {
-    Targets::new().with_default(filter.others).with_targets(filter.targets.iter().cloned())
+fn subscriber(
+    filter: &LogFilter,
+    lines: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
+    let targets = Targets::new().with_default(filter.others).with_targets(filter.targets.iter().cloned());
+    tracing_subscriber::registry().with(targets).with(fmt::layer().with_ansi(false).with_writer(lines))
 }
 
 /// One file a day, or another one when that is large; the oldest go. Their names sort by time.
@@ -141,7 +148,6 @@ mod tests {
     use std::{cell::Cell, os::unix::fs::PermissionsExt};
 
     use jiff::ToSpan;
-    use tracing::Level;
 
     use super::*;
 
@@ -204,13 +210,29 @@ mod tests {
         }
     }
 
+    /// What is written of what `say` logs.
+    fn written(filter: &str, say: impl FnOnce()) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = subscriber(&filter.parse().unwrap(), file.reopen().unwrap());
+        tracing::subscriber::with_default(subscriber, say);
+        fs::read_to_string(file.path()).unwrap()
+    }
+
     #[test]
     fn what_an_engine_answers_is_logged_at_no_level() {
-        let targets = targets(&"trace,bollard=trace".parse().unwrap());
-        assert!(targets.would_enable("midwatch::runtime", &Level::TRACE));
-        for target in ["bollard", "bollard::docker", "hyper_util::client"] {
-            assert!(!targets.would_enable(target, &Level::DEBUG), "{target}");
-            assert!(targets.would_enable(target, &Level::INFO), "{target}");
-        }
+        let written = written("trace,bollard=trace,hyper_util=trace", || {
+            tracing::debug!(target: "bollard::docker", "POSTGRES_PASSWORD=hunter2");
+            tracing::trace!(target: "hyper_util::client", "POSTGRES_PASSWORD=hunter2");
+            tracing::info!(target: "bollard::docker", "connected");
+            tracing::trace!(target: "midwatch::runtime", "a link is live");
+        });
+        assert!(!written.contains("hunter2"), "{written}");
+        assert!(written.contains("connected") && written.contains("a link is live"), "{written}");
+    }
+
+    #[test]
+    fn escape_sequences_are_harmless_to_who_reads_the_log() {
+        let written = written("info", || tracing::info!(target: "midwatch::runtime", "lost \u{1b}]0;owned\u{7}"));
+        assert!(written.contains("lost") && !written.contains(['\u{1b}', '\u{7}']), "{written:?}");
     }
 }

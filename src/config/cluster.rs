@@ -46,26 +46,25 @@ pub fn read(table: &mut Table<'_>, paths: &Paths) -> Vec<ClusterConfig> {
 }
 
 fn read_one(table: &mut Table<'_>, paths: &Paths) -> Option<ClusterConfig> {
-    let (mut protected, mut read_only) = (false, false);
-    table.careful_bool("protected", &mut protected);
-    table.careful_bool("read_only", &mut read_only);
     let name = required(table, "name", "\"edge-01\"");
     let endpoint = required(table, "docker", "\"unix:///run/docker.sock\"");
     let mut tls = None;
-    table.section("tls", |table| tls = Some(read_tls(table, paths)));
+    table.section("tls", |table| tls = read_tls(table, paths));
+    let (mut protected, mut read_only) = (false, false);
+    table.careful_bool("protected", &mut protected);
+    table.careful_bool("read_only", &mut read_only);
 
     let name = valid(table, "name", name?, check_name)?;
     let endpoint = valid(table, "docker", endpoint?, check_endpoint)?;
-    if tls.is_some() && !endpoint.starts_with("tcp://") {
-        let span = table.span_of("tls").unwrap_or_else(|| table.span());
-        table.complain(&span, "tls is for tcp:// only", Some("remove it: ssh:// and unix:// are safe without"));
-        tls = None;
+    if let Some(span) = table.span_of("tls") {
+        if !endpoint.starts_with("tcp://") {
+            table.complain(&span, "tls is for tcp:// only", Some("remove it: ssh:// and unix:// are safe without"));
+            tls = None;
+        } else if tls.is_none() {
+            // TLS was meant, so it must not be reached in the clear.
+            return None;
+        }
     }
-    // Without the certificate that was meant, it must not be reached in the clear.
-    let tls = match tls {
-        Some(read) => Some(read?),
-        None => None,
-    };
     Some(ClusterConfig { name: ClusterName::new(name), reach: Reach::Docker { endpoint, tls }, protected, read_only })
 }
 

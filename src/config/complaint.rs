@@ -75,11 +75,17 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// The help for a name that nobody knows: the one that was probably meant, or all that there are.
-pub fn did_you_mean<'a>(typed: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match nearest(typed, names.clone()) {
+/// The help for a name that nobody knows: the one that was probably meant, or what there is.
+pub fn did_you_mean<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    const READABLE: usize = 16;
+    let mut names: Vec<_> = names.into_iter().collect();
+    match nearest(typed, names.iter().copied()) {
         Some(name) => format!("did you mean \"{name}\"?"),
-        None => format!("known here: {}", names.into_iter().collect::<Vec<_>>().join(", ")),
+        None if names.len() <= READABLE => format!("known here: {}", names.join(", ")),
+        None => {
+            names.truncate(READABLE);
+            format!("known here: {} and others", names.join(", "))
+        }
     }
 }
 

@@ -127,8 +127,6 @@ impl Config {
         let mut pace = self.max_bytes_per_second.unwrap_or(0);
         table.bytes("max_bytes_per_second", 0..=1024 * MIB, &mut pace);
         self.max_bytes_per_second = limit(pace);
-        table.careful_bool("read_only", &mut self.read_only);
-        table.careful_bool("protected", &mut self.protected);
         table.bool("ask_reason", &mut self.ask_reason);
         table.bool("discover", &mut self.discover);
         table.bool("metrics", &mut self.metrics);
@@ -140,6 +138,8 @@ impl Config {
             self.logs.first_lines = u32::try_from(lines).unwrap_or(u32::MAX);
         });
         self.clusters = cluster::read(table, paths);
+        table.careful_bool("read_only", &mut self.read_only);
+        table.careful_bool("protected", &mut self.protected);
     }
 
     fn apply(&mut self, overrides: &Overrides, paths: &Paths, complaints: &mut Vec<Complaint>) {

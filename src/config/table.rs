@@ -11,7 +11,7 @@ use toml::{
 };
 
 use super::{complaint::did_you_mean, source::Source};
-use crate::domain::units;
+use crate::domain::{text::nearest, units};
 
 pub struct Table<'a> {
     source: &'a Source,
@@ -38,14 +38,20 @@ impl<'a> Table<'a> {
         self.read(key, into, |value| value.as_bool().ok_or_else(|| wanted("true or false", value)));
     }
 
-    /// For what keeps a person from harm: something other than true or false there was meant to protect, so it does.
+    /// For what keeps a person from harm, asked for after all else: a mistake in its value or in its name counts as true, because it
+    /// was meant to protect.
     pub fn careful_bool(&mut self, key: &'static str, into: &mut bool) {
         let mut understood = None;
         self.read(key, &mut understood, |value| match value.as_bool() {
             Some(set) => Ok(Some(set)),
             None => Err(format!("{}; taken as true", wanted("true or false", value))),
         });
-        if self.entries.contains_key(key) {
+        let mistyped = self
+            .unknown()
+            .any(|entry| nearest(entry.key, [key]).is_some() && entry.value.get_ref().as_bool() != Some(false));
+        if mistyped {
+            *into = true;
+        } else if self.entries.contains_key(key) {
             *into = understood.unwrap_or(true);
         }
     }
@@ -61,22 +67,16 @@ impl<'a> Table<'a> {
     }
 
     pub fn whole(&mut self, key: &'static str, range: RangeInclusive<u64>, into: &mut u64) {
-        self.read(key, into, |value| {
-            let number = integer(value).ok_or_else(|| wanted("a whole number", value))?;
-            if range.contains(&number) {
-                return Ok(number);
-            }
-            Err(format!("{number} is not from {} to {}", range.start(), range.end()))
-        });
+        self.read(key, into, |value| integer(value, &range).unwrap_or_else(|| Err(wanted("a whole number", value))));
     }
 
     /// `"48MiB"` or a number of bytes.
     pub fn bytes(&mut self, key: &'static str, range: RangeInclusive<u64>, into: &mut u64) {
         self.read(key, into, |value| {
-            let number = match integer(value) {
-                Some(number) => number,
-                None => units::parse_bytes(value.as_str().ok_or_else(|| wanted("a size like \"48MiB\"", value))?)?,
-            };
+            if let Some(number) = integer(value, &range) {
+                return number;
+            }
+            let number = units::parse_bytes(value.as_str().ok_or_else(|| wanted("a size like \"48MiB\"", value))?)?;
             if range.contains(&number) {
                 return Ok(number);
             }
@@ -124,8 +124,7 @@ impl<'a> Table<'a> {
     /// All entries, in the order of the file; whoever asks judges the keys.
     pub fn entries(&mut self) -> Vec<Entry<'a>> {
         self.open = true;
-        let mut entries: Vec<_> =
-            self.entries.iter().map(|(key, value)| Entry { key: key.get_ref(), key_span: key.span(), value }).collect();
+        let mut entries: Vec<_> = self.all().collect();
         entries.sort_by_key(|entry| entry.key_span.start);
         entries
     }
@@ -165,10 +164,19 @@ impl<'a> Table<'a> {
         if self.open {
             return;
         }
-        for key in self.entries.keys().filter(|key| !self.asked.contains(&&**key.get_ref())) {
-            let help = did_you_mean(key.get_ref(), self.asked.iter().copied());
-            self.complain(&key.span(), &format!("unknown key \"{}\"", key.get_ref()), Some(&help));
+        for entry in self.unknown() {
+            let help = did_you_mean(entry.key, self.asked.iter().copied());
+            self.complain(&entry.key_span, &format!("unknown key \"{}\"", entry.key), Some(&help));
         }
+    }
+
+    /// What was not asked for so far.
+    fn unknown(&self) -> impl Iterator<Item = Entry<'a>> {
+        self.all().filter(|entry| !self.asked.contains(&entry.key))
+    }
+
+    fn all(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        self.entries.iter().map(|(key, value)| Entry { key: key.get_ref(), key_span: key.span(), value })
     }
 
     fn ask(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -202,7 +210,9 @@ pub fn wanted(what: &str, found: &DeValue<'_>) -> String {
     format!("{what} is wanted here, not {found}")
 }
 
-pub fn integer(value: &DeValue<'_>) -> Option<u64> {
+/// `None` if it is no integer at all.
+pub fn integer(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Option<Result<u64, String>> {
     let integer = value.as_integer()?;
-    u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+    let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| range.contains(number));
+    Some(number.ok_or_else(|| format!("{integer} is not from {} to {}", range.start(), range.end())))
 }

@@ -91,10 +91,9 @@ fn read_colour(table: &Table<'_>, entry: &Entry<'_>) -> Option<Colour> {
     let span = entry.value.span();
     let read = match entry.value.get_ref() {
         DeValue::String(text) => text.parse(),
-        value => integer(value)
-            .and_then(|number| u8::try_from(number).ok())
-            .map(Colour::numbered)
-            .ok_or_else(|| wanted("a colour like \"#7aa2f7\", \"bright-red\" or a number up to 255", value)),
+        value => integer(value, &(0..=255))
+            .unwrap_or_else(|| Err(wanted("a colour like \"#7aa2f7\", \"bright-red\" or a number up to 255", value)))
+            .map(|number| Colour::numbered(number as u8)),
     };
     read.map_err(|why| table.complain(&span, &why, None)).ok()
 }
