@@ -1,6 +1,6 @@
 //! What was typed, as types. What it means is the commands' business.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use regex::Regex;
@@ -44,24 +44,24 @@ pub struct Options {
     /// Look at this namespace or Compose project only (repeatable)
     #[arg(long = "scope", value_name = "NAME", global = true)]
     pub scopes: Vec<String>,
-    /// Reach this Docker host instead of the ones that are found: unix://, tcp:// or ssh:// (repeatable)
+    /// Reach this Docker host only: unix://, tcp:// or ssh:// (repeatable)
     #[arg(long = "host", value_name = "URL", global = true, conflicts_with = "demo")]
     pub hosts: Vec<String>,
-    /// Read this file instead of the one in the configuration directory
+    /// Read this config file instead of the usual one
     #[arg(long, value_name = "FILE", global = true, env = "MIDWATCH_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Colours: a name (`midwatch check` lists them) or a file
+    /// Colours: `midwatch check` lists the names
     #[arg(long, value_name = "NAME", global = true)]
     pub theme: Option<String>,
-    /// Keys: a name or a file
+    /// Keys: `midwatch check` lists the names
     #[arg(long, value_name = "NAME", global = true)]
     pub keymap: Option<String>,
     /// Look, and change nothing on any cluster
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Send at most this much to the terminal
+    /// Send at most this much to the terminal; 0 is without limit
     #[arg(long, value_name = "BYTES", global = true)]
-    pub max_bytes_per_second: Option<NonZeroU64>,
+    pub max_bytes_per_second: Option<u64>,
     /// Draw with plain ASCII
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -87,15 +87,15 @@ pub enum Command {
     /// Instances: the containers behind the services
     #[command(after_help = LISTING)]
     Instances(AddressedListing),
-    /// Releases of a service: what runs now, and what ran before as far as the engine can tell
+    /// Releases of a service: what runs now, and what ran before
     Releases {
         address: Address,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Log lines of a service, all its instances merged by time
+    /// Logs of a service, the lines of all its instances merged by time
     Logs(Logs),
-    /// CPU, memory, network, disks and processes of each instance, measured once or for as long as --watch is given
+    /// Metrics: CPU, memory, network and disks of each running instance
     Metrics(Metrics),
     /// Restart a service or one of its instances, by a plan
     Restart(Acting),
@@ -323,7 +323,7 @@ mod tests {
             "midwatch logs web --include (",
             "midwatch restart web --yes --dry-run",
             "midwatch resume ../../etc/passwd",
-            "midwatch --max-bytes-per-second 0",
+            "midwatch --max-bytes-per-second fast",
         ] {
             assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
         }

@@ -18,18 +18,19 @@ mod metrics;
 pub mod printer;
 pub mod records;
 pub mod session;
+pub mod setup;
 mod table;
 #[cfg(test)]
 mod tests;
-mod wiring;
 
 use self::{
     arguments::{Arguments, Command, Options},
     exit::{Exit, Stop},
     printer::Printer,
     session::{Narrow, Session},
+    setup::Setup,
 };
-use crate::{domain::Trouble, plan::Verb};
+use crate::{clock::Clock, domain::Trouble};
 
 /// Carries a command out and says how it ended. Whether the console is meant instead is the caller's question.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -67,28 +68,32 @@ async fn command(arguments: Arguments, printer: &mut Printer<'_>) -> Result<Exit
 
 async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     match command {
-        Command::Clusters(listing) => list::clusters(&mut open(options, printer).await?, listing, printer).await,
-        Command::Services(asked) => list::services(&mut open(options, printer).await?, &asked, printer).await,
-        Command::Instances(asked) => list::instances(&mut open(options, printer).await?, &asked, printer).await,
+        Command::Clusters(listing) => list::clusters(&mut open(options, printer)?, listing, printer).await,
+        Command::Services(asked) => list::services(&mut open(options, printer)?, &asked, printer).await,
+        Command::Instances(asked) => list::instances(&mut open(options, printer)?, &asked, printer).await,
         Command::Releases { address, listing } => {
-            list::releases(&mut open(options, printer).await?, &address, listing, printer).await
+            list::releases(&mut open(options, printer)?, &address, listing, printer).await
         }
-        Command::Logs(asked) => logs::run(&mut open(options, printer).await?, &asked, printer).await,
-        Command::Metrics(asked) => metrics::run(&mut open(options, printer).await?, &asked, printer).await,
+        Command::Logs(asked) => logs::run(&mut open(options, printer)?, &asked, printer).await,
+        Command::Metrics(asked) => metrics::run(&mut open(options, printer)?, &asked, printer).await,
         Command::Check(listing) => check::run(options, listing, printer).await,
-        Command::Restart(asked) => wiring::act(options, Verb::Restart, &asked, printer).await,
-        Command::Stop(asked) => wiring::act(options, Verb::Stop, &asked, printer).await,
-        Command::Start(asked) => wiring::act(options, Verb::Start, &asked, printer).await,
-        Command::Operations { listing, limit } => wiring::operations(options, listing, limit, printer).await,
-        Command::Resume(asked) => wiring::decide(options, wiring::Decision::Resume, &asked, printer).await,
-        Command::Undo(asked) => wiring::decide(options, wiring::Decision::Undo, &asked, printer).await,
-        Command::Leave(asked) => wiring::decide(options, wiring::Decision::Leave, &asked, printer).await,
+        Command::Restart(_)
+        | Command::Stop(_)
+        | Command::Start(_)
+        | Command::Operations { .. }
+        | Command::Resume(_)
+        | Command::Undo(_)
+        | Command::Leave(_) => Err(Stop::usage("could not do that", "operations are not wired yet")),
         Command::Demo => Err(Stop::usage("nothing to do", "demo opens the console")),
     }
 }
 
-async fn open(options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
-    Session::open(wiring::fleet(options, printer).await?, Narrow::of(options))
+fn open(options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
+    let setup = Setup::read(options);
+    for complaint in &setup.complaints {
+        printer.say(&complaint.to_string());
+    }
+    Session::open(setup.fleet(options, options.demo, Clock::system())?, Narrow::of(options))
 }
 
 /// A person's Ctrl-C, or a machine's word. Connections are closed on the way out.

@@ -234,3 +234,9 @@ async fn metrics_are_one_sample_of_each_instance() {
     assert_eq!(objects.len(), 2);
     assert_eq!((&objects[0]["instance"], &objects[0]["cpu"]), (&"cart-1".into(), &210.into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_told_to_the_person_and_not_to_the_pipe() {
+    let ran = run("midwatch services", [Script::of("here")]).await;
+    assert_eq!((ran.exit, &*ran.out, &*ran.err), (Exit::Done, "", "midwatch: no services on here\n"));
+}
