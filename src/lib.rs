@@ -15,3 +15,10 @@ pub mod runtime;
 pub mod store;
 pub mod terminal;
 pub mod ui;
+
+// What tests are built from is written once, for those in here and those in tests/.
+#[cfg(test)]
+extern crate self as midwatch;
+#[cfg(test)]
+#[path = "../tests/support/world.rs"]
+mod testing;

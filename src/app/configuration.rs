@@ -1,23 +1,452 @@
-//! All that the engine knows of an instance.
+//! All that the engine knows of an instance: folded, searched, copied, saved.
+
+use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World},
+    app::{
+        Page, Reply, Subject, World,
+        list::List,
+        prompt::Prompt,
+        yaml::{self, Line},
+    },
+    domain::{InstanceId, Trouble},
+    message::{Answer, Effect, Question, Refresh, Subscriptions},
 };
 
-#[derive(Debug, Default)]
-pub struct Configuration {}
+/// How far one step goes sideways, in columns.
+const SIDEWAYS: usize = 16;
+
+#[derive(Debug)]
+pub struct Configuration {
+    pub instance: InstanceId,
+    pub name: Arc<str>,
+    pub list: List<Row>,
+    pub wraps: bool,
+    /// The first column in sight; nothing is to the left of it when lines are wrapped.
+    pub left: usize,
+    pub search: Option<Search>,
+    folded: BTreeSet<usize>,
+    /// Columns for text, as painted last: where a wrapped line goes on in the next row.
+    width: Cell<usize>,
+}
+
+/// A line, or one of the parts of a wrapped one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub line: usize,
+    pub part: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// While it is typed.
+    prompt: Option<Prompt>,
+    text: String,
+    /// Where the selection stood when it began: typing on searches from there, not from the last find.
+    from: usize,
+}
+
+/// What the engine answered.
+pub enum Shown<'a> {
+    /// Not yet.
+    Asked,
+    Refused(&'a Trouble),
+    Text(&'a str),
+}
+
+impl Configuration {
+    pub fn of(instance: InstanceId, name: Arc<str>) -> Self {
+        Self {
+            instance,
+            name,
+            list: List::default(),
+            wraps: false,
+            left: 0,
+            search: None,
+            folded: BTreeSet::new(),
+            width: Cell::new(usize::MAX),
+        }
+    }
+
+    pub fn shown<'a>(&self, world: &'a World) -> Shown<'a> {
+        match world.answers.get(&self.question()) {
+            None => Shown::Asked,
+            Some(Err(trouble)) => Shown::Refused(trouble),
+            Some(Ok(Answer::Configuration(text))) => Shown::Text(text),
+            // The answer to another question cannot be filed under this one.
+            Some(Ok(Answer::Releases(_) | Answer::Processes(_))) => Shown::Asked,
+        }
+    }
+
+    pub fn lines<'a>(&self, world: &'a World) -> Vec<Line<'a>> {
+        match self.shown(world) {
+            Shown::Text(text) => yaml::lines(text),
+            Shown::Asked | Shown::Refused(_) => Vec::new(),
+        }
+    }
+
+    /// The rows of what is not folded away, painted `width` columns wide.
+    pub fn rows_in(&self, lines: &[Line<'_>], width: usize) -> Vec<Row> {
+        self.width.set(width);
+        self.rows(lines)
+    }
+
+    fn rows(&self, lines: &[Line<'_>]) -> Vec<Row> {
+        let width = self.width.get().max(1);
+        let mut rows = Vec::new();
+        let mut line = 0;
+        while let Some(found) = lines.get(line) {
+            let parts = if self.wraps { found.text.width().div_ceil(width).max(1) } else { 1 };
+            rows.extend((0..parts).map(|part| Row { line, part }));
+            line = if self.folded.contains(&line) { found.end } else { line + 1 };
+        }
+        rows
+    }
+
+    pub fn is_folded(&self, line: usize) -> bool {
+        self.folded.contains(&line)
+    }
+
+    /// The column of the line at which a row begins.
+    pub fn column(&self, row: Row) -> usize {
+        if self.wraps { row.part.saturating_mul(self.width.get()) } else { self.left }
+    }
+
+    /// The lines in which what is searched for occurs, folded away or not.
+    pub fn matches(&self, lines: &[Line<'_>]) -> Vec<usize> {
+        let Some(search) = self.search.as_ref().filter(|search| !search.text.is_empty()) else { return Vec::new() };
+        (0..lines.len()).filter(|&line| !search.places(lines[line].text).is_empty()).collect()
+    }
+
+    pub fn searched(&self) -> Option<&str> {
+        self.search.as_ref().map(|search| search.text.as_str())
+    }
+
+    /// The byte ranges of a line in which what is searched for occurs.
+    pub fn places(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        self.search.as_ref().map(|search| search.places(text)).unwrap_or_default()
+    }
+
+    pub fn selected_line(&self, lines: &[Line<'_>]) -> usize {
+        self.list.selected(&self.rows(lines)).map_or(0, |row| row.line)
+    }
+
+    fn question(&self) -> Question {
+        Question::Configuration(self.instance.clone())
+    }
+
+    /// Selects a line, and unfolds what hides it.
+    fn show(&mut self, lines: &[Line<'_>], line: usize) {
+        let mut outer = lines.get(line).and_then(|line| line.parent);
+        while let Some(parent) = outer {
+            self.folded.remove(&parent);
+            outer = lines[parent].parent;
+        }
+        let rows = self.rows(lines);
+        if let Some(row) = rows.iter().position(|row| row.line == line) {
+            self.list.select(&rows, row);
+        }
+    }
+
+    fn find(&mut self, lines: &[Line<'_>], from: usize, forward: bool) -> Reply {
+        let matches = self.matches(lines);
+        let next = matches.iter().copied().find(|&line| line >= from).or(matches.first().copied());
+        let before = matches.iter().copied().rev().find(|&line| line < from).or(matches.last().copied());
+        match if forward { next } else { before } {
+            Some(line) => {
+                self.show(lines, line);
+                Reply::stay()
+            }
+            None => Reply::refuse(match self.searched() {
+                Some(text) if !text.is_empty() => format!("'{text}' does not occur"),
+                Some(_) | None => "nothing is searched for".into(),
+            }),
+        }
+    }
+
+    /// To the left: back from sideways first, then shut the block, then to the line that opens the one around.
+    fn leftwards(&mut self, lines: &[Line<'_>]) {
+        let line = self.selected_line(lines);
+        if self.left > 0 && !self.wraps {
+            self.left = self.left.saturating_sub(SIDEWAYS);
+        } else if lines.get(line).is_some_and(|found| found.opens_block(line)) && !self.is_folded(line) {
+            self.fold(lines, line);
+        } else if let Some(parent) = lines.get(line).and_then(|line| line.parent) {
+            self.show(lines, parent);
+        }
+    }
+
+    fn rightwards(&mut self, lines: &[Line<'_>]) {
+        let line = self.selected_line(lines);
+        let longest = lines.iter().map(|line| line.text.width()).max().unwrap_or(0);
+        if !self.folded.remove(&line) && !self.wraps && self.left.saturating_add(self.width.get()) < longest {
+            self.left += SIDEWAYS;
+        }
+    }
+
+    fn fold(&mut self, lines: &[Line<'_>], line: usize) {
+        self.folded.insert(line);
+        self.show(lines, line);
+    }
+
+    fn save(&self, world: &World) -> Reply {
+        let Shown::Text(text) = self.shown(world) else { return Reply::refuse("there is nothing to save yet") };
+        let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+        let name: String = self.name.chars().map(safe).collect();
+        let file = format!("{name}-configuration-{}.yaml", world.now.strftime("%Y%m%d-%H%M%S"));
+        Reply::stay().with(Effect::Save { path: world.settings.save_into.join(file), text: text.to_owned() })
+    }
+}
+
+impl Search {
+    /// Capitals matter only where some were typed.
+    fn places(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        if self.text.is_empty() {
+            return Vec::new();
+        }
+        let exact = self.text.chars().any(char::is_uppercase);
+        let same = |a: &str, b: &str| a == b || (!exact && a.to_lowercase() == b.to_lowercase());
+        let wanted: Vec<&str> = self.text.graphemes(true).collect();
+        let found: Vec<(usize, &str)> = text.grapheme_indices(true).collect();
+        let mut places: Vec<std::ops::Range<usize>> = Vec::new();
+        for window in found.windows(wanted.len()) {
+            let is_free = places.last().is_none_or(|last| last.end <= window[0].0);
+            if is_free && window.iter().zip(&wanted).all(|((_, a), b)| same(a, b)) {
+                let (start, last) = (window[0].0, window[window.len() - 1]);
+                places.push(start..last.0 + last.1.len());
+            }
+        }
+        places
+    }
+}
 
 impl Page for Configuration {
     fn place(&self) -> Place {
         Place::Configuration
     }
 
-    fn act(&mut self, _action: Action, _world: &World) -> Reply {
-        Reply::pass()
+    fn act(&mut self, action: Action, world: &World) -> Reply {
+        let lines = self.lines(world);
+        let line = self.selected_line(&lines);
+        match action {
+            Action::Filter | Action::Search => {
+                let prompt = Some(Prompt::new("/", ""));
+                self.search = Some(Search { prompt, text: String::new(), from: line });
+            }
+            Action::Back if self.search.is_some() => self.search = None,
+            Action::Open if self.prompt().is_some() => {
+                if let Some(search) = &mut self.search {
+                    search.prompt = None;
+                }
+                self.search.take_if(|search| search.text.is_empty());
+            }
+            Action::NextMatch => return self.find(&lines, line + 1, true),
+            Action::PreviousMatch => return self.find(&lines, line, false),
+            Action::Open if self.is_folded(line) => self.rightwards(&lines),
+            Action::Open => {
+                if lines.get(line).is_some_and(|found| found.opens_block(line)) {
+                    self.fold(&lines, line);
+                }
+            }
+            Action::Left => self.leftwards(&lines),
+            Action::Right => self.rightwards(&lines),
+            Action::Wrap => {
+                self.wraps = !self.wraps;
+                self.left = 0;
+                self.show(&lines, line);
+            }
+            Action::Copy => {
+                return match lines.get(line) {
+                    Some(line) => Reply::stay().with(Effect::Copy(line.text.to_owned())),
+                    None => Reply::refuse("there is nothing to copy yet"),
+                };
+            }
+            Action::Save => return self.save(world),
+            _ if self.list.act(action, &self.rows(&lines)) => {}
+            _ => return Reply::pass(),
+        }
+        Reply::stay()
     }
 
     fn subject(&self, _world: &World) -> Option<Subject> {
-        None
+        Some(Subject::Instance(self.instance.clone()))
+    }
+
+    fn subscribe(&self, world: &World, _is_top: bool, wanted: &mut Subscriptions) {
+        let instance = world.inventory.instance(&self.instance);
+        let service = instance.and_then(|instance| world.inventory.service(&instance.service));
+        let fingerprint = service.map_or(0, |service| service.fingerprint);
+        wanted.answers.insert(self.question(), Refresh::WhenChanged(fingerprint));
+    }
+
+    fn prompt(&self) -> Option<&Prompt> {
+        self.search.as_ref()?.prompt.as_ref()
+    }
+
+    fn prompt_mut(&mut self) -> Option<&mut Prompt> {
+        self.search.as_mut()?.prompt.as_mut()
+    }
+
+    fn typed(&mut self, world: &World) {
+        let Some(search) = &mut self.search else { return };
+        search.text = search.prompt.as_ref().map(|prompt| prompt.text().to_owned()).unwrap_or_default();
+        let from = search.from;
+        let lines = self.lines(world);
+        let found = self.matches(&lines);
+        let is_missing = found.is_empty() && self.searched().is_some_and(|text| !text.is_empty());
+        if let Some(prompt) = self.prompt_mut() {
+            prompt.error = is_missing.then(|| "does not occur".into());
+        }
+        if !found.is_empty() {
+            self.find(&lines, from, true);
+        }
+    }
+
+    fn click(&mut self, _pane: usize, row: usize, world: &World) {
+        let rows = self.rows(&self.lines(world));
+        self.list.select(&rows, row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::Go,
+        testing::{instance_id, world},
+    };
+
+    const YAML: &str = "Name: web\nConfig:\n  Env:\n  - A=1\n  - B=2\n  Image: shop/web:v2\nState:\n  Pid: 12";
+
+    fn opened() -> (Configuration, World) {
+        let screen = Configuration::of(instance_id("shop-web-1"), "shop-web-1".into());
+        let answer = Ok(Answer::Configuration(YAML.into()));
+        let world = world().service("shop/web", 1).answer(screen.question(), answer).build();
+        (screen, world)
+    }
+
+    fn shown(screen: &Configuration, world: &World) -> Vec<usize> {
+        let lines = screen.lines(world);
+        screen.rows(&lines).into_iter().map(|row| row.line).collect()
+    }
+
+    fn search(screen: &mut Configuration, world: &World, text: &str) {
+        screen.act(Action::Search, world);
+        *screen.prompt_mut().unwrap() = Prompt::new("/", text);
+        screen.typed(world);
+        screen.act(Action::Open, world);
+    }
+
+    fn selected(screen: &Configuration, world: &World) -> usize {
+        screen.selected_line(&screen.lines(world))
+    }
+
+    #[test]
+    fn it_is_asked_for_again_only_when_the_service_has_changed() {
+        let (screen, world) = opened();
+        let mut wanted = Subscriptions::default();
+        screen.subscribe(&world, true, &mut wanted);
+        assert_eq!(wanted.answers.get(&screen.question()), Some(&Refresh::WhenChanged(1)));
+    }
+
+    #[test]
+    fn left_shuts_the_block_then_goes_to_the_one_around_and_right_opens_it_again() {
+        let (mut screen, world) = opened();
+        (0..2).for_each(|_| drop(screen.act(Action::Down, &world)));
+        screen.act(Action::Left, &world);
+        assert_eq!(shown(&screen, &world), [0, 1, 2, 5, 6, 7]);
+        screen.act(Action::Left, &world);
+        assert_eq!(selected(&screen, &world), 1);
+        screen.act(Action::Left, &world);
+        assert_eq!(shown(&screen, &world), [0, 1, 6, 7]);
+        screen.act(Action::Right, &world);
+        assert_eq!(shown(&screen, &world), [0, 1, 2, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_match_that_is_folded_away_is_unfolded_and_n_goes_round() {
+        let (mut screen, world) = opened();
+        screen.act(Action::Down, &world);
+        screen.act(Action::Open, &world);
+        assert_eq!(shown(&screen, &world), [0, 1, 6, 7]);
+        search(&mut screen, &world, "web");
+        assert_eq!(selected(&screen, &world), 5);
+        screen.act(Action::NextMatch, &world);
+        assert_eq!(selected(&screen, &world), 0);
+        screen.act(Action::PreviousMatch, &world);
+        assert_eq!(selected(&screen, &world), 5);
+    }
+
+    #[test]
+    fn typing_on_searches_from_where_the_search_began() {
+        let (mut screen, world) = opened();
+        screen.act(Action::Search, &world);
+        for text in ["e", "en", "env"] {
+            *screen.prompt_mut().unwrap() = Prompt::new("/", text);
+            screen.typed(&world);
+        }
+        assert_eq!(selected(&screen, &world), 2);
+        *screen.prompt_mut().unwrap() = Prompt::new("/", "nowhere");
+        screen.typed(&world);
+        assert_eq!(screen.prompt().unwrap().error.as_deref(), Some("does not occur"));
+    }
+
+    #[test]
+    fn escape_ends_the_search_before_it_leaves_the_screen() {
+        let (mut screen, world) = opened();
+        search(&mut screen, &world, "web");
+        assert!(matches!(screen.act(Action::Back, &world).go, Go::Stay));
+        assert!(matches!(screen.act(Action::Back, &world).go, Go::Pass));
+    }
+
+    #[test]
+    fn capitals_matter_only_where_some_are_typed() {
+        let (mut screen, world) = opened();
+        search(&mut screen, &world, "ENV");
+        assert!(screen.matches(&screen.lines(&world)).is_empty());
+        search(&mut screen, &world, "env");
+        assert_eq!(screen.matches(&screen.lines(&world)), [2]);
+    }
+
+    #[test]
+    fn a_wrapped_line_has_as_many_rows_as_it_needs() {
+        let (mut screen, world) = opened();
+        screen.act(Action::Wrap, &world);
+        let lines = screen.lines(&world);
+        let rows = screen.rows_in(&lines, 8);
+        let of_image: Vec<_> = rows.into_iter().filter(|row| row.line == 5).map(|row| screen.column(row)).collect();
+        assert_eq!(of_image, [0, 8, 16]);
+    }
+
+    #[test]
+    fn sideways_stops_where_the_longest_line_ends() {
+        let (mut screen, world) = opened();
+        screen.rows_in(&screen.lines(&world), 10);
+        (0..5).for_each(|_| drop(screen.act(Action::Right, &world)));
+        assert_eq!(screen.left, SIDEWAYS);
+        screen.act(Action::Left, &world);
+        assert_eq!(screen.left, 0);
+    }
+
+    #[test]
+    fn all_of_it_is_saved_under_a_name_that_is_safe() {
+        let (mut screen, world) = opened();
+        screen.name = "../evil/web 1".into();
+        let reply = screen.act(Action::Save, &world);
+        let path = "./___evil_web_1-configuration-20261121-024107.yaml".into();
+        assert_eq!(reply.effects, [Effect::Save { path, text: YAML.into() }]);
+    }
+
+    #[test]
+    fn before_the_answer_there_is_nothing_to_copy_or_save() {
+        let mut screen = Configuration::of(instance_id("shop-web-1"), "shop-web-1".into());
+        let world = world().service("shop/web", 1).build();
+        for action in [Action::Copy, Action::Save] {
+            assert!(matches!(screen.act(action, &world).go, Go::Refuse(_)));
+        }
     }
 }

@@ -1,17 +1,85 @@
-//! The instances of a service.
+//! The instances of a service, and all that is known of the selected one.
+
+use std::time::Duration;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World},
-    domain::ServiceId,
+    app::{Page, Reply, Subject, World, list::List, metrics, scroll::Scroll},
+    domain::{Capability, Health, Instance, InstanceId, Sample, ServiceId},
+    message::{Effect, Question, Refresh, Subscriptions},
 };
 
-#[derive(Debug, Default)]
-pub struct Instances {}
+/// How old the list of processes may get while somebody looks at it.
+const PROCESSES_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub struct Instances {
+    pub service: ServiceId,
+    pub list: List<InstanceId>,
+    pub details: Scroll,
+    pub focus: Focus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    List,
+    Details,
+}
 
 impl Instances {
-    pub fn of(_service: ServiceId) -> Self {
-        Self {}
+    /// The pane that a click on the list names; any other is the details.
+    pub const LIST: usize = 0;
+    pub const DETAILS: usize = 1;
+
+    pub fn of(service: ServiceId) -> Self {
+        Self { service, list: List::default(), details: Scroll::default(), focus: Focus::List }
+    }
+
+    /// Among its like, and selected.
+    pub fn of_instance(service: ServiceId, instance: InstanceId) -> Self {
+        let mut screen = Self::of(service);
+        screen.list.select_key(instance);
+        screen
+    }
+
+    /// What is broken first, then by name.
+    pub fn rows<'a>(&self, world: &'a World) -> Vec<&'a Instance> {
+        let mut rows = world.inventory.instances_of(&self.service);
+        rows.sort_by_key(|instance| severity(&instance.health));
+        rows
+    }
+
+    pub fn selected<'a>(&self, world: &'a World) -> Option<&'a Instance> {
+        let rows = self.rows(world);
+        self.list.position(&keys(&rows)).map(|row| rows[row])
+    }
+
+    /// Why there is no list of processes and none will come; `None` where there is one or it is on its way.
+    pub fn no_processes(world: &World, instance: &Instance) -> Option<String> {
+        if !instance.state.is_alive() {
+            return Some(format!("none: it is {}", instance.state.word()));
+        }
+        let cluster = world.inventory.cluster(&instance.id.cluster)?;
+        cluster.capabilities.allow(Capability::Processes).err().map(|reason| reason.to_string())
+    }
+
+    pub fn latest(world: &World, instance: &Instance) -> Option<Sample> {
+        instance.state.is_alive().then(|| metrics::latest(world, &instance.id)).flatten()
+    }
+}
+
+pub fn keys(rows: &[&Instance]) -> Vec<InstanceId> {
+    rows.iter().map(|instance| instance.id.clone()).collect()
+}
+
+fn severity(health: &Health) -> u8 {
+    match health {
+        Health::Failing(_) => 0,
+        Health::Degraded(_) => 1,
+        Health::Changing(_) => 2,
+        Health::Unknown(_) => 3,
+        Health::Healthy => 4,
+        Health::Stopped(_) => 5,
     }
 }
 
@@ -20,11 +88,143 @@ impl Page for Instances {
         Place::Instances
     }
 
-    fn act(&mut self, _action: Action, _world: &World) -> Reply {
-        Reply::pass()
+    fn act(&mut self, action: Action, world: &World) -> Reply {
+        match action {
+            Action::NextPane | Action::PreviousPane => {
+                self.focus = if self.focus == Focus::List { Focus::Details } else { Focus::List };
+                return Reply::stay();
+            }
+            Action::Right => {
+                self.focus = Focus::Details;
+                return Reply::stay();
+            }
+            Action::Left => {
+                self.focus = Focus::List;
+                return Reply::stay();
+            }
+            Action::Copy => {
+                return match self.selected(world) {
+                    Some(instance) => Reply::stay().with(Effect::Copy(instance.name.to_string())),
+                    None => Reply::refuse("there is nothing to copy"),
+                };
+            }
+            _ => {}
+        }
+        let keys = keys(&self.rows(world));
+        let moved = match self.focus {
+            Focus::List => {
+                let before = self.list.selected(&keys).cloned();
+                let moved = self.list.act(action, &keys);
+                if self.list.selected(&keys) != before.as_ref() {
+                    self.details.to_top();
+                }
+                moved
+            }
+            Focus::Details => self.details.act(action),
+        };
+        if moved { Reply::stay() } else { Reply::pass() }
     }
 
-    fn subject(&self, _world: &World) -> Option<Subject> {
-        None
+    fn subject(&self, world: &World) -> Option<Subject> {
+        let selected = self.selected(world).map(|instance| Subject::Instance(instance.id.clone()));
+        Some(selected.unwrap_or_else(|| Subject::Service(self.service.clone())))
+    }
+
+    fn subscribe(&self, world: &World, is_top: bool, wanted: &mut Subscriptions) {
+        if !is_top {
+            return;
+        }
+        let rows = self.rows(world);
+        let keys = keys(&rows);
+        let in_sight = &rows[self.list.in_sight(&keys)];
+        let alive = in_sight.iter().filter(|instance| instance.state.is_alive());
+        wanted.samples.extend(metrics::measurable(world, alive.map(|instance| &instance.id)));
+        if let Some(instance) = self.list.position(&keys).map(|row| rows[row])
+            && Self::no_processes(world, instance).is_none()
+        {
+            wanted.answers.insert(Question::Processes(instance.id.clone()), Refresh::Every(PROCESSES_EVERY));
+        }
+    }
+
+    fn click(&mut self, pane: usize, row: usize, world: &World) {
+        self.focus = if pane == Self::LIST { Focus::List } else { Focus::Details };
+        if pane == Self::LIST {
+            self.list.select(&keys(&self.rows(world)), row);
+            self.details.to_top();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Capabilities, InstanceState},
+        testing::{self, world},
+    };
+
+    fn wanted(screen: &Instances, world: &World, is_top: bool) -> Subscriptions {
+        let mut wanted = Subscriptions::default();
+        screen.subscribe(world, is_top, &mut wanted);
+        wanted
+    }
+
+    #[test]
+    fn the_processes_are_asked_for_only_while_the_instance_is_alive() {
+        let mut world = world().service("shop/web", 1).build();
+        let screen = Instances::of(testing::service_id("shop/web"));
+        let question = Question::Processes(testing::instance_id("shop-web-1"));
+        assert_eq!(wanted(&screen, &world, true).answers.get(&question), Some(&Refresh::Every(PROCESSES_EVERY)));
+        testing::change(&mut world, "shop-web-1", |instance| {
+            instance.state = InstanceState::Exited { exit_code: 1, out_of_memory: false };
+        });
+        assert!(wanted(&screen, &world, true).answers.is_empty());
+    }
+
+    #[test]
+    fn the_processes_are_not_asked_for_below_another_screen_nor_where_the_engine_has_none() {
+        let mut world = world().service("shop/web", 1).build();
+        let screen = Instances::of(testing::service_id("shop/web"));
+        assert_eq!(wanted(&screen, &world, false), Subscriptions::default());
+        world.inventory.cluster_mut(&"local".into()).unwrap().capabilities =
+            Capabilities::all().without(Capability::Processes, "the engine cannot list processes");
+        assert!(wanted(&screen, &world, true).answers.is_empty());
+    }
+
+    #[test]
+    fn only_the_instances_in_sight_are_measured() {
+        let world = world().service("shop/web", 50).build();
+        let screen = Instances::of(testing::service_id("shop/web"));
+        screen.list.window(&keys(&screen.rows(&world)), 8);
+        assert_eq!(wanted(&screen, &world, true).samples.len(), 8);
+    }
+
+    #[test]
+    fn the_broken_instance_comes_first_and_is_selected() {
+        let world =
+            world().service("shop/web", 3).failing("shop-web-2", "exit 137: out of memory, limit 128Mi").build();
+        let screen = Instances::of(testing::service_id("shop/web"));
+        assert_eq!(&*screen.selected(&world).unwrap().name, "shop-web-2");
+        assert_eq!(screen.subject(&world), Some(Subject::Instance(testing::instance_id("shop-web-2"))));
+    }
+
+    #[test]
+    fn a_service_without_instances_is_still_what_an_action_is_about() {
+        let world = world().build();
+        let screen = Instances::of(testing::service_id("shop/web"));
+        assert_eq!(screen.subject(&world), Some(Subject::Service(testing::service_id("shop/web"))));
+    }
+
+    #[test]
+    fn another_instance_is_read_from_its_beginning() {
+        let world = world().service("shop/web", 2).build();
+        let mut screen = Instances::of(testing::service_id("shop/web"));
+        screen.details.window(100, 10);
+        screen.act(Action::NextPane, &world);
+        screen.act(Action::PageDown, &world);
+        assert_eq!(screen.details.window(100, 10), 9..19);
+        screen.act(Action::NextPane, &world);
+        screen.act(Action::Down, &world);
+        assert_eq!(screen.details.window(100, 10), 0..10);
     }
 }

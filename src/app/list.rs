@@ -64,7 +64,7 @@ impl<K: Clone + PartialEq> List<K> {
         true
     }
 
-    /// The rows that were painted last, as far as they are still there.
+    /// The rows that were painted last, among today's: what is worth measuring.
     pub fn in_sight(&self, keys: &[K]) -> std::ops::Range<usize> {
         self.window(keys, self.height.get())
     }

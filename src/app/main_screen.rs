@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::{
     action::{Action, Place},
     app::{
-        Due, Go, Page, Reply, Screen, Subject, World, filter::Filter, instances::Instances, list::List, prompt::Prompt,
+        Due, Go, Page, Reply, Screen, Subject, World, instances::Instances, list::List, prompt::Prompt,
+        service_filter::Filter,
     },
     domain::{ClusterName, Health, Release, Scope, Service, ServiceId},
     message::{Answer, Effect, Question, Refresh, Subscriptions},

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tui_input::InputRequest;
 
 use crate::{
-    action::{Action, Danger, Place},
+    action::{Action, Place},
     domain::Trouble,
     message::{Effect, Event, Notice, Subscriptions},
 };
@@ -28,7 +28,10 @@ pub mod palette;
 pub mod plan;
 pub mod prompt;
 pub mod screen;
+pub mod scroll;
+pub mod service_filter;
 pub mod world;
+pub mod yaml;
 
 pub use overlay::Overlay;
 pub use screen::{Due, Go, Page, Reply, Screen, Subject};
@@ -70,8 +73,12 @@ impl App {
         self.screens.len() - 1
     }
 
+    /// Whose keys are in force. The question before quitting is about operations, so it has an operation's keys.
     pub fn place(&self) -> Place {
-        self.top().page().place()
+        match &self.overlay {
+            Some(Overlay::Quit(_)) => Place::Operation,
+            Some(Overlay::Palette(_)) | None => self.top().page().place(),
+        }
     }
 
     pub fn subject(&self) -> Option<Subject> {
@@ -174,19 +181,20 @@ impl App {
             Go::Pass => effects.extend(meaning::of(self, action)),
             Go::Open(screen) => self.screens.push(screen),
             Go::Become(screen) => {
-                if self.screens.len() > 1 {
-                    self.screens.pop();
-                }
+                self.close();
                 self.screens.push(screen);
             }
-            Go::Back => {
-                if self.screens.len() > 1 {
-                    self.screens.pop();
-                }
-            }
+            Go::Back => self.close(),
             Go::Refuse(why) => self.message = Some(why),
         }
         effects
+    }
+
+    /// Closes the screen in sight, unless it is the main one.
+    fn close(&mut self) {
+        if self.screens.len() > 1 {
+            self.screens.pop();
+        }
     }
 
     fn act_on_overlay(&mut self, overlay: Overlay, action: Action) -> Vec<Effect> {
@@ -199,19 +207,5 @@ impl App {
             overlay::Answer::Act(action) => self.act(action, self.world.now),
             overlay::Answer::Do(effects) => effects,
         }
-    }
-}
-
-/// Read-only is refused here for a person's sake; the gate that holds is in the runtime.
-fn read_only_refusal(app: &App, action: Action) -> Option<String> {
-    let subject = app.subject();
-    let cluster = subject.as_ref().and_then(|subject| app.world.inventory.cluster(subject.cluster()));
-    let locked = cluster.is_some_and(|cluster| cluster.read_only);
-    match action.danger() {
-        Danger::Changes if app.world.settings.read_only => {
-            Some("started with --read-only: nothing can be changed".into())
-        }
-        Danger::Changes if locked => Some("this cluster is read-only in the config".into()),
-        Danger::Changes | Danger::None => None,
     }
 }

@@ -1,11 +1,11 @@
 //! Everything that the screens look at and do not own. Changed only by `App::observe` and `App::carry`.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
     domain::{
@@ -29,6 +29,8 @@ pub struct World {
     pub happenings: VecDeque<(ClusterName, Happening)>,
     pub answers: BTreeMap<Question, Result<Answer, Trouble>>,
     pub operations: BTreeMap<OperationId, Operation>,
+    /// Those that this process carries out: leaving would leave them alone.
+    pub ours: BTreeSet<OperationId>,
     /// Newest last.
     pub notices: VecDeque<Notice>,
     /// Warnings and errors that came since the notices were last looked at.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub tried: Vec<(Arc<str>, Arc<str>)>,
     /// Said once, in the title line.
     pub is_demo: bool,
+    /// Of the person who looks: times of day are told in it.
+    pub zone: TimeZone,
 }
 
 impl Default for Settings {
@@ -72,6 +76,7 @@ impl Default for Settings {
             save_into: std::path::PathBuf::from("."),
             tried: Vec::new(),
             is_demo: false,
+            zone: TimeZone::UTC,
         }
     }
 }
@@ -94,6 +99,7 @@ impl World {
             happenings: VecDeque::new(),
             answers: BTreeMap::new(),
             operations: BTreeMap::new(),
+            ours: BTreeSet::new(),
             notices: VecDeque::new(),
             unread: 0,
             settings,
@@ -113,6 +119,21 @@ impl World {
             self.happenings.pop_front();
         }
         self.happenings.push_back((cluster, happening));
+    }
+
+    /// `02:41:07` for what happened within the last half day, `20 Nov 02:41` before: always told apart, at most 12 columns.
+    pub fn time(&self, at: Timestamp) -> String {
+        let is_recent = at.duration_since(self.now).as_hours().abs() < 12;
+        self.zoned(at).strftime(if is_recent { "%H:%M:%S" } else { "%d %b %H:%M" }).to_string()
+    }
+
+    /// `2026-11-21 02:41:07 UTC`
+    pub fn full_time(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
+    fn zoned(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.settings.zone.clone())
     }
 
     /// The operation that is changing a service now, or was interrupted while it did.

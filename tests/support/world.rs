@@ -1,0 +1,220 @@
+//! A world in a line: `world().service("shop/web", 3).failing("shop-web-2", "exit 137").build()`. It is always 02:41:07.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use midwatch::{
+    app::{App, Settings, World},
+    domain::{
+        Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, Image, Instance, InstanceId,
+        InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Reason, Scope, Service,
+        ServiceId, ServiceKind, Trouble, inventory::Picture,
+    },
+    message::{Answer, Notice, Question, Weight},
+};
+
+/// The cluster that everything is on unless another is named.
+pub const CLUSTER: &str = "local";
+
+pub fn now() -> Timestamp {
+    "2026-11-21T02:41:07Z".parse().expect("a time")
+}
+
+pub fn seconds_ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
+}
+
+/// `shop/web` on the usual cluster, `edge/shop/web` on another.
+pub fn service_id(address: &str) -> ServiceId {
+    let (scope, name) = address.rsplit_once('/').expect("scope/service");
+    let (cluster, scope) = scope.rsplit_once('/').unwrap_or((CLUSTER, scope));
+    ServiceId::new(&cluster.into(), &Scope::from(scope), name)
+}
+
+/// An instance's key is made from its name.
+pub fn instance_id(name: &str) -> InstanceId {
+    InstanceId::new(&CLUSTER.into(), name)
+}
+
+/// Changes what is known of one instance, as an engine would.
+pub fn change(world: &mut World, name: &str, how: impl FnOnce(&mut Instance)) {
+    let mut instance = world.inventory.instance(&instance_id(name)).expect("the instance is there").clone();
+    how(&mut instance);
+    let now = world.now;
+    world.inventory.apply(&CLUSTER.into(), Change::Instance(Box::new(instance)), now);
+}
+
+pub fn world() -> Builder {
+    let world = World::new(Settings::default(), now());
+    Builder { world }.cluster(CLUSTER)
+}
+
+pub struct Builder {
+    world: World,
+}
+
+impl Builder {
+    pub fn build(self) -> World {
+        self.world
+    }
+
+    pub fn app(self) -> App {
+        let mut app = App::new(self.world.settings.clone(), now());
+        app.world = self.world;
+        app
+    }
+
+    /// One more, live and with its first picture.
+    pub fn cluster(mut self, name: &str) -> Self {
+        let name = ClusterName::from(name);
+        self.world.inventory.put_cluster(Cluster {
+            name: name.clone(),
+            engine: Engine::Docker,
+            endpoint: "unix:///var/run/docker.sock".into(),
+            link: Link::Live { since: seconds_ago(3600) },
+            facts: None,
+            capabilities: Capabilities::all(),
+            protected: false,
+            read_only: false,
+            latency: None,
+        });
+        self.world.inventory.apply(&name, Change::Picture(Picture::default()), now());
+        self
+    }
+
+    pub fn lost(mut self, cluster: &str, why: &str) -> Self {
+        let link = Link::Lost {
+            since: seconds_ago(240),
+            kind: LossKind::Unreachable,
+            why: Trouble::new(format!("could not reach {cluster}"), why),
+            retry_at: None,
+        };
+        self.world.inventory.cluster_mut(&cluster.into()).expect("the cluster is there").link = link;
+        self
+    }
+
+    pub fn without(mut self, capability: Capability, reason: &str) -> Self {
+        let cluster = self.world.inventory.cluster_mut(&CLUSTER.into()).expect("the usual cluster");
+        cluster.capabilities = cluster.capabilities.clone().without(capability, reason);
+        self
+    }
+
+    /// A healthy service with so many instances, named as Compose names them: `shop-web-1`.
+    pub fn service(mut self, address: &str, instances: u32) -> Self {
+        let id = service_id(address);
+        let service = Service {
+            id: id.clone(),
+            kind: ServiceKind::ComposeService,
+            wanted: instances,
+            ready: instances,
+            health: Health::Healthy,
+            since: Some(seconds_ago(7200)),
+            restarts: 0,
+            image: Some(image(&id)),
+            ports: Vec::new(),
+            depends_on: Vec::new(),
+            created: Some(seconds_ago(9 * 86_400)),
+            fingerprint: 1,
+        };
+        self.world.inventory.apply(&id.cluster, Change::Service(Box::new(service)), now());
+        for number in 1..=instances {
+            let instance = instance(&id, number);
+            self.world.inventory.apply(&id.cluster, Change::Instance(Box::new(instance)), now());
+        }
+        self
+    }
+
+    pub fn instance(mut self, name: &str, how: impl FnOnce(&mut Instance)) -> Self {
+        change(&mut self.world, name, how);
+        self
+    }
+
+    pub fn failing(self, name: &str, why: &str) -> Self {
+        self.instance(name, |instance| instance.health = Health::Failing(Reason::new(why)))
+    }
+
+    pub fn exited(self, name: &str, exit_code: i64, why: &str) -> Self {
+        self.failing(name, why).instance(name, |instance| {
+            instance.state = InstanceState::Exited { exit_code, out_of_memory: false };
+            instance.finished = Some(seconds_ago(200));
+        })
+    }
+
+    /// An engine event about an instance, or about something else that is no service's.
+    pub fn happened(mut self, ago: i64, subject: &str, text: &str, is_bad: bool) -> Self {
+        let instance = self.world.inventory.instance(&instance_id(subject));
+        let happening = Happening {
+            at: seconds_ago(ago),
+            service: instance.map(|instance| instance.service.clone()),
+            instance: instance.map(|instance| instance.id.clone()),
+            subject: subject.into(),
+            text: text.into(),
+            is_bad,
+        };
+        self.world.happened(CLUSTER.into(), happening);
+        self
+    }
+
+    pub fn operation(mut self, title: &str, address: &str, state: OperationState) -> Self {
+        let id = OperationId::from(format!("20261121-0240{:02}-4f2a", self.world.operations.len()).as_str());
+        let operation = Operation {
+            id: id.clone(),
+            title: title.into(),
+            service: service_id(address),
+            who: "ops@console".into(),
+            why: None,
+            began: seconds_ago(30),
+            ended: None,
+            state,
+            steps: Vec::new(),
+        };
+        self.world.operations.insert(id, operation);
+        self
+    }
+
+    pub fn notice(mut self, ago: i64, weight: Weight, text: &str, help: Option<&str>) -> Self {
+        let notice = Notice { at: seconds_ago(ago), weight, text: text.into(), help: help.map(Arc::from) };
+        self.world.notice(notice);
+        self
+    }
+
+    pub fn answer(mut self, question: Question, answer: Result<Answer, Trouble>) -> Self {
+        self.world.answers.insert(question, answer);
+        self
+    }
+}
+
+fn image(service: &ServiceId) -> Image {
+    Image {
+        reference: format!("{}/{}:v2.4.1", service.scope, service.name).into(),
+        digest: Some("sha256:9f2c41d07be8a3c5f1e6b2d4908a7c6e5d4f3b2a1908f7e6d5c4b3a29180f7e6".into()),
+        version: None,
+        revision: None,
+    }
+}
+
+fn instance(service: &ServiceId, number: u32) -> Instance {
+    let name = format!("{}-{}-{number}", service.scope, service.name);
+    Instance {
+        id: InstanceId::new(&service.cluster, name.as_str()),
+        service: service.clone(),
+        name: name.as_str().into(),
+        state: InstanceState::Running,
+        health: Health::Healthy,
+        created: Some(seconds_ago(9 * 86_400)),
+        started: Some(seconds_ago(7200)),
+        finished: None,
+        restarts: 0,
+        image: image(service),
+        addresses: vec![(format!("{}_default", service.scope).into(), format!("172.18.0.{}", number + 1).into())],
+        ports: Vec::new(),
+        mounts: Vec::new(),
+        limits: Limits::default(),
+        tty: false,
+        has_health_check: false,
+        stop_signal: None,
+        stop_timeout: 10,
+        command: format!("/usr/bin/{} --listen 0.0.0.0:8080", service.name).into(),
+    }
+}
