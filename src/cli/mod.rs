@@ -15,6 +15,7 @@ mod json;
 mod list;
 mod logs;
 mod metrics;
+pub mod operate;
 pub mod printer;
 pub mod records;
 pub mod session;

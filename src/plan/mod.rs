@@ -8,8 +8,12 @@ use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId};
 
 pub mod execution;
 pub mod explain;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod restart;
 mod situation;
+#[cfg(test)]
+mod tests;
 
 pub use execution::Execution;
 use situation::Situation;

@@ -23,6 +23,8 @@ use crate::{
     },
 };
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod recall;
 mod run;
 
