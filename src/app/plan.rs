@@ -167,12 +167,6 @@ impl Scroll {
     }
 }
 
-impl PlanScreen {
-    pub fn of(_request: &crate::plan::Request, _world: &World) -> Result<Self, crate::plan::Refusal> {
-        Ok(Self {})
-    }
-}
-
 impl Page for PlanScreen {
     fn place(&self) -> Place {
         Place::Plan
