@@ -141,10 +141,27 @@ impl App {
         }
     }
 
+    pub fn has_work(&self) -> bool {
+        self.top().page().has_work(&self.world)
+    }
+
+    /// Does a piece of what would take too long at once, between keys. Says how soon what it came to should be seen.
+    pub fn work(&mut self, bytes: usize) -> Due {
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().work(&self.world, bytes);
+        Due::Soon
+    }
+
     /// Something happened outside. Says how soon it should be seen.
     pub fn observe(&mut self, event: Event, now: Timestamp) -> Due {
         self.world.now = now;
         observe::observe(self, event)
+    }
+
+    /// Keys that mean nothing here were pressed.
+    pub fn unbound(&mut self, keys: &str, help: Option<&String>) {
+        let help = help.map_or_else(String::new, |key| format!("; {key} lists the keys"));
+        self.message = Some(format!("{keys} does nothing here{help}"));
     }
 
     /// What an effect came to, said where the person looks.
@@ -165,6 +182,9 @@ impl App {
         };
         for (depth, screen) in self.screens.iter().enumerate() {
             screen.page().subscribe(&self.world, depth + 1 == self.screens.len(), &mut wanted);
+        }
+        if !self.world.settings.measure {
+            wanted.samples.clear();
         }
         wanted
     }

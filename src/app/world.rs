@@ -9,10 +9,14 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
     domain::{
-        ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, Scope, Service, ServiceId, Trouble,
+        ClusterName, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service, ServiceId,
+        Trouble,
     },
     message::{Answer, Notice, Question, TailState, Weight},
-    store::{log, series},
+    store::{
+        log,
+        series::{self, Metric},
+    },
 };
 
 /// How many engine events and notices are remembered.
@@ -59,6 +63,8 @@ pub struct Settings {
     pub tried: Vec<(Arc<str>, Arc<str>)>,
     /// Said once, in the title line.
     pub is_demo: bool,
+    /// CPU, memory and the like are asked for.
+    pub measure: bool,
     /// Of the person who looks: times of day are told in it.
     pub zone: TimeZone,
 }
@@ -76,6 +82,7 @@ impl Default for Settings {
             save_into: std::path::PathBuf::from("."),
             tried: Vec::new(),
             is_demo: false,
+            measure: true,
             zone: TimeZone::UTC,
         }
     }
@@ -132,6 +139,11 @@ impl World {
         self.zoned(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// `02:41`, for an axis.
+    pub fn minute(&self, at: Timestamp) -> String {
+        self.zoned(at).strftime("%H:%M").to_string()
+    }
+
     fn zoned(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.settings.zone.clone())
     }
@@ -159,7 +171,8 @@ impl World {
     /// What a service uses now, over all its instances that were measured lately; `None` where none was.
     pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
         let instances = self.inventory.instances_of(service);
-        let measured = instances.iter().filter_map(|instance| self.series.latest(&instance.id));
+        let fresh = instances.iter().filter(|instance| !self.series.is_stale(&instance.id, self.now));
+        let measured = fresh.filter_map(|instance| self.series.latest(&instance.id));
         measured.fold(None, |sum: Option<Usage>, sample| {
             let sum = sum.unwrap_or_default();
             Some(Usage {
@@ -171,9 +184,24 @@ impl World {
         })
     }
 
-    /// The last `cells` times ten seconds of a service, oldest first, as shares of its limit, or of one core, or of the most that it used.
-    pub fn trend(&self, _service: &ServiceId, _what: Trend, _cells: usize) -> Vec<Option<f64>> {
-        Vec::new()
+    /// The last `cells` times ten seconds of a service, oldest first: CPU as a share of its limit or of one core, memory of its limit
+    /// or of the most that is shown.
+    pub fn trend(&self, service: &ServiceId, what: Trend, cells: usize) -> Vec<Option<f64>> {
+        let instances = self.inventory.instances_of(service);
+        let (metric, limit): (_, fn(&Limits) -> Option<u64>) = match what {
+            Trend::Cpu => (Metric::Cpu, |limits| limits.cpu),
+            Trend::Memory => (Metric::Memory, |limits| limits.memory),
+        };
+        let ids = instances.iter().map(|instance| &instance.id);
+        let values = self.series.sum_of_tens(ids, metric, cells, self.now);
+        let limit: Option<u64> = instances.iter().map(|instance| limit(&instance.limits)).sum();
+        let most = values.iter().flatten().copied().fold(1.0, f64::max);
+        let full = match (limit.filter(|&limit| limit > 0), what) {
+            (Some(limit), _) => limit as f64,
+            (None, Trend::Cpu) => 1000.0,
+            (None, Trend::Memory) => most,
+        };
+        values.into_iter().map(|value| value.map(|value| value / full)).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Colours as a theme writes them, as a terminal with fewer of them shows them, and how well two can be told apart.
+//! Colours, as a theme writes them and as a terminal with fewer of them shows them.
 
 use std::str::FromStr;
 
@@ -86,12 +86,6 @@ impl Colour {
     /// Neither black, white nor a grey: one of these as a background may be the terminal's own.
     pub fn has_hue(self) -> bool {
         self.rgb().is_some_and(|rgb| chroma(rgb) >= GREYISH)
-    }
-
-    /// From 1 (the same) to 21 (black and white), by WCAG 2. `None` where one is the terminal's own.
-    pub fn contrast(self, other: Self) -> Option<f64> {
-        let (one, other) = (luminance(self.rgb()?), luminance(other.rgb()?));
-        Some((one.max(other) + 0.05) / (one.min(other) + 0.05))
     }
 }
 
@@ -190,6 +184,16 @@ fn hue(rgb: [u8; 3]) -> f64 {
     (sixth * 60.0).rem_euclid(360.0)
 }
 
+#[cfg(test)]
+impl Colour {
+    /// How well two can be told apart: from 1 (the same) to 21 (black and white), by WCAG 2. `None` where one is the terminal's own.
+    pub fn contrast(self, other: Self) -> Option<f64> {
+        let (one, other) = (luminance(self.rgb()?), luminance(other.rgb()?));
+        Some((one.max(other) + 0.05) / (one.min(other) + 0.05))
+    }
+}
+
+#[cfg(test)]
 fn luminance(rgb: [u8; 3]) -> f64 {
     let [red, green, blue] = rgb.map(|part| {
         let part = f64::from(part) / 255.0;

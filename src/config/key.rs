@@ -239,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn only_a_character_without_ctrl_and_alt_is_typed() {
+        assert_eq!(
+            ["G", "space", "ctrl-g", "alt-g", "enter"].map(|text| key(text).typed()),
+            [Some('G'), Some(' '), None, None, None]
+        );
+    }
+
+    #[test]
     fn what_is_no_key_is_refused_with_what_one_looks_like() {
         for wrong in ["", "ctrl-", "ctrl-ctrl-x", "hyper-x", "F0", "F25", "entre", "xx", "shift-1", "\t"] {
             assert!(wrong.parse::<Key>().is_err(), "{wrong:?}");

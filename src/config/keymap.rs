@@ -16,15 +16,13 @@ const EMBEDDED: [(&str, &str); 2] =
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keymap {
-    /// As written, the first to be shown first. No two of a place begin alike.
-    bindings: Vec<Binding>,
     /// By place, worked out once: its own, then those of everywhere that they do not hide. A few dozen each, so that looking through
     /// all of them is quicker than anybody can press.
     in_force: [Vec<(Vec<Key>, Action)>; Place::ALL.len()],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
+pub(super) struct Binding {
     pub place: Place,
     pub keys: Vec<Key>,
     /// `None`: these keys do nothing here, also where they would do something everywhere.
@@ -58,25 +56,20 @@ impl Keymap {
         keymap_file::load(name, shelf(paths))
     }
 
+    /// The first is the one to show. No two of a place may collide.
     pub(super) fn new(bindings: Vec<Binding>) -> Self {
+        let at = |place| bindings.iter().filter(move |binding| binding.place == place);
+        let everywhere: Vec<&Binding> = at(Place::Everywhere).collect();
         let in_force = Place::ALL.map(|place| {
-            let own = || bindings.iter().filter(|binding| binding.place == place);
-            let shown = |binding: &&Binding| !own().any(|own| collide(&own.keys, &binding.keys));
-            let elsewhere =
-                bindings.iter().filter(|binding| binding.place == Place::Everywhere && place != Place::Everywhere);
-            let all = own().chain(elsewhere.filter(shown));
-            all.filter_map(|binding| Some((binding.keys.clone(), binding.action?))).collect()
+            let mut all: Vec<&Binding> = at(place).collect();
+            if place != Place::Everywhere {
+                let hidden = |binding: &&Binding| all.iter().any(|own| collide(&own.keys, &binding.keys));
+                let rest: Vec<_> = everywhere.iter().copied().filter(|binding| !hidden(binding)).collect();
+                all.extend(rest);
+            }
+            all.into_iter().filter_map(|binding| Some((binding.keys.clone(), binding.action?))).collect()
         });
-        Self { bindings, in_force }
-    }
-
-    /// `layer` before what is here, which loses whatever collides with it.
-    pub(super) fn under(self, mut layer: Vec<Binding>) -> Self {
-        let collides = |old: &Binding, new: &Binding| old.place == new.place && collide(&old.keys, &new.keys);
-        let kept: Vec<_> =
-            self.bindings.into_iter().filter(|old| !layer.iter().any(|new| collides(old, new))).collect();
-        layer.extend(kept);
-        Self::new(layer)
+        Self { in_force }
     }
 
     pub fn resolve(&self, place: Place, keys: &[Key]) -> Resolved {
@@ -107,6 +100,14 @@ impl Keymap {
     fn at(&self, place: Place) -> &[(Vec<Key>, Action)] {
         &self.in_force[place as usize]
     }
+}
+
+/// `layer` before `base`, which loses whatever collides with it.
+pub(super) fn layered(mut layer: Vec<Binding>, base: Vec<Binding>) -> Vec<Binding> {
+    let collides = |old: &Binding, new: &Binding| old.place == new.place && collide(&old.keys, &new.keys);
+    let kept: Vec<_> = base.into_iter().filter(|old| !layer.iter().any(|new| collides(old, new))).collect();
+    layer.extend(kept);
+    layer
 }
 
 /// Whether one is the beginning of the other, or the same: then only one of them can ever be reached.

@@ -4,8 +4,8 @@ use toml::de::DeValue;
 
 use super::{
     complaint::{Complaint, did_you_mean},
-    key::parse_sequence,
-    keymap::{Binding, DEFAULT, Keymap, collide},
+    key::{parse_sequence, print_sequence},
+    keymap::{Binding, DEFAULT, Keymap, collide, layered},
     shelf::Shelf,
     source::Source,
     table::{Entry, Table, string, wanted},
@@ -28,18 +28,20 @@ pub fn load(name: &str, shelf: Shelf<'_>) -> (Keymap, Vec<Complaint>) {
     });
     // A file with an embedded keymap's name changes that one, unless it says otherwise.
     let usual_base = if shelf.embedded(name).is_some() { name } else { DEFAULT };
-    let Some(own) = own else { return (embedded(usual_base, shelf, &mut complaints), complaints) };
-    let layer = read(own, usual_base, shelf, &mut complaints);
-    (embedded(&layer.base, shelf, &mut complaints).under(layer.bindings), complaints)
+    let bindings = match own {
+        None => embedded(usual_base, shelf, &mut complaints),
+        Some(own) => {
+            let layer = read(own, usual_base, shelf, &mut complaints);
+            layered(layer.bindings, embedded(&layer.base, shelf, &mut complaints))
+        }
+    };
+    (Keymap::new(bindings), complaints)
 }
 
-fn embedded(name: &str, shelf: Shelf<'_>, complaints: &mut Vec<Complaint>) -> Keymap {
-    let Some(source) = shelf.embedded(name) else { return Keymap::new(Vec::new()) };
+fn embedded(name: &str, shelf: Shelf<'_>, complaints: &mut Vec<Complaint>) -> Vec<Binding> {
+    let Some(source) = shelf.embedded(name) else { return Vec::new() };
     let layer = read(source, "", shelf, complaints);
-    match layer.base.as_str() {
-        "" => Keymap::new(layer.bindings),
-        base => embedded(base, shelf, complaints).under(layer.bindings),
-    }
+    layered(layer.bindings, embedded(&layer.base, shelf, complaints))
 }
 
 fn read(source: Source, usual_base: &str, shelf: Shelf<'_>, complaints: &mut Vec<Complaint>) -> Layer {
@@ -62,7 +64,7 @@ fn read_place(table: &mut Table<'_>, place: Place, bindings: &mut Vec<Binding>) 
         match earlier {
             None => bindings.push(binding),
             Some(earlier) => {
-                let other = super::key::print_sequence(&earlier.keys);
+                let other = print_sequence(&earlier.keys);
                 let text = format!("\"{}\" cannot be told apart from \"{other}\" above", entry.key);
                 table.complain(&entry.key_span, &text, Some("one of them begins with the other: change or remove one"));
             }

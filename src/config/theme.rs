@@ -106,6 +106,8 @@ pub struct Look {
     pub reverse: bool,
 }
 
+const CYAN: u8 = 6;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
     looks: [Look; Role::ALL.len()],
@@ -133,7 +135,12 @@ impl Theme {
             Depth::Ansi => {
                 let look = self.look(role).mapped(depth);
                 // A background that is black or white here may be the terminal's own, and what it says would not be seen.
-                if look.bg == Colour::Default || look.bg.has_hue() { look } else { without_colour(role, look) }
+                match role {
+                    _ if look.bg == Colour::Default || look.bg.has_hue() => look,
+                    // With a colour, or else a reversed row would be as many-coloured as its cells.
+                    Role::Selected => Look { fg: Colour::Ansi(CYAN), ..without_colour(role, look) },
+                    _ => without_colour(role, look),
+                }
             }
             Depth::Plain => without_colour(role, self.look(role)),
         })

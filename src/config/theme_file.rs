@@ -274,8 +274,16 @@ mod tests {
         let theme = embedded_theme("ansi");
         for role in Role::ALL {
             let look = theme.look(role);
-            assert!(matches!(look.fg, Colour::Default | Colour::Ansi(1..=6)), "{} {look:?}", role.name());
+            assert!(matches!(look.fg, Colour::Default | Colour::Ansi(1..=3 | 5 | 6 | 12)), "{} {look:?}", role.name());
             assert_eq!(look.bg, Colour::Default, "{}", role.name());
+        }
+    }
+
+    #[test]
+    fn a_selected_row_is_of_one_colour_with_16_of_them() {
+        for name in names(&Paths::default()) {
+            let selected = embedded_theme(&name).at(Depth::Ansi).look(Role::Selected);
+            assert!(selected.fg != Colour::Default, "{name}: {selected:?}");
         }
     }
 

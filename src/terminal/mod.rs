@@ -110,14 +110,28 @@ impl Terminal {
         self.writer.is_lost()
     }
 
-    /// Gives the terminal back for a while, to a shell or to the job control.
-    pub fn lend<T>(&mut self, borrowed: impl FnOnce() -> T) -> io::Result<T> {
+    /// Gives the terminal back for a while, to a shell or to the job control. Stays in raw mode: who takes over wants every key.
+    pub fn step_aside(&mut self) -> io::Result<()> {
         self.writer.flush();
         give_back();
-        let result = borrowed();
+        crossterm::terminal::enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    pub fn come_back(&mut self) -> io::Result<()> {
         acquire(self.options)?;
         self.resize();
-        Ok(result)
+        Ok(())
+    }
+
+    /// Ctrl-Z: back to the shell that this was started from, until that lets it go on.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        self.writer.flush();
+        give_back();
+        // Without a shell that could bring it back there is nothing to do.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+        self.come_back()
     }
 }
 
@@ -150,4 +164,28 @@ fn acquire(options: Options) -> io::Result<()> {
 fn size() -> Rect {
     let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
     Rect::new(0, 0, columns.clamp(1, 1000), rows.clamp(1, 500))
+}
+
+/// Most terminals take no more than this; the clipboard must not be cleared by what is cut.
+const LONGEST_COPY: usize = 70_000;
+
+/// OSC 52: puts `text` on the clipboard of whoever looks, also through SSH. Inside tmux it goes as a passthrough as well.
+pub fn copy_sequence(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("there is nothing to copy".into());
+    }
+    if text.len() > LONGEST_COPY {
+        return Err(format!(
+            "{} is too much for a terminal's clipboard: save it to a file",
+            crate::domain::units::bytes(text.len() as u64)
+        ));
+    }
+    let mut plain = String::new();
+    let copy = crossterm::clipboard::CopyToClipboard::to_clipboard_from(text);
+    crossterm::Command::write_ansi(&copy, &mut plain).map_err(|error| error.to_string())?;
+    if std::env::var_os("TMUX").is_some() {
+        let doubled = plain.replace('\x1b', "\x1b\x1b");
+        plain.push_str(&format!("\x1bPtmux;{doubled}\x1b\\"));
+    }
+    Ok(plain)
 }

@@ -32,7 +32,10 @@ pub fn draw(paint: &mut Paint<'_>) -> Option<(u16, u16)> {
     let last = Rect { y: area.height - 1, height: 1, ..area };
     let cursor = bottom(paint, last);
     match paint.app.overlay() {
-        Some(overlay) => overlay::draw(overlay, paint, body),
+        Some(overlay) => {
+            overlay::draw(overlay, paint, body);
+            None
+        }
         None => cursor,
     }
 }

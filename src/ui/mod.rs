@@ -9,12 +9,14 @@ use crate::{
     config::theme::Role,
 };
 
+pub mod chart;
 pub mod configuration;
 pub mod events;
 pub mod frame;
 pub mod help;
 pub mod hints;
 pub mod hits;
+pub mod instance_details;
 pub mod instances;
 pub mod keys;
 pub mod logs;
@@ -61,6 +63,11 @@ impl Paint<'_> {
     /// The first key of an action on the screen in sight.
     pub fn keys_of(&self, action: Action) -> Option<String> {
         (self.keys)(self.app.place(), action).into_iter().next()
+    }
+
+    /// The first of an action's keys; empty where it has none.
+    pub fn key(&self, place: Place, action: Action) -> String {
+        (self.keys)(place, action).into_iter().next().unwrap_or_default()
     }
 
     /// A click on `area` is this action.

@@ -1,7 +1,197 @@
-use ratatui::layout::Rect;
+//! What lies over a screen until it is answered: the palette, the question before quitting, the keys that may come next.
 
-use crate::{app::Overlay, ui::Paint};
+use ratatui::{
+    layout::Rect,
+    symbols::border,
+    widgets::{Block, Clear, Widget},
+};
+use unicode_width::UnicodeWidthStr;
 
-pub fn draw(_overlay: &Overlay, _paint: &mut Paint<'_>, _area: Rect) -> Option<(u16, u16)> {
-    None
+use crate::{
+    action::{Action, Danger, Place},
+    app::{
+        Overlay,
+        help::name,
+        palette::{Entry, Palette},
+    },
+    config::theme::Role,
+    domain::OperationId,
+    ui::{
+        Paint,
+        chart::Glyphs,
+        table::{Column, Table},
+        widget::{self, Pane},
+    },
+};
+
+/// The pane of the palette's rows, so that a click on one is not taken for one of the screen below.
+pub const PANE: usize = usize::MAX;
+
+pub fn draw(overlay: &Overlay, paint: &mut Paint<'_>, area: Rect) {
+    match overlay {
+        Overlay::Palette(palette) => self::palette(palette, paint, area),
+        Overlay::Quit(running) => quit(running, paint, area),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Cell {
+    Name,
+    Key,
+    Help,
+}
+
+fn palette(palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
+    let width = area.width.saturating_sub(4).min(100);
+    let height = area.height.saturating_sub(2).min(24);
+    let count = palette.entries().len();
+    let title = format!("{count} of {}", Action::ALL.len());
+    let inside = frame(paint, centred(area, width, height), "actions", &title);
+    if inside.is_empty() {
+        return;
+    }
+    widget::prompt(paint, Rect { height: 1, ..inside }, &palette.prompt);
+    let body = Rect { y: inside.y + 1, height: inside.height - 1, ..inside };
+    if count == 0 {
+        widget::says(paint, body, "No action matches.", Role::Dim);
+        return;
+    }
+    let columns =
+        [Column::left(Cell::Name, "", 16, 0), Column::left(Cell::Key, "", 9, 1), Column::left(Cell::Help, "", 16, 0)];
+    let table = Table::fit(&columns, Cell::Help, body);
+    let keys = palette.keys();
+    let window = palette.list.window(&keys, usize::from(body.height));
+    let mut in_sight = palette.entries().skip(window.start);
+    let pane = Pane { number: PANE, focused: true };
+    let shown = widget::rows(paint, body, &palette.list, &keys, pane, |paint, place, _| {
+        if let Some(entry) = in_sight.next() {
+            palette_row(paint, &table, place.y, entry);
+        }
+    });
+    let below = Rect { y: inside.bottom(), height: 1, ..inside };
+    widget::position(paint, below, &shown, count);
+}
+
+fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry) {
+    let action = entry.action;
+    let key = paint.key(paint.app.place(), action);
+    match &entry.refused {
+        Some(why) => {
+            table.cell(paint, Cell::Name, y, &name(action), Role::Dim);
+            table.cell(paint, Cell::Key, y, &key, Role::Dim);
+            table.cell(paint, Cell::Help, y, &format!("not now: {why}"), Role::Dim);
+        }
+        None => {
+            let role = match action.danger() {
+                Danger::None => Role::Text,
+                Danger::Changes => Role::Danger,
+            };
+            table.cell(paint, Cell::Name, y, &name(action), role);
+            table.cell(paint, Cell::Key, y, &key, Role::Key);
+            table.cell(paint, Cell::Help, y, action.help(), Role::Dim);
+        }
+    }
+}
+
+/// What runs, and the three ways to go on.
+fn quit(running: &[OperationId], paint: &mut Paint<'_>, area: Rect) {
+    let choices = [
+        (Action::Confirm, Place::Plan, "leave it running", "it goes on without a screen to its end or its undo"),
+        (Action::StopAndUndo, Place::Operation, "stop and undo", "after the step it is at, then leave"),
+        (Action::Back, Place::Everywhere, "stay", ""),
+    ];
+    let width = area.width.saturating_sub(4).min(76);
+    // Two lines of border, a blank one, and a choice may need two lines each.
+    let height = u16::try_from(running.len()).unwrap_or(u16::MAX).min(6) + 7;
+    let title = if running.len() == 1 { "an operation runs" } else { "operations run" };
+    let inside = frame(paint, centred(area, width, height), title, "");
+    let room = inside.height.saturating_sub(4);
+    let fits = if running.len() > usize::from(room) { usize::from(room.saturating_sub(1)) } else { running.len() };
+    let mut y = inside.y;
+    for id in &running[..fits] {
+        let operation = paint.app.world.operations.get(id);
+        let title = operation.map_or_else(|| id.to_string(), |operation| operation.title.to_string());
+        let began = operation.map(|operation| format!("  began {}", paint.app.world.time(operation.began)));
+        let text = format!("{title}{}", began.unwrap_or_default());
+        paint.text(Rect { y, height: 1, ..inside }.intersection(inside), &text, Role::Changing);
+        y += 1;
+    }
+    if fits < running.len() {
+        let text = format!("… {} more", running.len() - fits);
+        paint.text(Rect { y, height: 1, ..inside }.intersection(inside), &text, Role::Dim);
+    }
+    let first = inside.bottom().saturating_sub(choices.len() as u16).max(inside.y);
+    for (y, (action, place, what, how)) in (first..inside.bottom()).zip(choices) {
+        let line = Rect { y, height: 1, ..inside };
+        let key = paint.key(place, action);
+        let end = paint.text(line, &format!("[{key}]"), Role::Key);
+        let start = (inside.x + 7).max(end + 1).min(line.right());
+        let end = paint.text(Rect { x: start, width: line.right() - start, ..line }, what, Role::Text);
+        let start = (end + 2).min(line.right());
+        paint.text(Rect { x: start, width: line.right() - start, ..line }, how, Role::Dim);
+        paint.button(line, action);
+    }
+}
+
+/// In the lower right corner: the keys that were pressed, and what the next one would do.
+pub fn chord(paint: &mut Paint<'_>, area: Rect, pending: &str, next: &[(String, &str)]) {
+    let keys = next.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
+    let widest = next.iter().map(|(_, what)| keys + 2 + what.width()).max().unwrap_or(0).max(pending.width() + 2);
+    let width = u16::try_from(widest + 4).unwrap_or(u16::MAX).min(area.width);
+    let height = u16::try_from(next.len() + 2).unwrap_or(u16::MAX).min(area.height);
+    let place = Rect { x: area.right() - width, y: area.bottom() - height, width, height };
+    let inside = frame(paint, place, pending, "");
+    let fits = usize::from(inside.height);
+    let shown = if next.len() > fits { fits.saturating_sub(1) } else { next.len() };
+    for (y, (key, what)) in (inside.y..inside.bottom()).zip(&next[..shown]) {
+        let line = Rect { y, height: 1, ..inside };
+        paint.text(line, key, Role::Key);
+        let start = (inside.x + keys as u16 + 2).min(line.right());
+        paint.text(Rect { x: start, width: line.right() - start, ..line }, what, Role::Text);
+    }
+    if shown < next.len() && !inside.is_empty() {
+        let last = Rect { y: inside.bottom() - 1, height: 1, ..inside };
+        paint.text(last, &format!("… {} more", next.len() - shown), Role::Dim);
+    }
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// Clears what lies below and draws a box; what is inside it, with a blank on each side.
+fn frame(paint: &mut Paint<'_>, area: Rect, title: &str, right: &str) -> Rect {
+    let area = area.intersection(paint.buffer.area);
+    Clear.render(area, paint.buffer);
+    paint.buffer.set_style(area, paint.theme.style(Role::Text));
+    const LETTERS: border::Set<'static> = border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    };
+    let set = match paint.theme.glyphs.chart {
+        Glyphs::Braille | Glyphs::Blocks => border::PLAIN,
+        Glyphs::Ascii => LETTERS,
+    };
+    let style = paint.style(Role::FocusedBorder);
+    Block::bordered().border_set(set).border_style(style).render(area, paint.buffer);
+    let edge = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: area.height.min(1), ..area };
+    let end = paint.text(edge, &format!(" {title} "), Role::Title);
+    let room = Rect { x: end, width: edge.right().saturating_sub(end), ..edge };
+    if !right.is_empty() && right.width() + 2 <= usize::from(room.width) {
+        paint.text_right(room, &format!(" {right} "), Role::Dim);
+    }
+    let inside = Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    };
+    if inside.is_empty() { Rect::new(area.x, area.y, 0, 0) } else { inside }
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     domain::{Health, Level, Output},
     message::Weight,
+    ui::chart,
 };
 
 /// Worked out once, so that drawing only looks up.
@@ -124,6 +125,7 @@ pub struct Glyphs {
     /// From almost nothing to full. Nothing at all is a space, and what is not known is `spark_unknown`.
     pub spark: [&'static str; 8],
     pub spark_unknown: &'static str,
+    pub chart: chart::Glyphs,
     pub borders: border::Set<'static>,
 }
 
@@ -131,7 +133,7 @@ impl Glyphs {
     pub const UNICODE: Self = Self {
         failing: "✖",
         degraded: "◐",
-        changing: "◌",
+        changing: "↻",
         unknown: "?",
         stopped: "○",
         healthy: "●",
@@ -150,6 +152,7 @@ impl Glyphs {
         scrollbar: "▐",
         spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         spark_unknown: "┄",
+        chart: chart::Glyphs::Braille,
         borders: border::ROUNDED,
     };
 
@@ -176,6 +179,7 @@ impl Glyphs {
         scrollbar: "#",
         spark: ["_", ".", ":", "-", "=", "+", "*", "#"],
         spark_unknown: "?",
+        chart: chart::Glyphs::Ascii,
         borders: border::Set {
             top_left: "+",
             top_right: "+",

@@ -4,7 +4,12 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use crate::{app::list::List, config::theme::Role, ui::Paint};
+use crate::{
+    app::{list::List, prompt::Prompt},
+    config::theme::Role,
+    domain::{Health, Trouble},
+    ui::Paint,
+};
 
 /// Paints one line and returns the column after it. What does not fit is cut with `…`.
 pub fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
@@ -86,6 +91,77 @@ pub fn rows<K: Clone + PartialEq>(
         paint.row(place, pane.number, index);
     }
     window
+}
+
+/// The letter and the colour of a health, the same on every screen. `None`: it is not known any more, because its cluster is lost.
+pub fn health(health: Option<&Health>) -> (&'static str, Role) {
+    match health {
+        None => ("?", Role::Stale),
+        Some(Health::Failing(_)) => ("x", Role::Failing),
+        Some(Health::Degraded(_)) => ("!", Role::Degraded),
+        Some(Health::Changing(_)) => ("~", Role::Changing),
+        Some(Health::Unknown(_)) => ("?", Role::Unknown),
+        Some(Health::Stopped(_)) => ("-", Role::Stopped),
+        Some(Health::Healthy) => ("*", Role::Healthy),
+    }
+}
+
+/// A line to type into, with its cursor; what lies before the cursor stays in sight. What is wrong with it stands to its right.
+pub fn prompt(paint: &mut Paint<'_>, area: Rect, prompt: &Prompt) {
+    let area = Rect { height: area.height.min(1), ..area };
+    let start = paint.text(area, prompt.title, Role::Key);
+    let room = area.right().saturating_sub(start + 1);
+    let error = prompt.error.as_deref().unwrap_or_default();
+    let room = room.saturating_sub(u16::try_from(error.width()).unwrap_or(0).min(room / 2));
+    let place = Rect { x: start + 1, width: room, ..area };
+    if place.width < 2 {
+        return;
+    }
+    let hidden = prompt.input.visual_scroll(usize::from(place.width - 1));
+    let end = columns(paint, place, prompt.text(), hidden, |_| Role::Input);
+    let cursor = u16::try_from(prompt.input.visual_cursor() - hidden).unwrap_or(0);
+    let style = paint.style(Role::Cursor);
+    paint.buffer.set_style(Rect { x: place.x + cursor.min(place.width - 1), width: 1, ..place }, style);
+    let beside = (end + 2).min(area.right());
+    paint.text(Rect { x: beside, width: area.right() - beside, ..area }, error, Role::NoticeError);
+}
+
+/// The columns of a line from `hidden` on, each piece in the role of the byte where it begins. Returns the column after it. Says nothing of
+/// what it cuts.
+pub fn columns(paint: &mut Paint<'_>, area: Rect, text: &str, hidden: usize, role: impl Fn(usize) -> Role) -> u16 {
+    let room = usize::from(area.width);
+    let (mut column, mut end) = (0, area.x);
+    for (at, grapheme) in text.grapheme_indices(true) {
+        let width = grapheme.width();
+        if column >= hidden && column + width <= hidden + room {
+            let x = area.x + (column - hidden) as u16;
+            let style = paint.style(role(at));
+            end = paint.buffer.set_stringn(x, area.y, grapheme, width, style).0;
+        }
+        column += width;
+        if column >= hidden + room {
+            break;
+        }
+    }
+    end
+}
+
+/// A few words where there are no rows. Returns how many lines they took.
+pub fn says(paint: &mut Paint<'_>, area: Rect, text: &str, role: Role) -> u16 {
+    let lines = wrap(text, area.width);
+    for (y, line) in (area.y..area.bottom()).zip(&lines) {
+        paint.text(Rect::new(area.x, y, area.width, 1), line, role);
+    }
+    u16::try_from(lines.len()).unwrap_or(area.height).min(area.height)
+}
+
+/// What could not be done, why, and what would help.
+pub fn trouble(paint: &mut Paint<'_>, area: Rect, trouble: &Trouble) {
+    let taken = says(paint, area, &trouble.line(), Role::NoticeError);
+    if let Some(help) = &trouble.help {
+        let below = Rect { y: area.y + taken, height: area.height - taken, ..area };
+        says(paint, below, help, Role::Text);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -127,13 +127,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// `env` and `home` are given, so that tests need no environment of their own.
-pub fn discover(config: &[ClusterConfig], env: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Discovery {
+/// Only what was named, by the config file or by `--host`.
+pub fn configured(config: &[ClusterConfig]) -> Discovery {
     let mut found = Discovery::default();
-    let env = |name: &str| env(name).filter(|value| !value.is_empty());
     for cluster in config {
         found.configured(cluster);
     }
+    found
+}
+
+/// `env` and `home` are given, so that tests need no environment of their own.
+pub fn discover(config: &[ClusterConfig], env: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Discovery {
+    let mut found = configured(config);
+    let env = |name: &str| env(name).filter(|value| !value.is_empty());
     let docker_config = env("DOCKER_CONFIG").map(PathBuf::from).or_else(|| home.map(|home| home.join(".docker")));
     match env("DOCKER_HOST") {
         None => found.note("DOCKER_HOST", "not set"),
