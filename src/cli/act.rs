@@ -1,8 +1,8 @@
 //! The commands that change something: who is meant, who carries it out, and what a signal means meanwhile. The rest is `operate`.
 
 use std::{
-    env,
     io::{self, IsTerminal, Write},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -18,7 +18,6 @@ use super::{
     operate::{self, Desk, Ending, Outside, Streams, Word},
     printer::Printer,
     session::{Narrow, Session},
-    setup::Setup,
 };
 use crate::{
     clock::Clock,
@@ -30,6 +29,7 @@ use crate::{
         journal::Journal,
         operate::{Operator, Parts},
     },
+    setup::{self, Setup},
 };
 
 impl Outside for Session {
@@ -44,8 +44,8 @@ impl Outside for Session {
 
 /// `midwatch restart`, `stop` and `start`.
 pub async fn act(options: &Options, verb: Verb, asked: &Acting, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    let setup = Setup::read(options);
-    let mut session = super::open(&setup, options, printer)?;
+    let setup = Setup::load(options, None);
+    let mut session = super::open(&setup, printer)?;
     session.pictures().await;
     session.tell_lost(printer);
     let service = find::service_to_change(&session, &asked.address)?;
@@ -54,7 +54,7 @@ pub async fn act(options: &Options, verb: Verb, asked: &Acting, printer: &mut Pr
         None => Target::Service(service),
     };
     let why = asked.why.as_deref().map(|why| Arc::from(clean(why)));
-    let books = Books::of(&setup, options);
+    let books = Books::of(&setup);
     let how = operate::Options { yes: asked.yes, dry_run: asked.dry_run, ..how(asked.listing) };
     at_desk(&mut session, &setup, &books, how, Task::CarryOut(Request { verb, target, why }), printer).await
 }
@@ -66,8 +66,8 @@ pub async fn decide(
     asked: &Interrupted,
     printer: &mut Printer<'_>,
 ) -> Result<Exit, Stop> {
-    let setup = Setup::read(options);
-    let books = Books::of(&setup, options);
+    let setup = Setup::load(options, None);
+    let books = Books::of(&setup);
     let operations = books.open().map_err(failed)?.operations().operations;
     let operation = operate::find(&operations, &asked.id).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
     if !asked.yes && !confirmed(&operation.title, printer)? {
@@ -78,7 +78,7 @@ pub async fn decide(
         Word::Leave => Session::idle(Clock::system()),
         Word::Resume | Word::Undo => {
             let clusters = [operation.service.cluster.clone()].into();
-            let fleet = setup.fleet(options, options.demo, Clock::system())?;
+            let fleet = setup.fleet(Clock::system()).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
             Session::open(fleet, Narrow { clusters, ..Narrow::default() })?
         }
     };
@@ -92,8 +92,8 @@ pub async fn decide(
 
 /// `midwatch operations`.
 pub fn operations(options: &Options, listing: Listing, limit: usize, printer: &mut Printer) -> Result<Exit, Stop> {
-    let setup = Setup::read(options);
-    let found = Books::of(&setup, options).open().map_err(failed)?.operations();
+    let setup = Setup::load(options, None);
+    let found = Books::of(&setup).open().map_err(failed)?.operations();
     for trouble in &found.unreadable {
         printer.trouble(trouble);
     }
@@ -123,7 +123,7 @@ async fn at_desk(
         journal: books.open(),
         clock: session.clock,
         gate: Gate::new(setup.config.read_only, read_only),
-        who: who().into(),
+        who: setup::who(),
     });
     let stop = Notify::new();
     let (out, err) = printer.streams();
@@ -182,19 +182,19 @@ impl Write for Unshakable<'_> {
 
 /// Where operations are written down. What is done to the simulator has no place among the real ones, and ends with it.
 enum Books {
-    At(Option<std::path::PathBuf>),
+    At(Option<PathBuf>),
     Demo(io::Result<tempfile::TempDir>),
 }
 
 impl Books {
-    fn of(setup: &Setup, options: &Options) -> Self {
-        if options.demo { Self::Demo(tempfile::tempdir()) } else { Self::At(setup.paths.state.clone()) }
+    fn of(setup: &Setup) -> Self {
+        if setup.is_demo { Self::Demo(tempfile::tempdir()) } else { Self::At(setup.paths.journal()) }
     }
 
     fn open(&self) -> Result<Journal, Trouble> {
         let none = |why: &dyn std::fmt::Display| Trouble::new("operations cannot be written down", why);
         match self {
-            Self::At(Some(state)) => Journal::open(state),
+            Self::At(Some(directory)) => Journal::open(directory),
             Self::At(None) => Err(none(&"there is no home directory")),
             Self::Demo(Ok(directory)) => Journal::open(directory.path()),
             Self::Demo(Err(error)) => Err(none(error)),
@@ -221,12 +221,4 @@ fn how(listing: Listing) -> operate::Options {
 
 fn failed(trouble: Trouble) -> Stop {
     Stop::Because(Exit::Failed, trouble)
-}
-
-/// user@host, for the journal: who would have to be asked in the morning.
-pub fn who() -> String {
-    let user = env::var("SUDO_USER").or_else(|_| env::var("USER")).or_else(|_| env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
-    let host = rustix::system::uname();
-    clean(&format!("{user}@{}", host.nodename().to_string_lossy())).into_owned()
 }

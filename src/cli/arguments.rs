@@ -248,7 +248,7 @@ impl Arguments {
 
     /// On the simulator, whichever way that was said.
     pub fn opens_demo(&self) -> bool {
-        self.options.demo || matches!(self.command, Some(Command::Demo))
+        self.options.demo || self.options.scenario.is_some() || matches!(self.command, Some(Command::Demo))
     }
 }
 
@@ -256,7 +256,6 @@ impl Options {
     /// What clap cannot see, because `demo` is a command as well as an option.
     fn check(&self, demo: bool) -> Result<(), &'static str> {
         match () {
-            () if !demo && self.scenario.is_some() => Err("--scenario is for the simulator: add --demo"),
             () if !demo && self.seed.is_some() => Err("--seed is for the simulator: add --demo"),
             () if demo && !self.hosts.is_empty() => Err("--host has no meaning on the simulator"),
             () => Ok(()),
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_without_the_simulator_is_a_mistake() {
+    fn a_seed_without_the_simulator_is_a_mistake() {
         let arguments = parse("midwatch services --seed 7").expect("parses");
         assert!(arguments.options.check(arguments.opens_demo()).is_err_and(|why| why.contains("--demo")));
     }

@@ -6,19 +6,20 @@ use super::{
     printer::Printer,
     records::CheckRecord,
     session::{Narrow, Session},
-    setup::Setup,
 };
 use crate::{
     clock::Clock,
     config::{self, Complaint, keymap, theme},
     domain::{Trouble, units},
+    setup::{self, Setup},
 };
 
 pub async fn run(options: &Options, listing: Listing, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    let setup = Setup::read(options);
-    let complaints = config::check(&setup.paths, &setup.overrides);
+    let setup = Setup::load(options, None);
+    let complaints = config::check(&setup.paths, &setup::overrides(options));
     let files = files(&setup, &complaints, listing, printer)?;
-    let clusters = match Session::open(setup.fleet(options, options.demo, Clock::system())?, Narrow::of(options)) {
+    let fleet = setup.fleet(Clock::system()).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
+    let clusters = match Session::open(fleet, Narrow::of(options)) {
         Ok(mut session) => clusters(&mut session, listing, printer).await?,
         Err(Stop::Because(Exit::Unreachable, trouble)) => no_clusters(&trouble, listing, printer)?,
         Err(other) => return Err(other),

@@ -20,7 +20,6 @@ pub mod operate;
 pub mod printer;
 pub mod records;
 pub mod session;
-pub mod setup;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,9 +30,8 @@ use self::{
     operate::Word,
     printer::Printer,
     session::{Narrow, Session},
-    setup::Setup,
 };
-use crate::{clock::Clock, domain::Trouble, plan::Verb};
+use crate::{clock::Clock, domain::Trouble, plan::Verb, setup::Setup};
 
 /// Carries a command out and says how it ended. Whether the console is meant instead is the caller's question.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -92,15 +90,16 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
 }
 
 fn look(options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
-    open(&Setup::read(options), options, printer)
+    open(&Setup::load(options, None), printer)
 }
 
 /// Begins to connect, and tells what in the config is not understood.
-fn open(setup: &Setup, options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
+fn open(setup: &Setup, printer: &mut Printer<'_>) -> Result<Session, Stop> {
     for complaint in &setup.complaints {
         printer.say(&complaint.to_string());
     }
-    Session::open(setup.fleet(options, options.demo, Clock::system())?, Narrow::of(options))
+    let fleet = setup.fleet(Clock::system()).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
+    Session::open(fleet, Narrow::of(&setup.options))
 }
 
 /// A person's Ctrl-C, or a machine's word. Connections are closed on the way out.
