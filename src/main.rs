@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
 use midwatch::{
     app::App,
     cli::{
@@ -35,7 +34,7 @@ use midwatch::{
 fn main() -> ExitCode {
     // Two TLS libraries could be meant where none is named; a second call only finds the first one's choice.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_process();
     match arguments.command {
         None | Some(Command::Demo) => match console(&arguments) {
             Ok(code) => code,

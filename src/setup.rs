@@ -38,15 +38,7 @@ impl Setup {
     /// Reads the files. Always comes to something that can be used.
     pub fn load(options: &Options, command: Option<&Command>) -> Self {
         let paths = Paths::find(options.config.clone());
-        let overrides = Overrides {
-            theme: options.theme.clone(),
-            keymap: options.keymap.clone(),
-            ascii: options.ascii,
-            read_only: options.read_only,
-            max_bytes_per_second: options.max_bytes_per_second.map(std::num::NonZeroU64::get),
-            own_log: std::env::var("MIDWATCH_LOG").ok(),
-        };
-        let (config, mut complaints) = Config::load(&paths, &overrides);
+        let (config, mut complaints) = Config::load(&paths, &overrides(options));
         let (theme, more) = Theme::load(&config.theme, &paths);
         complaints.extend(more);
         let (keymap, more) = Keymap::load(&config.keymap, &paths);
@@ -156,6 +148,18 @@ impl Setup {
             })
         };
         self.options.hosts.iter().map(cluster).collect()
+    }
+}
+
+/// What was typed wins over the file.
+pub fn overrides(options: &Options) -> Overrides {
+    Overrides {
+        theme: options.theme.clone(),
+        keymap: options.keymap.clone(),
+        ascii: options.ascii,
+        read_only: options.read_only,
+        max_bytes_per_second: options.max_bytes_per_second,
+        own_log: std::env::var("MIDWATCH_LOG").ok(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! What was typed, as types. What it means is the commands' business.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use regex::Regex;
 
-use crate::domain::{Address, Level, OperationId, units};
+use crate::domain::{Address, Level, units};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,24 +44,24 @@ pub struct Options {
     /// Look at this namespace or Compose project only (repeatable)
     #[arg(long = "scope", value_name = "NAME", global = true)]
     pub scopes: Vec<String>,
-    /// Reach this Docker host instead of the ones that are found: unix://, tcp:// or ssh:// (repeatable)
+    /// Reach this Docker host only: unix://, tcp:// or ssh:// (repeatable)
     #[arg(long = "host", value_name = "URL", global = true, conflicts_with = "demo")]
     pub hosts: Vec<String>,
-    /// Read this file instead of the one in the configuration directory
+    /// Read this config file instead of the usual one
     #[arg(long, value_name = "FILE", global = true, env = "MIDWATCH_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Colours: a name (`midwatch check` lists them) or a file
+    /// Colours: `midwatch check` lists the names
     #[arg(long, value_name = "NAME", global = true)]
     pub theme: Option<String>,
-    /// Keys: a name or a file
+    /// Keys: `midwatch check` lists the names
     #[arg(long, value_name = "NAME", global = true)]
     pub keymap: Option<String>,
     /// Look, and change nothing on any cluster
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Send at most this much to the terminal
+    /// Send at most this much to the terminal; 0 is without limit
     #[arg(long, value_name = "BYTES", global = true)]
-    pub max_bytes_per_second: Option<NonZeroU64>,
+    pub max_bytes_per_second: Option<u64>,
     /// Draw with plain ASCII
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -87,15 +87,15 @@ pub enum Command {
     /// Instances: the containers behind the services
     #[command(after_help = LISTING)]
     Instances(AddressedListing),
-    /// Releases of a service: what runs now, and what ran before as far as the engine can tell
+    /// Releases of a service: what runs now, and what ran before
     Releases {
         address: Address,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Log lines of a service, all its instances merged by time
+    /// Logs of a service, the lines of all its instances merged by time
     Logs(Logs),
-    /// CPU, memory, network, disks and processes of each instance, measured once or for as long as --watch is given
+    /// Metrics: CPU, memory, network and disks of each running instance
     Metrics(Metrics),
     /// Restart a service or one of its instances, by a plan
     Restart(Acting),
@@ -203,9 +203,9 @@ pub struct Acting {
 
 #[derive(Args, Debug)]
 pub struct Interrupted {
-    /// As `midwatch operations` lists it
-    #[arg(value_name = "OPERATION", value_parser = parse_operation)]
-    pub id: OperationId,
+    /// As `midwatch operations` lists it, or as much of either end as means only one
+    #[arg(value_name = "OPERATION")]
+    pub id: String,
     /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
@@ -248,7 +248,7 @@ impl Arguments {
 
     /// On the simulator, whichever way that was said.
     pub fn opens_demo(&self) -> bool {
-        self.options.demo || matches!(self.command, Some(Command::Demo))
+        self.options.demo || self.options.scenario.is_some() || matches!(self.command, Some(Command::Demo))
     }
 }
 
@@ -256,21 +256,11 @@ impl Options {
     /// What clap cannot see, because `demo` is a command as well as an option.
     fn check(&self, demo: bool) -> Result<(), &'static str> {
         match () {
-            () if !demo && self.scenario.is_some() => Err("--scenario is for the simulator: add --demo"),
             () if !demo && self.seed.is_some() => Err("--seed is for the simulator: add --demo"),
             () if demo && !self.hosts.is_empty() => Err("--host has no meaning on the simulator"),
             () => Ok(()),
         }
     }
-}
-
-fn parse_operation(text: &str) -> Result<OperationId, String> {
-    // It becomes part of a file's name.
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if text.is_empty() || !text.chars().all(is_plain) {
-        return Err("an operation is called like 20261121-021406-4f2a: see `midwatch operations`".into());
-    }
-    Ok(OperationId::new(text))
 }
 
 #[cfg(test)]
@@ -306,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_without_the_simulator_is_a_mistake() {
+    fn a_seed_without_the_simulator_is_a_mistake() {
         let arguments = parse("midwatch services --seed 7").expect("parses");
         assert!(arguments.options.check(arguments.opens_demo()).is_err_and(|why| why.contains("--demo")));
     }
@@ -322,8 +312,7 @@ mod tests {
             "midwatch logs web --level loud",
             "midwatch logs web --include (",
             "midwatch restart web --yes --dry-run",
-            "midwatch resume ../../etc/passwd",
-            "midwatch --max-bytes-per-second 0",
+            "midwatch --max-bytes-per-second fast",
         ] {
             assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
         }

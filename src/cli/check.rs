@@ -6,22 +6,20 @@ use super::{
     printer::Printer,
     records::CheckRecord,
     session::{Narrow, Session},
-    wiring,
 };
-use crate::domain::{Trouble, units};
-
-/// One file that was read, or a place where one could be.
-pub struct CheckedFile {
-    pub name: String,
-    /// Each with its line and column in front, and what would help. None: all of it was understood.
-    pub complaints: Vec<(String, Option<String>)>,
-    /// What a person may want to know of a good one ("4 clusters", "built in").
-    pub says: String,
-}
+use crate::{
+    clock::Clock,
+    config::{self, Complaint, keymap, theme},
+    domain::{Trouble, units},
+    setup::{self, Setup},
+};
 
 pub async fn run(options: &Options, listing: Listing, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    let files = files(&wiring::files(options), listing, printer)?;
-    let clusters = match Session::open(wiring::fleet(options, printer).await?, Narrow::of(options)) {
+    let setup = Setup::load(options, None);
+    let complaints = config::check(&setup.paths, &setup::overrides(options));
+    let files = files(&setup, &complaints, listing, printer)?;
+    let fleet = setup.fleet(Clock::system()).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
+    let clusters = match Session::open(fleet, Narrow::of(options)) {
         Ok(mut session) => clusters(&mut session, listing, printer).await?,
         Err(Stop::Because(Exit::Unreachable, trouble)) => no_clusters(&trouble, listing, printer)?,
         Err(other) => return Err(other),
@@ -30,24 +28,31 @@ pub async fn run(options: &Options, listing: Listing, printer: &mut Printer<'_>)
     Ok(if files == Exit::Done { clusters } else { files })
 }
 
-/// The files' worst; the clusters are another question.
-fn files(files: &[CheckedFile], listing: Listing, printer: &mut Printer) -> Result<Exit, Stop> {
-    let mut exit = Exit::Done;
-    for file in files {
-        if file.complaints.is_empty() {
-            print(
-                &CheckRecord { kind: "file", name: &file.name, ok: true, says: &file.says, help: None },
-                listing,
-                printer,
-            )?;
-        }
-        for (complaint, help) in &file.complaints {
-            exit = Exit::Usage;
-            let help = help.as_deref();
-            print(&CheckRecord { kind: "file", name: &file.name, ok: false, says: complaint, help }, listing, printer)?;
-        }
+fn files(setup: &Setup, complaints: &[Complaint], listing: Listing, printer: &mut Printer) -> Result<Exit, Stop> {
+    for complaint in complaints {
+        let place = complaint.at.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+        let name = format!("{}{place}", complaint.file);
+        let help = complaint.help.as_deref();
+        print(&CheckRecord { kind: "file", name: &name, ok: false, says: &complaint.text, help }, listing, printer)?;
     }
-    Ok(exit)
+    let path = setup.paths.config_file.path();
+    let name = path.map_or("config".into(), |path| path.display().to_string());
+    if !complaints.iter().any(|complaint| *complaint.file == *name) {
+        let says = match path.is_some_and(|path| path.exists()) {
+            true => format!("understood, {} clusters in it", setup.config.clusters.len()),
+            false => "there is none: the defaults are used".into(),
+        };
+        print(&CheckRecord { kind: "file", name: &name, ok: true, says: &says, help: None }, listing, printer)?;
+    }
+    let shelves = [
+        ("themes", theme::names(&setup.paths), &setup.config.theme),
+        ("keymaps", keymap::names(&setup.paths), &setup.config.keymap),
+    ];
+    for (name, names, chosen) in shelves {
+        let says = format!("{}; {chosen} is used", names.join(", "));
+        print(&CheckRecord { kind: "file", name, ok: true, says: &says, help: None }, listing, printer)?;
+    }
+    Ok(if complaints.is_empty() { Exit::Done } else { Exit::Usage })
 }
 
 /// Tells of each cluster how it is. Unlike a listing, one that cannot be reached is reason enough to fail.
@@ -60,13 +65,10 @@ async fn clusters(session: &mut Session, listing: Listing, printer: &mut Printer
             None => {
                 let services = session.inventory.services_of(&cluster.name).count();
                 let version = cluster.facts.as_ref().map_or("", |facts| &facts.engine_version);
-                let latency =
-                    cluster.latency.map(|latency| format!(", {}", units::elapsed(latency))).unwrap_or_default();
-                (
-                    true,
-                    format!("{} {version} at {}, {services} services{latency}", cluster.engine, cluster.endpoint),
-                    None,
-                )
+                let latency = cluster.latency.map(|it| format!(", {}", units::elapsed(it))).unwrap_or_default();
+                let says =
+                    format!("{} {version} at {}, {services} services{latency}", cluster.engine, cluster.endpoint);
+                (true, says, None)
             }
         };
         if !ok {
@@ -77,11 +79,11 @@ async fn clusters(session: &mut Session, listing: Listing, printer: &mut Printer
     Ok(exit)
 }
 
-/// There is not one: the same words as everywhere, in the place where a cluster's would stand.
+/// The same words as everywhere, in the place where a cluster's would stand.
 fn no_clusters(trouble: &Trouble, listing: Listing, printer: &mut Printer) -> Result<Exit, Stop> {
     let says = trouble.line();
     let help = trouble.help.as_deref();
-    print(&CheckRecord { kind: "cluster", name: "-", ok: false, says: &says, help }, listing, printer)?;
+    print(&CheckRecord { kind: "cluster", name: "none", ok: false, says: &says, help }, listing, printer)?;
     Ok(Exit::Unreachable)
 }
 
@@ -89,10 +91,10 @@ fn print(record: &CheckRecord, listing: Listing, printer: &mut Printer) -> Resul
     if listing.json {
         return Ok(printer.object(record)?);
     }
-    let word = if record.ok { "ok" } else { "not ok" };
-    printer.line(&format!("{word:<7} {:<8} {}: {}", record.kind, record.name, record.says))?;
+    let word = if record.ok { "ok" } else { "wrong" };
+    printer.line(&format!("{word:<6} {:<8} {}: {}", record.kind, record.name, record.says))?;
     for line in record.help.into_iter().flat_map(str::lines) {
-        printer.line(&format!("{:17}{}", "", line.trim()))?;
+        printer.line(&format!("{:16}{}", "", line.trim()))?;
     }
     Ok(())
 }

@@ -81,6 +81,7 @@ pub async fn services(
         }
         return Ok(exit);
     }
+    say_if_empty(session, services.len(), "services", printer);
     let mut table = Table::new(&[
         Left("HEALTH"),
         Left("SERVICE"),
@@ -116,6 +117,7 @@ pub async fn instances(
         }
         return Ok(exit);
     }
+    say_if_empty(session, instances.len(), "instances", printer);
     let mut table = Table::new(&[
         Left("HEALTH"),
         Left("SERVICE"),
@@ -186,6 +188,15 @@ pub async fn releases(
     }
     table.print(printer)?;
     Ok(Exit::Done)
+}
+
+/// An empty screen would leave a person wondering. Of clusters that could not be asked nothing is claimed.
+fn say_if_empty(session: &Session, count: usize, what: &str, printer: &mut Printer) {
+    let asked = session.inventory.clusters().filter(|cluster| session.lost(&cluster.name).is_none());
+    let names: Vec<_> = asked.map(|cluster| cluster.name.as_str()).collect();
+    if count == 0 && !names.is_empty() {
+        printer.say(&format!("no {what} on {}", names.join(", ")));
+    }
 }
 
 fn chosen(session: &Session, address: Option<&Address>) -> Result<Option<ServiceId>, Stop> {

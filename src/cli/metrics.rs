@@ -57,13 +57,15 @@ pub async fn run(session: &mut Session, asked: &arguments::Metrics, printer: &mu
     if samples.is_empty() {
         return Ok(Exit::Failed);
     }
-    while asked.watch {
+    if !asked.watch {
+        return Ok(exit);
+    }
+    loop {
         printer.flush()?;
         let samples = collect(session, &instances, Instant::now() + EVERY, false).await;
         printer.line("")?;
         print(&instances, &samples, false, printer)?;
     }
-    Ok(exit)
 }
 
 /// The latest sample of each instance until the deadline; `once` each has one, that is enough.

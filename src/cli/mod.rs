@@ -7,6 +7,7 @@ use std::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
+pub mod act;
 pub mod arguments;
 mod check;
 pub mod exit;
@@ -22,15 +23,15 @@ pub mod session;
 mod table;
 #[cfg(test)]
 mod tests;
-mod wiring;
 
 use self::{
     arguments::{Arguments, Command, Options},
     exit::{Exit, Stop},
+    operate::Word,
     printer::Printer,
     session::{Narrow, Session},
 };
-use crate::{domain::Trouble, plan::Verb};
+use crate::{clock::Clock, domain::Trouble, plan::Verb, setup::Setup};
 
 /// Carries a command out and says how it ended. Whether the console is meant instead is the caller's question.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -68,28 +69,37 @@ async fn command(arguments: Arguments, printer: &mut Printer<'_>) -> Result<Exit
 
 async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     match command {
-        Command::Clusters(listing) => list::clusters(&mut open(options, printer).await?, listing, printer).await,
-        Command::Services(asked) => list::services(&mut open(options, printer).await?, &asked, printer).await,
-        Command::Instances(asked) => list::instances(&mut open(options, printer).await?, &asked, printer).await,
+        Command::Clusters(listing) => list::clusters(&mut look(options, printer)?, listing, printer).await,
+        Command::Services(asked) => list::services(&mut look(options, printer)?, &asked, printer).await,
+        Command::Instances(asked) => list::instances(&mut look(options, printer)?, &asked, printer).await,
         Command::Releases { address, listing } => {
-            list::releases(&mut open(options, printer).await?, &address, listing, printer).await
+            list::releases(&mut look(options, printer)?, &address, listing, printer).await
         }
-        Command::Logs(asked) => logs::run(&mut open(options, printer).await?, &asked, printer).await,
-        Command::Metrics(asked) => metrics::run(&mut open(options, printer).await?, &asked, printer).await,
+        Command::Logs(asked) => logs::run(&mut look(options, printer)?, &asked, printer).await,
+        Command::Metrics(asked) => metrics::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Check(listing) => check::run(options, listing, printer).await,
-        Command::Restart(asked) => wiring::act(options, Verb::Restart, &asked, printer).await,
-        Command::Stop(asked) => wiring::act(options, Verb::Stop, &asked, printer).await,
-        Command::Start(asked) => wiring::act(options, Verb::Start, &asked, printer).await,
-        Command::Operations { listing, limit } => wiring::operations(options, listing, limit, printer).await,
-        Command::Resume(asked) => wiring::decide(options, wiring::Decision::Resume, &asked, printer).await,
-        Command::Undo(asked) => wiring::decide(options, wiring::Decision::Undo, &asked, printer).await,
-        Command::Leave(asked) => wiring::decide(options, wiring::Decision::Leave, &asked, printer).await,
+        Command::Restart(asked) => act::act(options, Verb::Restart, &asked, printer).await,
+        Command::Stop(asked) => act::act(options, Verb::Stop, &asked, printer).await,
+        Command::Start(asked) => act::act(options, Verb::Start, &asked, printer).await,
+        Command::Operations { listing, limit } => act::operations(options, listing, limit, printer),
+        Command::Resume(asked) => act::decide(options, Word::Resume, &asked, printer).await,
+        Command::Undo(asked) => act::decide(options, Word::Undo, &asked, printer).await,
+        Command::Leave(asked) => act::decide(options, Word::Leave, &asked, printer).await,
         Command::Demo => Err(Stop::usage("nothing to do", "demo opens the console")),
     }
 }
 
-async fn open(options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
-    Session::open(wiring::fleet(options, printer).await?, Narrow::of(options))
+fn look(options: &Options, printer: &mut Printer<'_>) -> Result<Session, Stop> {
+    open(&Setup::load(options, None), printer)
+}
+
+/// Begins to connect, and tells what in the config is not understood.
+fn open(setup: &Setup, printer: &mut Printer<'_>) -> Result<Session, Stop> {
+    for complaint in &setup.complaints {
+        printer.say(&complaint.to_string());
+    }
+    let fleet = setup.fleet(Clock::system()).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
+    Session::open(fleet, Narrow::of(&setup.options))
 }
 
 /// A person's Ctrl-C, or a machine's word. Connections are closed on the way out.

@@ -48,6 +48,11 @@ impl<'a> Printer<'a> {
         }
     }
 
+    /// For who writes harmless text by itself: results, and everything else.
+    pub fn streams(&mut self) -> (&mut dyn Write, &mut dyn Write) {
+        (&mut *self.out, &mut *self.err)
+    }
+
     /// What a pipe or a file should have by now.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()

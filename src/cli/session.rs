@@ -82,7 +82,7 @@ impl Session {
             return Err(nothing_found(&fleet.tried));
         }
         let names: Vec<_> = fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect();
-        for unknown in narrow.clusters.iter().filter(|name| !names.contains(name)) {
+        if let Some(unknown) = narrow.clusters.iter().find(|name| !names.contains(name)) {
             return Err(unknown_cluster(unknown, &names));
         }
         let mut inventory = Inventory::default();
@@ -93,21 +93,35 @@ impl Session {
                 inventory.put_cluster(cluster);
             }
         }
+        let mut session = Self::with(inventory, connectors, narrow, fleet.clock);
+        session.reconcile();
+        Ok(session)
+    }
+
+    /// With nobody, for what needs no cluster.
+    pub fn idle(clock: Clock) -> Self {
+        Self::with(Inventory::default(), BTreeMap::new(), Narrow::default(), clock)
+    }
+
+    fn with(
+        inventory: Inventory,
+        connectors: BTreeMap<ClusterName, Arc<dyn Connector>>,
+        narrow: Narrow,
+        clock: Clock,
+    ) -> Self {
         let wanted = Subscriptions { clusters: connectors.keys().cloned().collect(), ..Subscriptions::default() };
-        let (runtime, inbox) = Runtime::new(connectors, fleet.clock);
-        let mut session = Self {
+        let (runtime, inbox) = Runtime::new(connectors, clock);
+        Self {
             inventory,
             narrow,
-            clock: fleet.clock,
+            clock,
             wanted,
             runtime,
             inbox,
             taken: VecDeque::new(),
             lost: BTreeMap::new(),
             answers: BTreeMap::new(),
-        };
-        session.reconcile();
-        Ok(session)
+        }
     }
 
     pub fn connections(&self) -> Connections {
@@ -185,7 +199,8 @@ impl Session {
         }
         let asked_for = self.lost.keys().any(|cluster| self.narrow.clusters.contains(cluster));
         let nothing_left = self.inventory.clusters().all(|cluster| self.lost.contains_key(&cluster.name));
-        if asked_for || nothing_left { Exit::Unreachable } else { Exit::Done }
+        let is_idle = self.lost.is_empty();
+        if !is_idle && (asked_for || nothing_left) { Exit::Unreachable } else { Exit::Done }
     }
 
     /// Of the clusters and scopes that were asked for.

@@ -33,7 +33,7 @@ impl Table {
 
     /// `health` colours the first cell.
     pub fn row(&mut self, health: Option<&Health>, cells: impl IntoIterator<Item = String>) {
-        let cells: Vec<_> = cells.into_iter().map(|cell| harmless(cell)).collect();
+        let cells: Vec<_> = cells.into_iter().map(harmless).collect();
         debug_assert_eq!(cells.len(), self.titles.len(), "a cell for each title");
         self.rows.push(Row { health: health.cloned(), cells });
     }

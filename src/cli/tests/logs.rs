@@ -41,7 +41,7 @@ async fn read_logs(line: &str, services: &[&str], events: Vec<Event>) -> Ran {
     let arguments = parse(line);
     let Some(Command::Logs(asked)) = arguments.command else { panic!("not logs: {line}") };
     let script = services.iter().fold(Script::of("here"), |script, name| script.service(name, Health::Healthy));
-    let mut session = Session::open(fleet([script]), Narrow::of(&arguments.options)).ok().expect("opens");
+    let mut session = Session::open(fleet([script]), Narrow::of(&arguments.options)).expect("opens");
     let outbox = session.outbox();
     tokio::spawn(async move {
         for event in events {

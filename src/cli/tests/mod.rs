@@ -172,7 +172,7 @@ async fn an_ambiguous_address_lists_what_it_could_be() {
 #[tokio::test(start_paused = true)]
 async fn what_changes_something_does_not_guess_around_a_lost_cluster() {
     let scripts = [Script::of("here").service("web", Health::Healthy), Script::of("gone").answers(Answers::Refuses)];
-    let mut session = Session::open(fleet(scripts), Narrow::default()).ok().expect("opens");
+    let mut session = Session::open(fleet(scripts), Narrow::default()).expect("opens");
     session.pictures().await;
     let web = "web".parse().expect("an address");
     assert!(find::service(&session, &web).is_ok());
@@ -233,4 +233,10 @@ async fn metrics_are_one_sample_of_each_instance() {
     let objects = ran.objects();
     assert_eq!(objects.len(), 2);
     assert_eq!((&objects[0]["instance"], &objects[0]["cpu"]), (&"cart-1".into(), &210.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_told_to_the_person_and_not_to_the_pipe() {
+    let ran = run("midwatch services", [Script::of("here")]).await;
+    assert_eq!((ran.exit, &*ran.out, &*ran.err), (Exit::Done, "", "midwatch: no services on here\n"));
 }

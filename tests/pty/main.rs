@@ -1,0 +1,6 @@
+//! The real binary in a pseudo-terminal: what it paints, and that it leaves the terminal as it found it.
+
+#[path = "../support/terminal.rs"]
+mod terminal;
+
+mod harness;
