@@ -27,7 +27,10 @@ fn picture(app: &App, width: u16, height: u16, draw: impl Fn(&mut Paint<'_>, Rec
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     let mut hits = Hits::default();
-    draw(&mut Paint { app, theme: &Theme::default(), buffer: &mut buffer, hits: &mut hits }, area);
+    draw(
+        &mut Paint { app, theme: &Theme::default(), keys: &|_, _| Vec::new(), buffer: &mut buffer, hits: &mut hits },
+        area,
+    );
     let rows = (0..height).map(|y| {
         let row: String = (0..width).map(|x| buffer[(x, y)].symbol()).collect();
         row.trim_end().to_owned()
