@@ -9,6 +9,8 @@ use midwatch::{
     message::{Answer, Event, Question, Since},
 };
 
+use tokio::io::AsyncWriteExt;
+
 use crate::support::{Stage, world};
 
 fn stage(name: &str, seed: u64) -> Stage {
@@ -143,16 +145,16 @@ fn a_mistake_is_told_with_its_place_and_what_was_probably_meant() {
     let head = "title = \"x\"\n[logs.http]\nformat = \"json\"\nrate = 1\nlines = [{ message = \"a {ms}\" }]\n[[clusters]]\nname = \"a\"\n";
     let service = "[[clusters.services]]\nscope = \"s\"\nname = \"web\"\nimage = \"web\"\n";
     let cases = [
-        ("lmits = { cpu = \"1\" }", "12:1: unknown key 'lmits': did you mean 'limits'?"),
-        ("logs = \"htp\"", "12:8: unknown kind of log 'htp': did you mean 'http'?"),
-        ("depends_on = [\"web\", \"wbe\"]", "12:22: unknown service 'wbe': did you mean 'web'?"),
+        ("lmits = { cpu = \"1\" }", "12:1: unknown key \"lmits\"\n  did you mean \"limits\"?"),
+        ("logs = \"htp\"", "12:8: unknown kind of log \"htp\"\n  did you mean \"http\"?"),
+        ("depends_on = [\"web\", \"wbe\"]", "12:22: unknown service \"wbe\"\n  did you mean \"web\"?"),
         ("ports = [\"http\"]", "12:9: 'http' is not a port: write 8080, 80->8080, 127.0.0.1:5432->5432 or 53/udp"),
         ("starts_in = \"soon\"", "12:13: 'soon' is not a length of time: write 90s, 15m, 2h or 1d"),
         (
             "kind = \"compose\"",
-            "12:8: unknown word 'compose': one of compose_service, swarm_service, container, deployment, stateful_set, daemon_set",
+            "12:8: unknown word \"compose\"\n  known here: compose_service, swarm_service, container, deployment, stateful_set, daemon_set",
         ),
-        ("troubles = [{ kind = \"crash_lop\" }]", "12:22: unknown word 'crash_lop': did you mean 'crash_loop'?"),
+        ("troubles = [{ kind = \"crash_lop\" }]", "12:22: unknown word \"crash_lop\"\n  did you mean \"crash_loop\"?"),
         (
             "troubles = [{ kind = \"errors\", instances = [2] }]",
             "12:44: there is no instance 2: there are 1, counted from 1",
@@ -160,9 +162,9 @@ fn a_mistake_is_told_with_its_place_and_what_was_probably_meant() {
         ("[clusters.without]\nshel = \"no\"", "13:1: 'shel' is not a capability: did you mean 'shell'?"),
         (
             "[logs.b]\nformat = \"raw\"\nrate = 1\nlines = [{ message = \"{cuont}\" }]",
-            "15:22: unknown place 'cuont': did you mean 'count'?",
+            "15:22: unknown place \"cuont\"\n  did you mean \"count\"?",
         ),
-        ("[[clusters]]\nname = \"a\"", "13:8: there are two clusters called 'a'"),
+        ("[[clusters]]\nname = \"a\"", "13:8: there are two clusters called \"a\""),
         ("instances = ", "12:13: "),
     ];
     for (wrong, expected) in cases {
@@ -174,7 +176,7 @@ fn a_mistake_is_told_with_its_place_and_what_was_probably_meant() {
 
 #[test]
 fn an_unknown_scenario_is_told_with_the_nearest_name() {
-    assert_eq!(Scenario::named("dmeo").expect_err("unknown"), "unknown scenario 'dmeo': did you mean 'demo'?");
+    assert_eq!(Scenario::named("dmeo").expect_err("unknown"), "unknown scenario \"dmeo\": did you mean \"demo\"?");
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,4 +186,26 @@ async fn what_a_cluster_cannot_do_is_told_with_the_reason() {
     let capabilities = stage.backend("here").capabilities();
     assert_eq!(capabilities.allow(midwatch::domain::Capability::Shell), Err("not here".into()));
     assert_eq!(capabilities.allow(midwatch::domain::Capability::Logs), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shell_says_what_it_is_answers_and_ends() {
+    let mut stage = world().service("web", 1).begin();
+    stage.live().await;
+    let mut shell = stage.backend("here").attach(stage.id("web", 1), (80, 24)).await.expect("opens");
+    shell.input.write_all(b"echo hellp\x7fo\rnonsense\rexit\r").await.expect("is read");
+    let said: Vec<_> = shell.output.map(|said| said.expect("nothing breaks it")).collect().await;
+    let said = String::from_utf8(said.concat()).expect("text");
+    for part in ["simulator", "\r\nhello\r\n", "nonsense: not found", "exit\r\n"] {
+        assert!(said.contains(part), "{part:?} in {said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_ends_with_its_instance() {
+    let mut stage = world().service("web", 1).trouble("crash_loop", "runs = \"5s\"").begin();
+    stage.live().await;
+    let shell = stage.backend("here").attach(stage.id("web", 1), (80, 24)).await.expect("opens");
+    let said: Vec<_> = shell.output.map(|said| said.expect("nothing breaks it")).collect().await;
+    assert!(said.concat().ends_with(b"(the instance ended, and the shell with it)\r\n"));
 }
