@@ -139,6 +139,13 @@ impl App {
         observe::observe(self, event)
     }
 
+    /// What the screen in sight has to work out, a slice at a time: before a frame, and while there is nothing better to do. Says
+    /// whether there is more.
+    pub fn work(&mut self, bytes: usize) -> bool {
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().work(&self.world, bytes)
+    }
+
     /// What an effect came to, said where the person looks.
     pub fn say(&mut self, message: impl Into<String>) {
         self.message = Some(message.into());

@@ -120,6 +120,12 @@ pub trait Page {
         Due::Never
     }
 
+    /// Does some of what it has to work out (a filter over many lines), and says whether there is more. Called before a frame, and
+    /// again while there is nothing better to do; `bytes` of text is about a slice.
+    fn work(&mut self, _world: &World, _bytes: usize) -> bool {
+        false
+    }
+
     /// The wheel over it, `lines` down (negative: up).
     fn scroll(&mut self, lines: i32, world: &World) {
         let action = if lines < 0 { Action::Up } else { Action::Down };

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{ClusterName, Happening, InstanceId, Inventory, Operation, OperationId, ServiceId, Trouble},
-    message::{Answer, Notice, Question, TailState},
+    message::{Answer, Notice, Question, Subscriptions, TailState},
     store::{log, series},
 };
 
@@ -100,6 +100,12 @@ impl World {
             self.happenings.pop_front();
         }
         self.happenings.push_back((cluster, happening));
+    }
+
+    /// Forgets the tails, and their lines, that are not wanted any more.
+    pub fn keep_tails(&mut self, wanted: &Subscriptions) {
+        self.tails.retain(|instance, _| wanted.logs.contains_key(instance));
+        self.log.keep_only(|instance| wanted.logs.contains_key(instance));
     }
 
     /// The operation that is changing a service now, or was interrupted while it did.

@@ -186,6 +186,13 @@ impl<'a> Walk<'a> {
         Some(head.number(place))
     }
 
+    /// Whether the line is still to come when walking on, let through or not.
+    pub fn stands_before(&self, store: &Store, number: u64) -> bool {
+        store.find(number).is_some_and(|(run, place)| {
+            self.heads.iter().any(|head| std::ptr::eq(head.run, &store.runs[run]) && head.place <= place)
+        })
+    }
+
     /// How many lines that the index knows to match lie before where the walk stands. O(chunks).
     pub fn count_behind(&self) -> u64 {
         let behind = |head: &Head<'_>| match head.seen {
