@@ -308,6 +308,20 @@ impl LogView {
         self.painted.borrow().get(row).copied()
     }
 
+    /// Whether a line lies between two others, as they are shown, these two included.
+    pub fn is_between<'a>(&self, world: &'a World, one: u64, other: u64) -> impl Fn(u64) -> bool + 'a {
+        let (ahead, behind) = self.with(world, |selection| {
+            let ahead = |line| Walk::before(&world.log, selection, Lens::default(), line);
+            let behind = |line| Walk::after(&world.log, selection, Lens::default(), line);
+            let is_before = ahead(one).is_some_and(|walk| walk.stands_before(&world.log, other));
+            if is_before { (ahead(one), behind(other)) } else { (ahead(other), behind(one)) }
+        });
+        move |line| {
+            ahead.as_ref().is_some_and(|walk| walk.stands_before(&world.log, line))
+                && behind.as_ref().is_some_and(|walk| !walk.stands_before(&world.log, line))
+        }
+    }
+
     /// The lines from one to another, in the order they are shown.
     pub fn between<'a>(&'a self, world: &'a World, one: u64, other: u64) -> Vec<(u64, Entry<'a>)> {
         self.with(world, |selection| {

@@ -113,6 +113,11 @@ impl LogView {
         }
     }
 
+    /// These too, whatever the inventory says of them: an operation's instances stay in sight when they have been replaced.
+    pub fn read_from(&mut self, instances: impl IntoIterator<Item = InstanceId>) {
+        self.seen.extend(instances);
+    }
+
     /// The instances whose lines are looked at, those that have ended too.
     pub fn instances(&self, world: &World) -> BTreeSet<InstanceId> {
         let mut instances = self.seen.clone();

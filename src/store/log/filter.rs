@@ -165,8 +165,7 @@ impl Filter {
         if self.looks_at_lines() {
             for (shown, line) in shown.iter_mut().zip(&chunk.lines) {
                 let is_grave = line.level == Level::None || line.level >= self.at_least;
-                *shown = is_grave && matches!(self.outputs, Outputs::Both)
-                    || is_grave && self.outputs == Outputs::Only(line.output);
+                *shown = is_grave && (self.outputs == Outputs::Both || self.outputs == Outputs::Only(line.output));
             }
         }
         let mut matched = vec![false; count];

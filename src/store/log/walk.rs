@@ -71,7 +71,7 @@ impl Selection<'_> {
 
     /// Lines and gaps of these sources that are held.
     pub fn lines(&self, store: &Store) -> u64 {
-        store.runs.iter().filter(|run| self.has(run)).map(Run::lines).sum()
+        store.runs.iter().filter(|run| self.has(run)).map(|run| run.lines).sum()
     }
 }
 
@@ -160,19 +160,6 @@ impl<'a> Walk<'a> {
         Self { heads, lens }
     }
 
-    /// The next line, and steps over it.
-    pub fn next(&mut self) -> Option<u64> {
-        let lens = self.lens;
-        let candidates = self.heads.iter_mut().enumerate().filter_map(|(index, head)| {
-            let place = head.ahead(&lens)?;
-            Some((head.key(place), index, place))
-        });
-        let (_, index, place) = candidates.min()?;
-        let head = &mut self.heads[index];
-        head.stand(Place { held: place.held, line: place.line + 1 });
-        Some(head.number(place))
-    }
-
     /// The line before, and steps back over it.
     pub fn previous(&mut self) -> Option<u64> {
         let lens = self.lens;
@@ -203,6 +190,23 @@ impl<'a> Walk<'a> {
             },
         };
         self.heads.iter().map(behind).sum()
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = u64;
+
+    /// The next line, and steps over it.
+    fn next(&mut self) -> Option<u64> {
+        let lens = self.lens;
+        let candidates = self.heads.iter_mut().enumerate().filter_map(|(index, head)| {
+            let place = head.ahead(&lens)?;
+            Some((head.key(place), index, place))
+        });
+        let (_, index, place) = candidates.min()?;
+        let head = &mut self.heads[index];
+        head.stand(Place { held: place.held, line: place.line + 1 });
+        Some(head.number(place))
     }
 }
 
@@ -264,7 +268,9 @@ mod tests {
         names.iter().map(|&name| InstanceId::new(&"here".into(), name)).collect()
     }
 
-    fn store(chunks: &[(&Arc<Source>, &[(i64, &str)])]) -> Store {
+    type Said<'a> = (&'a Arc<Source>, &'a [(i64, &'a str)]);
+
+    fn store(chunks: &[Said<'_>]) -> Store {
         let mut store = Store::new(1 << 20);
         for (source, lines) in chunks {
             store.push(chunk(source, lines));
