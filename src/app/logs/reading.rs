@@ -80,6 +80,7 @@ impl LogView {
             let (mut down, _) = self.standing(world, selection, reading);
             if rows.len() < height
                 && let Reading::Frozen(Frozen { bottom, below, .. }) = reading
+                && rows.last().is_some_and(|row: &Row| row.line == bottom)
             {
                 let of_line = rows_of(bottom);
                 let hidden = of_line.len() - below.min(of_line.len());

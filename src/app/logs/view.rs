@@ -254,8 +254,8 @@ impl LogView {
     }
 }
 
-/// Bytes of text that are looked through before a key's answer is painted: a few milliseconds' worth.
-pub(super) const AT_ONCE: usize = 4 << 20;
+/// Bytes of text that are looked through before a key's answer is painted: about a millisecond's worth, and more than is in sight.
+pub(super) const AT_ONCE: usize = 1 << 20;
 
 /// `shop-web-1` of the project `shop` is `web-1`: on a service's screen the rest says nothing.
 fn short_name(instance: &Instance) -> Arc<str> {

@@ -105,9 +105,9 @@ fn has_capital(expression: &str) -> bool {
     while let Some(c) = characters.next() {
         match c {
             '\\' => {
-                // `\pL`, `\x4A` and `\u004A` name characters, not letters as typed.
-                if matches!(characters.next(), Some('p' | 'P')) {
-                    characters.next();
+                // The name of a class in `\p{Lu}` or `\pL` is no letter as typed.
+                if matches!(characters.next(), Some('p' | 'P')) && characters.next() == Some('{') {
+                    characters.by_ref().find(|&c| c == '}');
                 }
             }
             c if c.is_uppercase() => return true,
@@ -205,6 +205,7 @@ mod tests {
         assert_eq!(shown(&include("timeout"), &lines), [0, 1, 2]);
         assert_eq!(shown(&include("Timeout"), &lines), [1]);
         assert_eq!(shown(&include(r"\Stimeout|\Dimeout"), &lines), [0, 1, 2]);
+        assert_eq!(shown(&include(r"\p{Lu}imeout|\pLimeout"), &lines), [0, 1, 2]);
     }
 
     #[test]
