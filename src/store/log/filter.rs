@@ -106,7 +106,8 @@ fn has_capital(expression: &str) -> bool {
         match c {
             '\\' => {
                 // The name of a class in `\p{Lu}` or `\pL` is no letter as typed.
-                if matches!(characters.next(), Some('p' | 'P')) && characters.next() == Some('{') {
+                let is_class = matches!(characters.next(), Some('p' | 'P'));
+                if is_class && characters.next() == Some('{') {
                     characters.by_ref().find(|&c| c == '}');
                 }
             }
