@@ -53,7 +53,17 @@ impl Shown {
         let area = Rect::new(0, 0, width, height);
         let mut buffer = Buffer::empty(area);
         let (theme, mut hits) = (Theme::default(), Hits::default());
-        draw(&self.logs, &mut Paint { app: &self.app, theme: &theme, buffer: &mut buffer, hits: &mut hits }, area);
+        draw(
+            &self.logs,
+            &mut Paint {
+                app: &self.app,
+                theme: &theme,
+                keys: &|_, _| Vec::new(),
+                buffer: &mut buffer,
+                hits: &mut hits,
+            },
+            area,
+        );
         let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
         (0..height).map(row).collect()
     }
