@@ -1,10 +1,419 @@
 //! Samples in fixed rings: 600 of 1 s and 720 of 10 s. A gap is a gap.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+
 use crate::domain::{InstanceId, Sample};
 
+const SECONDS: usize = 600;
+const TENS: usize = 720;
+/// A value older than this is shown with its age.
+const STALE: Duration = Duration::from_secs(5);
+/// Instances that were not measured for so long are forgotten.
+const KEPT: i64 = 15 * 60;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// thousandths of a core
+    Cpu,
+    /// bytes
+    Memory,
+    /// bytes/s, as the three after it
+    Received,
+    Sent,
+    Read,
+    Written,
+    Pids,
+}
+
+/// Less than 27 KiB for each instance, all of it from its first sample on.
 #[derive(Default)]
-pub struct Store {}
+pub struct Store {
+    instances: BTreeMap<InstanceId, Rings>,
+    /// The second in which it was last looked for instances to forget.
+    swept: i64,
+}
+
+struct Rings {
+    latest: Sample,
+    seconds: Ring,
+    tens: Ring,
+    /// Of the 10 s that are not over.
+    open: Mean,
+}
 
 impl Store {
-    pub fn push(&mut self, _instance: &InstanceId, _sample: Sample) {}
+    pub fn push(&mut self, instance: &InstanceId, sample: Sample) {
+        let second = sample.at.as_second();
+        if second >= self.swept + 60 {
+            self.swept = second;
+            self.instances.retain(|_, rings| second - rings.latest.at.as_second() < KEPT);
+        }
+        match self.instances.get_mut(instance) {
+            Some(rings) => rings.push(sample),
+            None => {
+                self.instances.insert(instance.clone(), Rings::new(sample));
+            }
+        }
+    }
+
+    pub fn latest(&self, instance: &InstanceId) -> Option<Sample> {
+        self.instances.get(instance).map(|rings| rings.latest)
+    }
+
+    /// There was a sample, and none for some seconds.
+    pub fn is_stale(&self, instance: &InstanceId, now: Timestamp) -> bool {
+        self.latest(instance)
+            .is_some_and(|sample| now.duration_since(sample.at).unsigned_abs() > STALE && now > sample.at)
+    }
+
+    /// The last `seconds` before `now`, oldest first: a value a second for up to ten minutes, else a mean of ten seconds.
+    pub fn recent(
+        &self,
+        instance: &InstanceId,
+        metric: Metric,
+        seconds: usize,
+        now: Timestamp,
+    ) -> impl ExactSizeIterator<Item = Option<f64>> {
+        let is_fine = seconds <= SECONDS;
+        let last = if is_fine { now.as_second() } else { now.as_second().div_euclid(10) };
+        let count = if is_fine { seconds } else { (seconds / 10).min(TENS) };
+        let rings = self.instances.get(instance);
+        ticks(last, count).map(move |tick| {
+            let rings = rings?;
+            if is_fine { rings.seconds.get(tick, metric) } else { rings.ten(tick, metric) }
+        })
+    }
+
+    /// Means of ten seconds, `count` of them that are over, oldest first: for sparklines, which move every ten seconds.
+    pub fn tens(
+        &self,
+        instance: &InstanceId,
+        metric: Metric,
+        count: usize,
+        now: Timestamp,
+    ) -> impl ExactSizeIterator<Item = Option<f64>> {
+        let rings = self.instances.get(instance);
+        ticks(now.as_second().div_euclid(10) - 1, count.min(TENS)).map(move |tick| rings?.ten(tick, metric))
+    }
+
+    /// `recent` of several together. A moment at which none was measured is a gap; an instance that was not counts nothing.
+    pub fn sum<'a>(
+        &self,
+        instances: impl IntoIterator<Item = &'a InstanceId>,
+        metric: Metric,
+        seconds: usize,
+        now: Timestamp,
+    ) -> Vec<Option<f64>> {
+        let mut sums: Vec<Option<f64>> = Vec::new();
+        for instance in instances {
+            let values = self.recent(instance, metric, seconds, now);
+            sums.resize(values.len(), None);
+            add(&mut sums, values);
+        }
+        sums
+    }
+
+    /// `tens` of several together.
+    pub fn sum_of_tens<'a>(
+        &self,
+        instances: impl IntoIterator<Item = &'a InstanceId>,
+        metric: Metric,
+        count: usize,
+        now: Timestamp,
+    ) -> Vec<Option<f64>> {
+        let mut sums = vec![None; count.min(TENS)];
+        for instance in instances {
+            add(&mut sums, self.tens(instance, metric, count, now));
+        }
+        sums
+    }
+}
+
+fn add(sums: &mut [Option<f64>], values: impl Iterator<Item = Option<f64>>) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum = match (*sum, value) {
+            (Some(sum), Some(value)) => Some(sum + value),
+            (sum, value) => sum.or(value),
+        };
+    }
+}
+
+/// `count` ticks, the last of them `last`.
+fn ticks(last: i64, count: usize) -> impl ExactSizeIterator<Item = i64> {
+    (0..count).map(move |tick| last - (count - 1 - tick) as i64)
+}
+
+impl Rings {
+    fn new(sample: Sample) -> Self {
+        let mut rings =
+            Self { latest: sample, seconds: Ring::new(SECONDS), tens: Ring::new(TENS), open: Mean::default() };
+        rings.push(sample);
+        rings
+    }
+
+    fn push(&mut self, sample: Sample) {
+        if sample.at >= self.latest.at {
+            self.latest = sample;
+        }
+        let second = sample.at.as_second();
+        self.seconds.put(second, Slot::of(&sample));
+        let ten = second.div_euclid(10);
+        if ten > self.open.ten {
+            if self.open.count > 0 {
+                self.tens.put(self.open.ten, self.open.slot());
+            }
+            self.open = Mean { ten, ..Mean::default() };
+        }
+        // A sample that comes after its ten seconds are over is in the finer ring only.
+        if ten == self.open.ten {
+            self.open.add(&sample);
+        }
+    }
+
+    fn ten(&self, tick: i64, metric: Metric) -> Option<f64> {
+        if tick == self.open.ten { self.open.slot().value(metric) } else { self.tens.get(tick, metric) }
+    }
+}
+
+/// The place of a tick is its remainder, so that nothing moves when time goes on.
+struct Ring {
+    slots: Box<[Slot]>,
+    newest: i64,
+}
+
+impl Ring {
+    fn new(length: usize) -> Self {
+        Self { slots: vec![Slot::GAP; length].into(), newest: i64::MIN / 2 }
+    }
+
+    fn put(&mut self, tick: i64, slot: Slot) {
+        let length = self.slots.len() as i64;
+        if tick <= self.newest - length {
+            return;
+        }
+        for skipped in (self.newest + 1).max(tick - length + 1)..tick {
+            let place = self.place(skipped);
+            self.slots[place] = Slot::GAP;
+        }
+        self.newest = self.newest.max(tick);
+        let place = self.place(tick);
+        self.slots[place] = slot;
+    }
+
+    fn get(&self, tick: i64, metric: Metric) -> Option<f64> {
+        let is_held = tick <= self.newest && tick > self.newest - self.slots.len() as i64;
+        if is_held { self.slots[self.place(tick)].value(metric) } else { None }
+    }
+
+    fn place(&self, tick: i64) -> usize {
+        tick.rem_euclid(self.slots.len() as i64) as usize
+    }
+}
+
+/// One moment in 20 bytes. Rates are kept to two digits and a half, which is more than a chart shows.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// NaN in a gap.
+    cpu: f32,
+    memory: f32,
+    received: Short,
+    sent: Short,
+    read: Short,
+    written: Short,
+    pids: Short,
+}
+
+/// The upper half of an `f32`: its whole range, with eight bits of precision.
+#[derive(Clone, Copy)]
+struct Short(u16);
+
+impl Short {
+    fn of(value: f64) -> Self {
+        // Half of what is cut off is added first, so that it is rounded.
+        Self((((value as f32).to_bits().saturating_add(0x8000)) >> 16) as u16)
+    }
+
+    fn value(self) -> f64 {
+        f64::from(f32::from_bits(u32::from(self.0) << 16))
+    }
+}
+
+impl Slot {
+    const GAP: Self = Self {
+        cpu: f32::NAN,
+        memory: f32::NAN,
+        received: Short(0),
+        sent: Short(0),
+        read: Short(0),
+        written: Short(0),
+        pids: Short(0),
+    };
+
+    fn of(sample: &Sample) -> Self {
+        let mut mean = Mean::default();
+        mean.add(sample);
+        mean.slot()
+    }
+
+    fn value(&self, metric: Metric) -> Option<f64> {
+        if self.cpu.is_nan() {
+            return None;
+        }
+        Some(match metric {
+            Metric::Cpu => self.cpu.into(),
+            Metric::Memory => self.memory.into(),
+            Metric::Received => self.received.value(),
+            Metric::Sent => self.sent.value(),
+            Metric::Read => self.read.value(),
+            Metric::Written => self.written.value(),
+            Metric::Pids => self.pids.value(),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mean {
+    ten: i64,
+    count: u32,
+    sums: [f64; 7],
+}
+
+impl Mean {
+    fn add(&mut self, sample: &Sample) {
+        let values =
+            [sample.cpu, sample.memory, sample.received, sample.sent, sample.read, sample.written, sample.pids];
+        self.sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value as f64);
+        self.count += 1;
+    }
+
+    fn slot(&self) -> Slot {
+        if self.count == 0 {
+            return Slot::GAP;
+        }
+        let [cpu, memory, received, sent, read, written, pids] = self.sums.map(|sum| sum / f64::from(self.count));
+        Slot {
+            cpu: cpu as f32,
+            memory: memory as f32,
+            received: Short::of(received),
+            sent: Short::of(sent),
+            read: Short::of(read),
+            written: Short::of(written),
+            pids: Short::of(pids),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: i64 = 1_795_176_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(NOON + second).expect("in range")
+    }
+
+    fn sample(second: i64, cpu: u64) -> Sample {
+        Sample {
+            at: at(second),
+            cpu,
+            memory: 325_058_560,
+            received: 1000,
+            sent: 3,
+            read: 0,
+            written: 12_345_678,
+            pids: 17,
+        }
+    }
+
+    fn web() -> InstanceId {
+        InstanceId::new(&"here".into(), "web")
+    }
+
+    fn with(samples: impl IntoIterator<Item = (i64, u64)>) -> Store {
+        let mut store = Store::default();
+        samples.into_iter().for_each(|(second, cpu)| store.push(&web(), sample(second, cpu)));
+        store
+    }
+
+    fn recent(store: &Store, seconds: usize, now: i64) -> Vec<Option<f64>> {
+        store.recent(&web(), Metric::Cpu, seconds, at(now)).collect()
+    }
+
+    #[test]
+    fn a_second_without_a_sample_is_a_gap_and_not_a_zero() {
+        let store = with([(0, 10), (1, 20), (4, 50)]);
+        assert_eq!(recent(&store, 6, 5), [Some(10.0), Some(20.0), None, None, Some(50.0), None]);
+    }
+
+    #[test]
+    fn what_is_older_than_the_ring_is_gone_also_after_a_long_silence() {
+        let store = with([(0, 10), (10_000, 20)]);
+        let values = recent(&store, 600, 10_000);
+        assert_eq!(values.iter().flatten().count(), 1);
+        assert_eq!(values.last(), Some(&Some(20.0)));
+        assert_eq!(recent(&store, 600, 99_999).iter().flatten().count(), 0);
+    }
+
+    #[test]
+    fn longer_spans_are_means_of_ten_seconds() {
+        let store = with(
+            (0..25)
+                .map(|second| (second, 10 * (second as u64 / 10)))
+                .filter(|(second, _)| *second < 10 || *second >= 20),
+        );
+        let values = recent(&store, 7200, 25);
+        assert_eq!(values.len(), 720);
+        assert_eq!(values[716..], [None, Some(0.0), None, Some(20.0)]);
+        let sparkline: Vec<_> = store.tens(&web(), Metric::Cpu, 3, at(25)).collect();
+        assert_eq!(sparkline, [None, Some(0.0), None]);
+    }
+
+    #[test]
+    fn every_metric_comes_back_as_near_as_a_chart_needs() {
+        let store = with([(0, 210)]);
+        let value = |metric| store.recent(&web(), metric, 1, at(0)).next().flatten().expect("measured");
+        assert_eq!((value(Metric::Cpu), value(Metric::Memory), value(Metric::Pids)), (210.0, 325_058_560.0, 17.0));
+        for (metric, expected) in
+            [(Metric::Received, 1000.0), (Metric::Sent, 3.0), (Metric::Read, 0.0), (Metric::Written, 12_345_678.0)]
+        {
+            assert!((value(metric) - expected).abs() <= expected / 200.0, "{metric:?}: {}", value(metric));
+        }
+    }
+
+    #[test]
+    fn the_latest_is_exact_and_grows_stale() {
+        let store = with([(5, 50), (3, 30)]);
+        assert_eq!(store.latest(&web()), Some(sample(5, 50)));
+        assert!(!store.is_stale(&web(), at(10)));
+        assert!(store.is_stale(&web(), at(11)));
+        assert!(!store.is_stale(&InstanceId::new(&"here".into(), "unknown"), at(11)));
+    }
+
+    #[test]
+    fn a_sum_is_a_gap_only_where_nobody_was_measured() {
+        let db = InstanceId::new(&"here".into(), "db");
+        let mut store = with([(0, 10), (1, 20)]);
+        store.push(&db, sample(1, 5));
+        store.push(&db, sample(2, 7));
+        assert_eq!(store.sum([&web(), &db], Metric::Cpu, 4, at(3)), [Some(10.0), Some(25.0), Some(7.0), None]);
+        assert_eq!(store.sum_of_tens([&web(), &db], Metric::Cpu, 1, at(10)), [Some(21.0)]);
+    }
+
+    #[test]
+    fn an_instance_that_is_gone_is_forgotten_after_a_while() {
+        let mut store = with([(0, 10)]);
+        let other = InstanceId::new(&"here".into(), "other");
+        store.push(&other, sample(800, 1));
+        assert!(store.latest(&web()).is_some());
+        store.push(&other, sample(1000, 1));
+        assert!(store.latest(&web()).is_none());
+    }
+
+    #[test]
+    fn an_instance_costs_less_than_thirty_kibibytes() {
+        assert!((SECONDS + TENS) * size_of::<Slot>() + size_of::<Rings>() < 30 << 10);
+    }
 }

@@ -43,6 +43,11 @@ pub fn draw(screen: &Configuration, paint: &mut Paint<'_>, area: Rect) {
                 self::row(screen, paint, place, *row, &lines[row.line], row.line == current);
             });
             widget::position(paint, Rect { height: 1, ..area }, &shown, rows.len());
+            if let Some(at) = screen.list.position(&rows).filter(|at| shown.contains(at)) {
+                let y = body.y + (at - shown.start) as u16;
+                let place = Rect { x: body.x + GUTTER, y, width: body.width.saturating_sub(GUTTER), height: 1 };
+                current_matches(screen, paint, place, rows[at], &lines[rows[at].line]);
+            }
         }
     }
 }
@@ -84,6 +89,20 @@ fn row(screen: &Configuration, paint: &mut Paint<'_>, area: Rect, row: Row, line
         let after = (end + 1).min(place.right());
         let text = format!("… {hidden} {}", if hidden == 1 { "line" } else { "lines" });
         paint.text(Rect { x: after, width: place.right() - after, ..place }, &text, Role::Dim);
+    }
+}
+
+/// What was found stays seen under the selection, which was laid over the whole row.
+fn current_matches(screen: &Configuration, paint: &mut Paint<'_>, area: Rect, row: Row, line: &Line<'_>) {
+    let style = paint.style(Role::CurrentMatch);
+    let from = screen.column(row);
+    for found in screen.places(line.text) {
+        let start = line.text[..found.start].width().max(from);
+        let end = line.text[..found.end].width().min(from + usize::from(area.width));
+        if start < end {
+            let place = Rect { x: area.x + (start - from) as u16, width: (end - start) as u16, ..area };
+            paint.buffer.set_style(place, style);
+        }
     }
 }
 

@@ -96,7 +96,10 @@ fn life(lines: &mut Lines, world: &World, instance: &Instance) {
     lines.fact("restarts", &instance.restarts.to_string());
     if let Some(sample) = Instances::latest(world, instance) {
         let (cpu, memory) = (units::cpu(sample.cpu), units::bytes(sample.memory));
-        lines.fact("uses", &format!("{cpu} CPU, {memory} memory, {} processes", sample.pids));
+        let stale = world.series.is_stale(&instance.id, world.now);
+        let age = if stale { format!(", {} ago", units::age_of(sample.at, world.now)) } else { String::new() };
+        let role = if stale { Role::Stale } else { Role::Text };
+        lines.push("uses", &format!("{cpu} CPU, {memory} memory, {} processes{age}", sample.pids), role);
     }
 }
 
