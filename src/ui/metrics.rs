@@ -132,9 +132,11 @@ fn title(screen: &Metrics, paint: &mut Paint<'_>, area: Rect, panel: &Panel) {
         None => say(paint, &panel.value, Role::Text),
     }
     let used = panel.chart.title().width() + panel.value.width() + 4;
-    // What the numbers mean is said whole or not at all.
-    if panel.stale.is_none() && used + panel.note.width() <= usize::from(area.width) {
-        say(paint, &panel.note, Role::Dim);
+    // What the numbers mean is said whole, or what matters most of it, or not at all.
+    let first = panel.note.split(';').next().unwrap_or_default();
+    let fits = |note: &&str| panel.stale.is_none() && used + note.width() <= usize::from(area.width);
+    if let Some(note) = [panel.note.as_str(), first].into_iter().find(fits) {
+        say(paint, note, Role::Dim);
     }
 }
 

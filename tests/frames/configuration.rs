@@ -1,3 +1,5 @@
+//! Frames of what an engine knows of an instance, as YAML.
+
 use midwatch::{
     action::Action,
     app::{App, Page, configuration::Configuration, prompt::Prompt},

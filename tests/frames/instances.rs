@@ -1,3 +1,5 @@
+//! Frames of the instances of a service and the selected one.
+
 use midwatch::{
     app::{App, instances::Instances},
     domain::{Health, Limits, Mount, Port, Reason},

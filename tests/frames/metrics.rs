@@ -1,3 +1,5 @@
+//! Frames of the charts of a service.
+
 use midwatch::{
     action::Action,
     app::{App, Page, metrics::Metrics},
