@@ -80,6 +80,7 @@ pub enum Effect {
     Shell(InstanceId),
     Suspend,
     Redraw,
+    NextTheme,
     Quit,
 }
 

@@ -8,6 +8,16 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Logs {}
 
+impl Logs {
+    pub fn of_service(_service: crate::domain::ServiceId) -> Self {
+        Self {}
+    }
+
+    pub fn of_instance(_instance: crate::domain::InstanceId) -> Self {
+        Self {}
+    }
+}
+
 impl Page for Logs {
     fn place(&self) -> Place {
         Place::Logs

@@ -1,25 +1,150 @@
-//! What an action means where the screen in sight has no meaning of its own for it.
+//! What an action means where the screen in sight has no meaning of its own for it, and whether it has one at all.
 
 use crate::{
-    action::Action,
-    app::{App, Overlay, palette::Palette},
+    action::{Action, Danger},
+    app::{
+        App, Overlay, Screen, Subject, configuration::Configuration, events::Events, help::Help, instances::Instances,
+        logs::Logs, metrics::Metrics, notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
+    },
+    domain::{Instance, ServiceId},
     message::Effect,
+    plan::{Request, Target, Verb},
 };
 
 pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Palette => app.overlay = Some(Overlay::Palette(Palette::new(|action| app.may(action)))),
-        Action::Quit => return vec![Effect::Quit],
-        Action::Back if app.screens.len() > 1 => {
-            app.screens.pop();
-        }
+        Action::Help => open(app, Screen::Help(Help::of(app.place()))),
+        Action::Back => app.close(),
+        Action::Quit => return quit(app),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
-        _ => {}
+        Action::Theme => return vec![Effect::NextTheme],
+        Action::Operations => open(app, Screen::Operations(Operations::default())),
+        Action::Notices => {
+            app.world.unread = 0;
+            open(app, Screen::Notices(Notices::default()));
+        }
+        Action::Events => open(app, Screen::Events(Events::of(app.subject()))),
+        Action::Logs => match app.subject() {
+            Some(Subject::Service(service)) => open(app, Screen::Logs(Box::new(Logs::of_service(service)))),
+            Some(Subject::Instance(instance)) => open(app, Screen::Logs(Box::new(Logs::of_instance(instance)))),
+            Some(Subject::Cluster(_)) | None => app.say("select a service first"),
+        },
+        Action::Metrics => match service(app) {
+            Some(service) => open(app, Screen::Metrics(Metrics::of(service))),
+            None => app.say("select a service first"),
+        },
+        Action::Instances => match service(app) {
+            Some(service) => open(app, Screen::Instances(Instances::of(service))),
+            None => app.say("select a service first"),
+        },
+        Action::Configuration => match instance(app).map(|instance| (instance.id.clone(), instance.name.clone())) {
+            Some((id, name)) => open(app, Screen::Configuration(Configuration::of(id, name))),
+            None => app.say("there is no instance to look into"),
+        },
+        Action::Shell => match instance(app).map(|instance| instance.id.clone()) {
+            Some(id) => return vec![Effect::Shell(id)],
+            None => app.say("there is no running instance to enter"),
+        },
+        Action::Restart => plan(app, Verb::Restart),
+        Action::Stop => plan(app, Verb::Stop),
+        Action::Start => plan(app, Verb::Start),
+        action => app.say(format!("{} does nothing here", action.name().replace('_', " "))),
     }
     Vec::new()
 }
 
+/// `Err` says why not, for the palette, the hints and whoever presses the key all the same.
 pub fn may(app: &App, action: Action) -> Result<(), String> {
-    super::read_only_refusal(app, action).map_or(Ok(()), Err)
+    let subject = app.subject();
+    if action.danger() == Danger::Changes {
+        changes_are_allowed(app, subject.as_ref())?;
+    }
+    let about_something = matches!(
+        action,
+        Action::Logs
+            | Action::Metrics
+            | Action::Instances
+            | Action::Configuration
+            | Action::Shell
+            | Action::Restart
+            | Action::Stop
+            | Action::Start
+    );
+    if about_something {
+        match &subject {
+            None => return Err("nothing is selected".into()),
+            Some(Subject::Cluster(_)) => return Err("select a service first".into()),
+            Some(Subject::Service(_) | Subject::Instance(_)) => {}
+        }
+    }
+    let (Some(capability), Some(subject)) = (action.needs(), subject) else { return Ok(()) };
+    let cluster = app.world.inventory.cluster(subject.cluster());
+    cluster.map_or(Ok(()), |cluster| cluster.capabilities.allow(capability).map_err(|why| why.to_string()))
+}
+
+/// Refused here for a person's sake; the gate that holds is in the runtime.
+fn changes_are_allowed(app: &App, subject: Option<&Subject>) -> Result<(), String> {
+    if app.world.settings.read_only {
+        return Err("started read-only: nothing can be changed".into());
+    }
+    match subject.and_then(|subject| app.world.inventory.cluster(subject.cluster())) {
+        Some(cluster) if cluster.read_only => Err(format!("{} is read-only in the config", cluster.name)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn open(app: &mut App, screen: Screen) {
+    app.screens.push(screen);
+}
+
+fn quit(app: &mut App) -> Vec<Effect> {
+    let running: Vec<_> = app
+        .world
+        .operations
+        .values()
+        .filter(|operation| operation.is_running() && app.world.ours.contains(&operation.id))
+        .map(|operation| operation.id.clone())
+        .collect();
+    if running.is_empty() {
+        return vec![Effect::Quit];
+    }
+    app.overlay = Some(Overlay::Quit(running));
+    Vec::new()
+}
+
+fn plan(app: &mut App, verb: Verb) {
+    let target = match app.subject() {
+        Some(Subject::Service(service)) => Target::Service(service),
+        Some(Subject::Instance(instance)) => Target::Instance(instance),
+        Some(Subject::Cluster(_)) | None => return app.say("select a service first"),
+    };
+    match PlanScreen::of(&Request { verb, target, why: None }, &app.world) {
+        Ok(screen) => open(app, Screen::Plan(Box::new(screen))),
+        Err(refusal) => {
+            let help = refusal.help.map_or_else(String::new, |help| format!(": {help}"));
+            app.say(format!("{}{help}", refusal.why));
+        }
+    }
+}
+
+fn service(app: &App) -> Option<ServiceId> {
+    match app.subject()? {
+        Subject::Service(service) => Some(service),
+        Subject::Instance(instance) => app.world.inventory.instance(&instance).map(|instance| instance.service.clone()),
+        Subject::Cluster(_) => None,
+    }
+}
+
+/// The one that is meant: the one that is selected, else the service's first that runs, else its first.
+fn instance(app: &App) -> Option<&Instance> {
+    match app.subject()? {
+        Subject::Instance(instance) => app.world.inventory.instance(&instance),
+        Subject::Service(service) => {
+            let instances = app.world.inventory.instances_of(&service);
+            instances.iter().find(|instance| instance.state.is_alive()).or(instances.first()).copied()
+        }
+        Subject::Cluster(_) => None,
+    }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tui_input::InputRequest;
 
 use crate::{
-    action::{Action, Danger, Place},
+    action::{Action, Place},
     domain::Trouble,
     message::{Effect, Event, Notice, Subscriptions},
 };
@@ -31,6 +31,7 @@ pub mod prompt;
 pub mod screen;
 pub mod scroll;
 pub mod search;
+pub mod service_filter;
 pub mod world;
 pub mod yaml;
 
@@ -74,8 +75,12 @@ impl App {
         self.screens.len() - 1
     }
 
+    /// Whose keys are in force. The question before quitting is about operations, so it has an operation's keys.
     pub fn place(&self) -> Place {
-        self.top().page().place()
+        match &self.overlay {
+            Some(Overlay::Quit(_)) => Place::Operation,
+            Some(Overlay::Palette(_)) | None => self.top().page().place(),
+        }
     }
 
     pub fn subject(&self) -> Option<Subject> {
@@ -138,10 +143,27 @@ impl App {
         }
     }
 
+    pub fn has_work(&self) -> bool {
+        self.top().page().has_work(&self.world)
+    }
+
+    /// Does a piece of what would take too long at once, between keys. Says how soon what it came to should be seen.
+    pub fn work(&mut self, bytes: usize) -> Due {
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().work(&self.world, bytes);
+        Due::Soon
+    }
+
     /// Something happened outside. Says how soon it should be seen.
     pub fn observe(&mut self, event: Event, now: Timestamp) -> Due {
         self.world.now = now;
         observe::observe(self, event)
+    }
+
+    /// Keys that mean nothing here were pressed.
+    pub fn unbound(&mut self, keys: &str, help: Option<&String>) {
+        let help = help.map_or_else(String::new, |key| format!("; {key} lists the keys"));
+        self.message = Some(format!("{keys} does nothing here{help}"));
     }
 
     /// What an effect came to, said where the person looks.
@@ -163,6 +185,9 @@ impl App {
         for (depth, screen) in self.screens.iter().enumerate() {
             screen.page().subscribe(&self.world, depth + 1 == self.screens.len(), &mut wanted);
         }
+        if !self.world.settings.measure {
+            wanted.samples.clear();
+        }
         wanted
     }
 
@@ -178,19 +203,20 @@ impl App {
             Go::Pass => effects.extend(meaning::of(self, action)),
             Go::Open(screen) => self.screens.push(screen),
             Go::Become(screen) => {
-                if self.screens.len() > 1 {
-                    self.screens.pop();
-                }
+                self.close();
                 self.screens.push(screen);
             }
-            Go::Back => {
-                if self.screens.len() > 1 {
-                    self.screens.pop();
-                }
-            }
+            Go::Back => self.close(),
             Go::Refuse(why) => self.message = Some(why),
         }
         effects
+    }
+
+    /// Closes the screen in sight, unless it is the main one.
+    fn close(&mut self) {
+        if self.screens.len() > 1 {
+            self.screens.pop();
+        }
     }
 
     fn act_on_overlay(&mut self, overlay: Overlay, action: Action) -> Vec<Effect> {
@@ -203,19 +229,5 @@ impl App {
             overlay::Answer::Act(action) => self.act(action, self.world.now),
             overlay::Answer::Do(effects) => effects,
         }
-    }
-}
-
-/// Read-only is refused here for a person's sake; the gate that holds is in the runtime.
-fn read_only_refusal(app: &App, action: Action) -> Option<String> {
-    let subject = app.subject();
-    let cluster = subject.as_ref().and_then(|subject| app.world.inventory.cluster(subject.cluster()));
-    let locked = cluster.is_some_and(|cluster| cluster.read_only);
-    match action.danger() {
-        Danger::Changes if app.world.settings.read_only => {
-            Some("started with --read-only: nothing can be changed".into())
-        }
-        Danger::Changes if locked => Some("this cluster is read-only in the config".into()),
-        Danger::Changes | Danger::None => None,
     }
 }

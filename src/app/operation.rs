@@ -1,23 +1,135 @@
-//! One operation, while it runs and after.
+//! One operation, while it runs and after, until it was read.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World},
+    app::{Page, Reply, Subject, World, plan::Scroll},
+    domain::{Operation, OperationId, OperationState, ServiceId},
+    message::{Effect, Since, Subscriptions, Tail},
+    plan::Plan,
 };
 
-#[derive(Debug, Default)]
-pub struct OperationScreen {}
+/// Lines of the service's logs from before the screen was opened.
+const LINES_BEFORE: u32 = 50;
+
+#[derive(Debug)]
+pub struct OperationScreen {
+    which: Which,
+    service: ServiceId,
+    title: Arc<str>,
+    scroll: Scroll,
+}
+
+#[derive(Debug)]
+enum Which {
+    Known(OperationId),
+    /// Just confirmed: it gets its id when it is written down, so until then it is known by who began it, and when.
+    Begun {
+        at: Timestamp,
+        who: Arc<str>,
+    },
+}
+
+impl OperationScreen {
+    pub fn new(operation: &Operation) -> Self {
+        Self {
+            which: Which::Known(operation.id.clone()),
+            service: operation.service.clone(),
+            title: operation.title.clone(),
+            scroll: Scroll::default(),
+        }
+    }
+
+    /// Of a plan that is being begun now.
+    pub fn begun(plan: &Plan, world: &World) -> Self {
+        Self {
+            which: Which::Begun { at: world.now, who: world.settings.who.clone() },
+            service: plan.service.clone(),
+            title: plan.title.clone(),
+            scroll: Scroll::default(),
+        }
+    }
+
+    pub fn service(&self) -> &ServiceId {
+        &self.service
+    }
+
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub fn scroll_state(&self) -> &Scroll {
+        &self.scroll
+    }
+
+    /// `None` for the moment between the yes and the first word of it.
+    pub fn operation<'a>(&self, world: &'a World) -> Option<&'a Operation> {
+        match &self.which {
+            Which::Known(id) => world.operations.get(id),
+            Which::Begun { at, who } => world.operations.values().rev().find(|operation| {
+                operation.service == self.service
+                    && operation.title == self.title
+                    && operation.who == *who
+                    && operation.began >= *at
+            }),
+        }
+    }
+
+    fn with_interrupted(&self, world: &World, effect: impl Fn(OperationId) -> Effect) -> Reply {
+        match self.operation(world) {
+            Some(operation) if operation.state == OperationState::Interrupted => {
+                Reply::stay().with(effect(operation.id.clone()))
+            }
+            Some(operation) if operation.is_running() => Reply::refuse("it runs"),
+            Some(_) => Reply::refuse("it is over"),
+            None => Reply::refuse("it is only just being begun"),
+        }
+    }
+}
 
 impl Page for OperationScreen {
     fn place(&self) -> Place {
         Place::Operation
     }
 
-    fn act(&mut self, _action: Action, _world: &World) -> Reply {
-        Reply::pass()
+    fn act(&mut self, action: Action, world: &World) -> Reply {
+        match action {
+            Action::StopAndUndo => match self.operation(world) {
+                Some(operation) if operation.state == OperationState::Running => {
+                    Reply::stay().with(Effect::StopAndUndo(operation.id.clone()))
+                }
+                Some(operation) if operation.state == OperationState::Undoing => {
+                    Reply::refuse("it takes back already what was done")
+                }
+                Some(operation) if operation.state == OperationState::Interrupted => {
+                    Reply::refuse("it does not run: resume it, undo it or leave it")
+                }
+                Some(_) => Reply::refuse("it is over"),
+                None => Reply::refuse("it is only just being begun"),
+            },
+            Action::Resume => self.with_interrupted(world, Effect::Resume),
+            Action::Undo => self.with_interrupted(world, Effect::Undo),
+            Action::Leave => self.with_interrupted(world, Effect::Leave),
+            _ if self.scroll.act(action) => Reply::stay(),
+            _ => Reply::pass(),
+        }
     }
 
     fn subject(&self, _world: &World) -> Option<Subject> {
-        None
+        Some(Subject::Service(self.service.clone()))
+    }
+
+    /// The service's logs, for the picture beside the steps.
+    fn subscribe(&self, world: &World, is_top: bool, wanted: &mut Subscriptions) {
+        if !is_top {
+            return;
+        }
+        for instance in world.inventory.instances_of(&self.service) {
+            let tail = || Tail { since: Since::Lines(LINES_BEFORE), epoch: 0, name: instance.name.clone() };
+            wanted.logs.entry(instance.id.clone()).or_insert_with(tail);
+        }
     }
 }

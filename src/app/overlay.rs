@@ -58,8 +58,8 @@ impl Overlay {
                 Answer::Stay(Self::Palette(palette))
             }
             // Leaving it running: the process goes on without a screen until the plan has ended.
-            (Self::Quit(_), Action::Confirm | Action::Quit) => Answer::Do(vec![Effect::Quit]),
-            (Self::Quit(running), Action::Undo | Action::StopAndUndo) => {
+            (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
+            (Self::Quit(running), Action::StopAndUndo) => {
                 let mut effects: Vec<_> = running.into_iter().map(Effect::StopAndUndo).collect();
                 effects.push(Effect::Quit);
                 Answer::Do(effects)

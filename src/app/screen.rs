@@ -115,6 +115,14 @@ pub trait Page {
     /// A row was clicked; `pane` is the screen's own numbering, as its twin gave it to the hits.
     fn click(&mut self, _pane: usize, _row: usize, _world: &World) {}
 
+    /// There is more to look through than one turn should take.
+    fn has_work(&self, _world: &World) -> bool {
+        false
+    }
+
+    /// Looks through about this many bytes more.
+    fn work(&mut self, _world: &World, _bytes: usize) {}
+
     /// How soon new log lines should be seen here.
     fn logs_due(&self) -> Due {
         Due::Never

@@ -26,13 +26,14 @@ pub fn cpu(milli: u64) -> String {
     }
 }
 
-/// Seconds that passed in one unit and a half: `0s`, `42s`, `3m`, `2h10m`, `9d`.
+/// Seconds that passed, in the one or two units that matter: `0s`, `40s`, `3m`, `2h10m`, `9d`. Seconds go by tens, so that a list of
+/// young things does not change all the time.
 pub fn age(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
     match seconds {
-        s if s < 2 * MINUTE => format!("{s}s"),
+        s if s < 2 * MINUTE => format!("{}s", s / 10 * 10),
         s if s < 2 * HOUR => format!("{}m", s / MINUTE),
         s if s < 10 * HOUR => format!("{}h{:02}m", s / HOUR, s % HOUR / MINUTE),
         s if s < 2 * DAY => format!("{}h", s / HOUR),
@@ -50,6 +51,7 @@ pub fn elapsed(duration: Duration) -> String {
     match duration.as_millis() {
         ms @ 0..1000 => format!("{ms} ms"),
         ms @ 1000..10_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        ms if ms < 120_000 => format!("{} s", ms / 1000),
         _ => age(duration.as_secs()),
     }
 }
@@ -100,6 +102,33 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// What a person types for a size: `65536`, `64K`, `64KiB`, `48MiB`, `1.5G`. A K is 1024 bytes.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let complain = || format!("'{text}' is not a size: write 65536, 64KiB, 48MiB or 1GiB");
+    let text_end = text.trim().find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.trim().len());
+    let (number, unit) = text.trim().split_at(text_end);
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+        "" => 1.0,
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(complain()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| complain())? * factor;
+    // Above this a float no longer holds every whole number.
+    if bytes <= 2_f64.powi(53) { Ok(bytes.round() as u64) } else { Err(complain()) }
+}
+
+/// `200m` or `0.2` cores, in thousandths of a core.
+pub fn parse_cpu(text: &str) -> Result<u64, String> {
+    let complain = || format!("'{text}' is not an amount of CPU: write 200m or 0.2");
+    if let Some(milli) = text.strip_suffix('m') {
+        return milli.parse().map_err(|_| complain());
+    }
+    let cores: f64 = text.parse().map_err(|_| complain())?;
+    if cores.is_finite() && cores >= 0.0 { Ok((cores * 1000.0).round() as u64) } else { Err(complain()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +144,24 @@ mod tests {
     #[test]
     fn an_age_is_told_in_the_unit_that_matters() {
         let shown: Vec<_> = [0, 119, 120, 7199, 7800, 36_000, 172_800].into_iter().map(age).collect();
-        assert_eq!(shown, ["0s", "119s", "2m", "119m", "2h10m", "10h", "2d"]);
+        assert_eq!(shown, ["0s", "110s", "2m", "119m", "2h10m", "10h", "2d"]);
     }
 
     #[test]
     fn cpu_is_told_in_thousandths_of_a_core_and_then_in_cores() {
         assert_eq!([0, 999, 1500, 12_300].map(cpu), ["0m", "999m", "1.5", "12"]);
+    }
+
+    #[test]
+    fn sizes_and_shares_are_read_as_they_are_written() {
+        assert_eq!(
+            ["4096", "310Mi", "1.5g", "2KB"].map(|text| parse_bytes(text).unwrap()),
+            [4096, 325_058_560, 1_610_612_736, 2048]
+        );
+        assert_eq!(["200m", "0.2", "2"].map(|text| parse_cpu(text).unwrap()), [200, 200, 2000]);
+        assert!(
+            ["", "Mi", "5x", "-1", "nan"].iter().all(|text| parse_bytes(text).is_err() && parse_cpu(text).is_err())
+        );
     }
 
     #[test]
@@ -134,6 +175,15 @@ mod tests {
         assert_eq!(parse_duration("45"), Ok(Duration::from_secs(45)));
         for wrong in ["", "m", "5x", "1h5", "99999999999999999999d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_as_it_is_typed() {
+        let read = ["0", "65536", "64K", "64 KiB", "48mib", "1.5G"].map(|text| parse_bytes(text).expect(text));
+        assert_eq!(read, [0, 65_536, 65_536, 65_536, 50_331_648, 1_610_612_736]);
+        for wrong in ["", "K", "-1", "1.2.3", "5X", "1e9", "99999999999999999999"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong:?}");
         }
     }
 }

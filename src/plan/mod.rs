@@ -4,10 +4,29 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstanceId, ServiceId};
+use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId};
 
 pub mod execution;
+pub mod explain;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod restart;
+mod situation;
+#[cfg(test)]
+mod tests;
+
+pub use execution::Execution;
+use situation::Situation;
+
+/// What will be done for a request, or why nothing can be.
+pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
+    let situation = Situation::of(inventory, request)?;
+    match request.verb {
+        Verb::Restart => restart::restart(&situation),
+        Verb::Stop => restart::stop(&situation),
+        Verb::Start => restart::start(&situation),
+    }
+}
 
 /// What a person asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +78,9 @@ pub struct Plan {
     pub service: ServiceId,
     pub stages: Vec<Stage>,
     pub explains: Explanation,
+    /// By what and where the service is reached: for the command that a person could run where the plan got stuck.
+    pub engine: Engine,
+    pub endpoint: Arc<str>,
     /// What the service's fingerprint was when this was planned: another one means that the world has moved.
     pub assumes: u64,
 }
@@ -73,8 +95,8 @@ pub struct Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     pub step: Step,
-    /// What takes it back, also when it only half happened.
-    pub undo: Option<Step>,
+    /// What takes it back, in order, also when it only half happened. Empty where nothing can or need be.
+    pub undo: Vec<Step>,
 }
 
 /// What a person must know before saying yes: short sentences.
@@ -95,4 +117,94 @@ pub struct Explanation {
 pub struct Refusal {
     pub why: Arc<str>,
     pub help: Option<Arc<str>>,
+}
+
+impl Verb {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Stop => "stop",
+            Self::Start => "start",
+        }
+    }
+}
+
+impl Target {
+    pub fn cluster(&self) -> &ClusterName {
+        match self {
+            Self::Service(service) => &service.cluster,
+            Self::Instance(instance) => &instance.cluster,
+        }
+    }
+}
+
+impl Step {
+    /// It changes nothing and only looks until something is so.
+    pub fn is_wait(&self) -> bool {
+        match self {
+            Self::AwaitReady { .. } | Self::AwaitRollout { .. } => true,
+            Self::Stop { .. } | Self::Start { .. } | Self::Redeploy { .. } => false,
+        }
+    }
+
+    /// Whether both are about the same instance or the same service.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        self.object() == other.object()
+    }
+
+    fn object(&self) -> Target {
+        match self {
+            Self::Stop { instance, .. } | Self::Start { instance, .. } | Self::AwaitReady { instance, .. } => {
+                Target::Instance(instance.clone())
+            }
+            Self::Redeploy { service } | Self::AwaitRollout { service, .. } => Target::Service(service.clone()),
+        }
+    }
+}
+
+impl Plan {
+    pub fn steps(&self) -> impl Iterator<Item = &Planned> {
+        self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// What changed since this was planned, for a person; `None` while it is what it was.
+    pub fn has_moved(&self, inventory: &Inventory) -> Option<String> {
+        let Some(service) = inventory.service(&self.service) else {
+            return Some(format!("{}/{} is gone", self.service.scope, self.service.name));
+        };
+        if service.fingerprint == self.assumes {
+            return None;
+        }
+        let gone = self.steps().find_map(|planned| match &planned.step {
+            Step::Stop { instance, name, .. }
+            | Step::Start { instance, name }
+            | Step::AwaitReady { instance, name, .. } => inventory.instance(instance).is_none().then_some(name),
+            Step::Redeploy { .. } | Step::AwaitRollout { .. } => None,
+        });
+        Some(match gone {
+            Some(name) => format!("{name} is gone"),
+            None => {
+                let health = service.health.word();
+                format!("{} is {health} now, {} of {} ready", service.id.name, service.ready, service.wanted)
+            }
+        })
+    }
+
+    /// The same to do and the same to know: whoever said yes to one said yes to the other. What is looked at while a service restarts
+    /// in a loop moves every second, and must still be confirmable.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        let steps = |plan: &Self| plan.steps().map(|planned| planned.step.clone()).collect::<Vec<_>>();
+        self.request == other.request && self.explains == other.explains && steps(self) == steps(other)
+    }
+}
+
+impl Refusal {
+    pub fn new(why: impl Into<Arc<str>>) -> Self {
+        Self { why: why.into(), help: None }
+    }
+
+    pub fn help(mut self, help: impl Into<Arc<str>>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
 }

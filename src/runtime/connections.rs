@@ -29,6 +29,13 @@ impl Connections {
         connected.clone().expect("waited for one")
     }
 
+    /// Waits until `connection` is no longer the cluster's: also when it is silent and has ended nothing itself.
+    pub async fn lost(&self, cluster: &ClusterName, connection: &Arc<dyn Backend>) {
+        let mut line = self.line(cluster);
+        let another = |live: &Connected| live.as_ref().is_none_or(|live| !Arc::ptr_eq(live, connection));
+        line.wait_for(another).await.expect("the sender is kept in `lines` for good");
+    }
+
     /// Told by the cluster's link, and by nobody else.
     pub fn set(&self, cluster: &ClusterName, backend: Option<Arc<dyn Backend>>) {
         self.with(cluster, |line| {

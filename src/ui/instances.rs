@@ -94,7 +94,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     let world = &paint.app.world;
     let is_known = world.inventory.cluster(&instance.id.cluster).is_some_and(|cluster| cluster.link.is_live());
     let health = is_known.then_some(&instance.health);
-    let (mark, role) = widget::health(health);
+    let (mark, role) = widget::health(paint.theme, health);
     let text = if is_known { Role::Text } else { Role::Stale };
     let sample = Instances::latest(world, instance);
     let cpu = sample.map_or("-".into(), |sample| units::cpu(sample.cpu));

@@ -104,7 +104,7 @@ fn panel(screen: &Metrics, paint: &mut Paint<'_>, area: Rect, panel: &Panel) {
     let step = screen.span.step_seconds();
     let end = paint.app.world.now.as_second().div_euclid(step);
     let steps = panel.lines.iter().map(|line| line.points.len()).max().unwrap_or(0);
-    let room = usize::from(area.width - AXIS) * paint.glyphs.columns();
+    let room = usize::from(area.width - AXIS) * paint.theme.glyphs.chart.columns();
     let columns = Columns::new(steps, end, room);
     let lines = panel.lines.len() as u16;
     let height = (area.height - 2) / lines;
@@ -157,7 +157,7 @@ fn plot(paint: &mut Paint<'_>, area: Rect, panel: &Panel, line: &Line, values: &
     let (style, limit_style) = (paint.style(role_of(line.metric)), paint.style(Role::Danger));
     let limit = panel.limit.map(|limit| (limit, limit_style));
     let place = Rect { x: area.x + AXIS, width: area.width - AXIS, ..area };
-    chart::plot(paint.buffer, place, paint.glyphs, Plot { points: values, top, style, limit });
+    chart::plot(paint.buffer, place, paint.theme.glyphs.chart, Plot { points: values, top, style, limit });
 }
 
 /// A limit is worth the height it takes while a quarter of it is used; below that the chart would be a line at its bottom.
@@ -172,7 +172,7 @@ fn top(values: &[Option<f64>], panel: &Panel, metric: Metric) -> f64 {
 /// Times of day where they fall, each with a tick under its column.
 fn times(paint: &mut Paint<'_>, area: Rect, columns: Columns, step: i64, end: i64) {
     const LABEL: u16 = 6;
-    let cells = columns.count().div_ceil(paint.glyphs.columns()) as u16;
+    let cells = columns.count().div_ceil(paint.theme.glyphs.chart.columns()) as u16;
     let place = Rect { x: area.right() - cells.min(area.width), width: cells.min(area.width), ..area };
     let seconds_in_sight = columns.steps().saturating_mul(step);
     let labels = i64::from(place.width / (LABEL * 2)).max(1);
@@ -180,10 +180,10 @@ fn times(paint: &mut Paint<'_>, area: Rect, columns: Columns, step: i64, end: i6
     let mut at = (end * step).div_euclid(tick) * tick;
     while at > end * step - seconds_in_sight {
         if let Some(column) = columns.at(at.div_euclid(step)) {
-            let right_to_left = (columns.count() - 1 - column) / paint.glyphs.columns();
+            let right_to_left = (columns.count() - 1 - column) / paint.theme.glyphs.chart.columns();
             let x = place.right() - 1 - (right_to_left as u16).min(place.width - 1);
             if let Ok(time) = jiff::Timestamp::from_second(at) {
-                let (tick, time) = (paint.glyphs.tick(), paint.app.world.minute(time));
+                let (tick, time) = (paint.theme.glyphs.chart.tick(), paint.app.world.minute(time));
                 // To the left of its tick where it would not fit to the right.
                 if x + LABEL <= place.right() {
                     paint.text(Rect { x, width: LABEL, ..place }, &format!("{tick}{time}"), Role::Dim);

@@ -12,11 +12,15 @@ use crate::{
 pub mod chart;
 pub mod configuration;
 pub mod events;
+pub mod frame;
 pub mod help;
+pub mod hints;
 pub mod hits;
 pub mod instance_details;
 pub mod instances;
+pub mod keys;
 pub mod logs;
+pub mod main_screen;
 pub mod metrics;
 pub mod notices;
 pub mod operation;
@@ -34,11 +38,9 @@ pub use theme::Theme;
 pub struct Paint<'a> {
     pub app: &'a App,
     pub theme: &'a Theme,
-    pub buffer: &'a mut Buffer,
-    /// The keys in force for an action on a screen, as a person types them, shortest first.
+    /// The keys of an action in a place, as a person would press them, the shortest first.
     pub keys: &'a dyn Fn(Place, Action) -> Vec<String>,
-    /// What charts are drawn with.
-    pub glyphs: chart::Glyphs,
+    pub buffer: &'a mut Buffer,
     /// Filled while painting: what a click on a cell means.
     pub hits: &'a mut Hits,
 }
@@ -56,6 +58,11 @@ impl Paint<'_> {
     pub fn text_right(&mut self, area: Rect, text: &str, role: Role) {
         let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
         self.text(Rect { x: area.right() - width, width, ..area }, text, role);
+    }
+
+    /// The first key of an action on the screen in sight.
+    pub fn keys_of(&self, action: Action) -> Option<String> {
+        (self.keys)(self.app.place(), action).into_iter().next()
     }
 
     /// The first of an action's keys; empty where it has none.

@@ -1,1 +1,107 @@
-//! Docker Engine, through its API.
+//! Docker Engine, through its API. The engine's answers become domain words in `container`, `services` and `health`; the rest asks.
+
+pub mod connect;
+pub mod discover;
+
+mod api;
+mod attach;
+mod container;
+mod context;
+mod events;
+mod exit;
+mod fault;
+mod frames;
+mod health;
+mod inventory;
+mod labels;
+mod logs;
+mod mask;
+mod metrics;
+mod query;
+mod releases;
+mod services;
+mod ssh;
+mod steps;
+mod swarm;
+mod watch;
+mod wire;
+
+use std::sync::Arc;
+
+use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
+
+use self::{api::Api, ssh::Tunnel, watch::Cursor};
+use super::{Attached, Backend, FollowError, LogPiece, Loss, Progress, StepError};
+use crate::{
+    domain::{Capabilities, Change, ClusterName, InstanceId, Sample, Trouble},
+    message::{Answer, Question, Since},
+    plan::Step,
+};
+
+pub use connect::DockerConnector;
+pub use discover::{Discovery, Endpoint, Host, Tried, discover};
+
+/// One connected engine.
+pub struct Docker {
+    api: Api,
+    cluster: ClusterName,
+    endpoint: Arc<str>,
+    engine_version: Arc<str>,
+    cursor: Cursor,
+    /// Held open for as long as this engine is used.
+    tunnel: Option<Arc<Tunnel>>,
+}
+
+impl Backend for Docker {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all()
+    }
+
+    fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
+        let subject = watch::Subject {
+            api: self.api.clone(),
+            cluster: self.cluster.clone(),
+            endpoint: self.endpoint.clone(),
+            engine_version: self.engine_version.clone(),
+            cursor: self.cursor.clone(),
+        };
+        self.held(watch::watch(subject))
+    }
+
+    fn ping(&self) -> BoxFuture<'static, Result<(), Loss>> {
+        let (docker, endpoint) = (self.api.docker(), self.endpoint.clone());
+        Box::pin(
+            async move { docker.ping().await.map(drop).map_err(|error| fault::Fault::from(error).loss(&endpoint)) },
+        )
+    }
+
+    fn follow(&self, instance: InstanceId, since: Since) -> BoxStream<'static, Result<LogPiece, FollowError>> {
+        self.held(logs::follow(self.api.clone(), instance, since))
+    }
+
+    fn sample(&self, instance: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>> {
+        self.held(metrics::sample(self.api.clone(), instance))
+    }
+
+    fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>> {
+        Box::pin(steps::execute(self.api.clone(), step, progress))
+    }
+
+    fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
+        Box::pin(query::query(self.api.clone(), question))
+    }
+
+    fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
+        Box::pin(attach::attach(self.api.clone(), instance, size))
+    }
+}
+
+impl Docker {
+    /// A stream may outlive the engine's value; the way to the engine must then stay open too.
+    fn held<T: 'static>(&self, stream: BoxStream<'static, T>) -> BoxStream<'static, T> {
+        match self.tunnel.clone() {
+            None => stream,
+            Some(tunnel) => stream.inspect(move |_| _ = &tunnel).boxed(),
+        }
+    }
+}

@@ -1,1 +1,269 @@
 //! An engine made of TOML and arithmetic: for the demo, for virtual time, and for faults that a real engine cannot be made to show.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, pending},
+    stream::BoxStream,
+};
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use self::{faults::Occurrence, script::FaultKind, world::World};
+use crate::{
+    backend::{Attached, Backend, Connector, FollowError, LogPiece, Loss, Progress, StepError},
+    domain::{Capabilities, Change, Cluster, Engine, InstanceId, Link, Sample, Trouble},
+    message::{Answer, Question, Since},
+    plan::Step,
+};
+
+mod answers;
+mod chance;
+mod faults;
+mod life;
+mod lines;
+mod logs;
+mod metrics;
+mod picture;
+mod quantity;
+pub mod scenario;
+mod script;
+mod shell;
+mod steps;
+mod template;
+mod watch;
+mod words;
+mod world;
+
+/// The way to one cluster of a scenario. What people do to it stays done over every connection.
+#[derive(Clone)]
+pub struct SimulatedCluster {
+    world: Arc<World>,
+    tally: Tally,
+}
+
+/// How many streams of each kind are open, over all connections.
+#[derive(Clone, Default)]
+pub struct Tally {
+    pub watches: Gate,
+    pub logs: Gate,
+    pub samples: Gate,
+}
+
+/// Counts who is inside and who ever came.
+#[derive(Clone, Default)]
+pub struct Gate {
+    inside: Arc<AtomicUsize>,
+    came: Arc<AtomicUsize>,
+}
+
+/// Inside until dropped.
+pub struct Visit(Gate);
+
+impl Gate {
+    fn enter(&self) -> Visit {
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        self.came.fetch_add(1, Ordering::SeqCst);
+        Visit(self.clone())
+    }
+
+    pub fn open(&self) -> usize {
+        self.inside.load(Ordering::SeqCst)
+    }
+
+    pub fn ever_opened(&self) -> usize {
+        self.came.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl SimulatedCluster {
+    fn new(world: Arc<World>) -> Self {
+        Self { world, tally: Tally::default() }
+    }
+
+    /// What is known of it before it is connected.
+    pub fn cluster(&self) -> Cluster {
+        let (world, script) = (&self.world, self.world.cluster());
+        Cluster {
+            name: world.name.clone(),
+            engine: Engine::Simulator,
+            endpoint: endpoint(world).into(),
+            link: Link::Connecting { since: world.began },
+            facts: None,
+            capabilities: Capabilities::all(),
+            protected: script.protected,
+            read_only: script.read_only,
+            latency: None,
+        }
+    }
+
+    pub fn streams(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+fn endpoint(world: &World) -> String {
+    format!("simulator://{}", world.name)
+}
+
+impl Connector for SimulatedCluster {
+    fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>> {
+        let Self { world, tally } = self.clone();
+        async move {
+            let now = world.clock.now();
+            if let Some(refusal) = world.faults().now(&FaultKind::BREAKING, now) {
+                return Err(refusal.fault.kind.as_loss(&endpoint(&world)));
+            }
+            let line = Line::new(world, now);
+            line.round_trip().await?;
+            Ok(Arc::new(Simulator { line, tally }) as Arc<dyn Backend>)
+        }
+        .boxed()
+    }
+}
+
+/// One connection to a simulated engine.
+pub struct Simulator {
+    line: Line,
+    tally: Tally,
+}
+
+/// What every call and stream of a connection goes through: it has a latency, may fall silent, and breaks when the scenario says.
+#[derive(Clone)]
+struct Line {
+    world: Arc<World>,
+    breaks: Option<(Timestamp, FaultKind)>,
+}
+
+impl Line {
+    fn new(world: Arc<World>, connected: Timestamp) -> Self {
+        let breaks = world.faults().next_break(connected);
+        let breaks = breaks.map(|Occurrence { fault, from, .. }| (from, fault.kind));
+        Self { world, breaks }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// Waits for the moment at which it breaks.
+    async fn broken(&self) -> Loss {
+        match self.breaks {
+            Some((at, kind)) => {
+                self.sleep_until(at).await;
+                kind.as_loss(&endpoint(&self.world))
+            }
+            None => pending().await,
+        }
+    }
+
+    /// `Timestamp::MAX` is never.
+    async fn sleep_until(&self, at: Timestamp) {
+        if at == Timestamp::MAX {
+            pending::<()>().await;
+        }
+        // The machine's clock may be set back while it sleeps.
+        while self.now() < at {
+            sleep(self.world.clock.until(at)).await;
+        }
+    }
+
+    /// Waits until `at`, and for as long as the engine is silent then.
+    async fn until(&self, at: Timestamp) -> Result<(), Loss> {
+        tokio::select! {
+            biased;
+            loss = self.broken() => Err(loss),
+            () = async { self.sleep_until(at).await; self.silence().await } => Ok(()),
+        }
+    }
+
+    /// A question and its answer.
+    async fn round_trip(&self) -> Result<(), Loss> {
+        let (world, now) = (&self.world, self.now());
+        let usual = world.cluster().latency.length() + world.faults().delay(now);
+        let share = world.chance.of("latency").at(now.as_nanosecond() as u64).share();
+        let trip = usual.mul_f64(0.85 + 0.3 * share);
+        self.until(now.saturating_add(trip).unwrap_or(now)).await
+    }
+
+    async fn silence(&self) {
+        while let Some(hung) = self.world.faults().now(&[FaultKind::Hung], self.now()) {
+            match hung.to {
+                Some(to) => self.sleep_until(to).await,
+                None => pending().await,
+            }
+        }
+    }
+}
+
+impl Backend for Simulator {
+    fn capabilities(&self) -> Capabilities {
+        let missing = self.line.world.cluster().without.iter();
+        missing.fold(Capabilities::all(), |all, (capability, why)| all.without(capability.0, why.clone()))
+    }
+
+    fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
+        counted(watch::watch(self.line.clone()), &self.tally.watches)
+    }
+
+    fn ping(&self) -> BoxFuture<'static, Result<(), Loss>> {
+        let line = self.line.clone();
+        async move { line.round_trip().await }.boxed()
+    }
+
+    fn follow(&self, instance: InstanceId, since: Since) -> BoxStream<'static, Result<LogPiece, FollowError>> {
+        counted(logs::follow(self.line.clone(), instance, since), &self.tally.logs)
+    }
+
+    fn sample(&self, instance: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>> {
+        counted(metrics::sample(self.line.clone(), instance), &self.tally.samples)
+    }
+
+    fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>> {
+        steps::execute(self.line.clone(), step, progress).boxed()
+    }
+
+    fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
+        let line = self.line.clone();
+        async move {
+            line.round_trip().await.map_err(|loss| loss.why)?;
+            answers::answer(&line.world, &question, line.now())
+        }
+        .boxed()
+    }
+
+    fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
+        shell::attach(self.line.clone(), instance, size).boxed()
+    }
+}
+
+fn counted<T: 'static>(stream: impl futures::Stream<Item = T> + Send + 'static, gate: &Gate) -> BoxStream<'static, T> {
+    let visit = gate.enter();
+    stream
+        .inspect(move |_| {
+            // Held for as long as the stream is.
+            let _ = &visit;
+        })
+        .boxed()
+}
+
+/// What a question about something unknown is answered.
+fn gone(what: &str, instance: &InstanceId) -> Trouble {
+    Trouble::new(format!("could not {what} {}", instance.key), "there is no such instance")
+}
+
+/// How often a waiting step looks.
+const LOOK: Duration = Duration::from_millis(250);

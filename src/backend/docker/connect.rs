@@ -1,0 +1,117 @@
+//! Makes one way to one engine, as often as it is asked to.
+
+use std::sync::Arc;
+
+use bollard::Docker as Client;
+use futures::future::BoxFuture;
+use tokio::sync::Mutex;
+
+use super::{
+    Docker,
+    api::{ANY_VERSION, Api},
+    discover::{Endpoint, Host},
+    fault::Fault,
+    ssh::Tunnel,
+    watch::Cursor,
+};
+use crate::{
+    backend::{Backend, Connector, Loss},
+    config::Tls,
+    domain::{LossKind, text::clean},
+};
+
+/// In seconds; each question sets its own.
+const TIMEOUT: u64 = 20;
+
+pub struct DockerConnector {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Host,
+    shown: Arc<str>,
+    /// Until when events were told, over all connections.
+    cursor: Cursor,
+    /// Used again while it lives: one SSH connection a host, not one a try.
+    tunnel: Mutex<Option<Arc<Tunnel>>>,
+}
+
+impl DockerConnector {
+    pub fn new(host: Host) -> Self {
+        let shown = host.endpoint.to_string().into();
+        Self { inner: Arc::new(Inner { host, shown, cursor: Cursor::default(), tunnel: Mutex::default() }) }
+    }
+}
+
+impl Connector for DockerConnector {
+    fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>> {
+        let inner = self.inner.clone();
+        Box::pin(async move {
+            let docker = inner.connect().await.map_err(|fault| fault.loss(&inner.shown))?;
+            Ok(Arc::new(docker) as Arc<dyn Backend>)
+        })
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> Result<Docker, Fault> {
+        let (client, tunnel) = match &self.host.endpoint {
+            Endpoint::Unix(path) => (unix(path)?, None),
+            Endpoint::Tcp { address, tls: None } => (Client::connect_with_http(address, TIMEOUT, ANY_VERSION)?, None),
+            Endpoint::Tcp { address, tls: Some(tls) } => (encrypted(address, tls)?, None),
+            Endpoint::Ssh { destination, socket } => {
+                let tunnel = self.tunnel(destination, socket).await?;
+                (unix(tunnel.socket())?, Some(tunnel))
+            }
+        };
+        let negotiated = Api::negotiate(client).await;
+        let (api, said) = match (negotiated, &self.host.endpoint) {
+            (Err(fault), Endpoint::Ssh { destination, socket }) => {
+                let help = format!("does {} on {destination} exist, and may you read it?", socket.display());
+                return Err(fault.helped(help));
+            }
+            (negotiated, _) => negotiated?,
+        };
+        Ok(Docker {
+            api,
+            cluster: self.host.name.clone(),
+            endpoint: self.shown.clone(),
+            engine_version: clean(said.version.as_deref().unwrap_or("unknown")).into(),
+            cursor: self.cursor.clone(),
+            tunnel,
+        })
+    }
+
+    async fn tunnel(&self, destination: &str, socket: &std::path::Path) -> Result<Arc<Tunnel>, Fault> {
+        let mut kept = self.tunnel.lock().await;
+        if let Some(tunnel) = kept.take()
+            && tunnel.is_alive().await
+        {
+            return Ok(kept.insert(tunnel).clone());
+        }
+        let tunnel = Tunnel::open(destination, socket).await?;
+        Ok(kept.insert(tunnel).clone())
+    }
+}
+
+/// Bollard says "not found" of every socket that it cannot see, so the file is looked at first.
+fn unix(path: &std::path::Path) -> Result<Client, Fault> {
+    std::fs::metadata(path)?;
+    Ok(Client::connect_with_unix(&path.to_string_lossy(), TIMEOUT, ANY_VERSION)?)
+}
+
+fn encrypted(address: &str, tls: &Tls) -> Result<Client, Fault> {
+    // Bollard panics without a provider; the program installs this one first thing, and a second time does no harm.
+    _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    for path in [Some(&tls.certificate), Some(&tls.key), tls.ca.as_ref()].into_iter().flatten() {
+        if let Err(error) = std::fs::File::open(path) {
+            let why = format!("{}: {error}", path.display());
+            return Err(
+                Fault::way(LossKind::Denied, why).helped("a TLS file cannot be read: look at the paths in the config")
+            );
+        }
+    }
+    // Without a CA of its own the system's are in force; bollard wants a file nevertheless, and our own certificate signs nobody.
+    let ca = tls.ca.as_ref().unwrap_or(&tls.certificate);
+    Ok(Client::connect_with_ssl(address, &tls.key, &tls.certificate, ca, TIMEOUT, ANY_VERSION)?)
+}

@@ -1,0 +1,100 @@
+//! From what a person typed to what they meant, or to what they might have meant.
+
+use super::{
+    exit::{Exit, Stop},
+    session::Session,
+};
+use crate::domain::{Address, Instance, ServiceId, Trouble, text::nearest};
+
+/// How many candidates or names an error lists.
+const LISTED: usize = 10;
+
+/// The one service at this address, as far as the clusters that can be reached tell.
+pub fn service(session: &Session, address: &Address) -> Result<ServiceId, Stop> {
+    let found: Vec<_> = session.services().map(|service| &service.id).filter(|id| address.matches(id)).collect();
+    match found.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(unreachable(session, address).unwrap_or_else(|| unknown(session, address))),
+        candidates => Err(ambiguous(address, candidates)),
+    }
+}
+
+/// The same for what changes something: a cluster that cannot be asked might have another service of this name, and be meant.
+pub fn service_to_change(session: &Session, address: &Address) -> Result<ServiceId, Stop> {
+    let found = service(session, address)?;
+    match unreachable(session, address) {
+        Some(doubt) if address.cluster.is_none() => Err(doubt),
+        _ => Ok(found),
+    }
+}
+
+/// One instance of a service, by its name.
+pub fn instance<'a>(session: &'a Session, service: &ServiceId, name: &str) -> Result<&'a Instance, Stop> {
+    let instances = session.inventory.instances_of(service);
+    let found = instances.iter().find(|instance| &*instance.name == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = instances.iter().map(|instance| &*instance.name).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("it has: {}", listed(&names)),
+        };
+        usage(format!("no instance \"{name}\""), format!("{service} has none of this name"), help)
+    })
+}
+
+/// A cluster that might have what was typed, and that cannot be asked.
+fn unreachable(session: &Session, address: &Address) -> Option<Stop> {
+    let clusters = session.inventory.clusters().map(|cluster| &cluster.name);
+    let mut possible = clusters.filter(|name| address.cluster.as_ref().is_none_or(|cluster| cluster == *name));
+    let lost = possible.find_map(|name| session.lost(name))?;
+    let help = match &address.cluster {
+        Some(_) => lost.help.clone(),
+        None => Some(format!("{address} might be there: write cluster/scope/service to leave it out").into()),
+    };
+    Some(Stop::unreachable(Trouble { help, ..lost.clone() }))
+}
+
+fn unknown(session: &Session, address: &Address) -> Stop {
+    let what = format!("no service \"{address}\"");
+    let typed = address.to_string();
+    let ids: Vec<_> = session.services().map(|service| service.id.clone()).collect();
+    if ids.is_empty() {
+        return usage(what, "nothing runs on the clusters and scopes that were looked at", "see: midwatch clusters");
+    }
+    // What was typed is compared with as many parts of each name as it has itself.
+    let parts = typed.split('/').count();
+    let alike: Vec<(String, &ServiceId)> = ids.iter().map(|id| (last_parts(id, parts), id)).collect();
+    let near = nearest(&typed, alike.iter().map(|(name, _)| name.as_str()));
+    let help = match near.and_then(|near| alike.iter().find(|(name, _)| name == near)) {
+        Some((_, id)) => format!("did you mean {id}?"),
+        None => "see: midwatch services".into(),
+    };
+    usage(what, "there is none of this name", help)
+}
+
+fn ambiguous(address: &Address, candidates: &[&ServiceId]) -> Stop {
+    let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let why = format!("{} services are called so", candidates.len());
+    usage(format!("\"{address}\" is ambiguous"), why, format!("write one of: {}", listed(&names)))
+}
+
+fn usage(what: String, why: impl std::fmt::Display, help: impl Into<std::sync::Arc<str>>) -> Stop {
+    Stop::Because(Exit::Usage, Trouble::new(what, why).help(help))
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".into(),
+        names if names.len() <= LISTED => names.join(", "),
+        names => format!("{} and {} more", names[..LISTED].join(", "), names.len() - LISTED),
+    }
+}
+
+fn last_parts(id: &ServiceId, parts: usize) -> String {
+    match parts {
+        0 | 1 => id.name.to_string(),
+        2 => format!("{}/{}", id.scope, id.name),
+        _ => id.to_string(),
+    }
+}

@@ -1,0 +1,363 @@
+//! What `--json` writes: one of these a line. Field names are kept for good; a field that is not known is `null`, never left out.
+//! Times are RFC 3339, sizes are bytes, CPU is in millicores (1,000 is one core), rates are a second.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::{
+    Capability, Cluster, Dependency, Health, Image, Instance, InstanceState, Inventory, Level, Link, Mount, Output,
+    Port, Reason, Release, Sample, Service, ServiceId, ServiceKind, cluster::Engine,
+};
+
+/// `midwatch clusters --json`
+#[derive(Debug, Serialize)]
+pub struct ClusterRecord<'a> {
+    pub cluster: &'a str,
+    /// `docker`, `kubernetes`, `simulator`
+    pub engine: Engine,
+    /// Where it is reached, without credentials.
+    pub endpoint: &'a str,
+    /// `live`, `connecting`, `unreachable`, `hung`, `denied`, `expired`
+    pub link: &'static str,
+    /// Why it cannot be reached, and what would help.
+    pub reason: Option<String>,
+    pub help: Option<&'a str>,
+    pub latency_ms: Option<u64>,
+    pub engine_version: Option<&'a str>,
+    pub api_version: Option<&'a str>,
+    pub system: Option<&'a str>,
+    pub cpus: Option<u32>,
+    pub memory: Option<u64>,
+    /// What else should be known of it ("a swarm manager").
+    pub remarks: Vec<&'a str>,
+    /// `null` while nobody could say what runs there.
+    pub services: Option<usize>,
+    /// How many of them are failing or degraded.
+    pub broken: Option<usize>,
+    pub protected: bool,
+    pub read_only: bool,
+    /// What its engine cannot do, in the console's words.
+    pub cannot: Vec<String>,
+}
+
+/// `midwatch services --json`
+#[derive(Debug, Serialize)]
+pub struct ServiceRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    /// `compose_service`, `swarm_service`, `container`, `deployment`, `stateful_set`, `daemon_set`
+    pub kind: ServiceKind,
+    #[serde(flatten)]
+    pub health: HealthFields<'a>,
+    /// Since when its health is what it is, where the engine tells.
+    pub since: Option<Timestamp>,
+    pub wanted: u32,
+    pub ready: u32,
+    pub restarts: u32,
+    #[serde(flatten)]
+    pub image: ImageFields<'a>,
+    pub ports: Vec<PortRecord<'a>>,
+    pub depends_on: &'a [Dependency],
+    pub created: Option<Timestamp>,
+}
+
+/// `midwatch instances --json`
+#[derive(Debug, Serialize)]
+pub struct InstanceRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    /// Its name.
+    pub instance: &'a str,
+    /// What the engine calls it for good.
+    pub id: &'a str,
+    /// `created`, `running`, `paused`, `restarting`, `exited`, `removing`, `dead`
+    pub state: &'static str,
+    pub exit_code: Option<i64>,
+    pub out_of_memory: Option<bool>,
+    #[serde(flatten)]
+    pub health: HealthFields<'a>,
+    pub created: Option<Timestamp>,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    pub restarts: u32,
+    #[serde(flatten)]
+    pub image: ImageFields<'a>,
+    pub addresses: Vec<AddressRecord<'a>>,
+    pub ports: Vec<PortRecord<'a>>,
+    pub mounts: &'a [Mount],
+    pub cpu_limit: Option<u64>,
+    pub memory_limit: Option<u64>,
+    pub pids_limit: Option<u64>,
+    pub tty: bool,
+}
+
+/// `midwatch releases ADDRESS --json`, newest first
+#[derive(Debug, Serialize)]
+pub struct ReleaseRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    /// The engine's own number, where it counts.
+    pub number: Option<u64>,
+    #[serde(flatten)]
+    pub image: ImageFields<'a>,
+    pub created: Option<Timestamp>,
+    pub current: bool,
+    /// How many instances run it now.
+    pub instances: u32,
+    /// Who or what brought it, and how it went, where that is known.
+    pub cause: Option<&'a str>,
+    pub outcome: Option<&'a str>,
+}
+
+/// `midwatch logs ADDRESS --json`: a line, or a gap (`lines_not_shown` is then their number, and `message` is `null`)
+#[derive(Debug, Serialize)]
+pub struct LogRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    pub instance: &'a str,
+    pub time: Timestamp,
+    /// `stdout`, `stderr`; `null` for a gap
+    pub output: Option<Output>,
+    /// `none`, `trace`, `debug`, `info`, `warn`, `error`, `fatal`; `null` for a gap
+    pub level: Option<Level>,
+    /// Without colours; bytes that are not UTF-8 became U+FFFD.
+    pub message: Option<&'a str>,
+    pub lines_not_shown: Option<u64>,
+}
+
+/// `midwatch metrics --json`
+#[derive(Debug, Serialize)]
+pub struct SampleRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    pub instance: &'a str,
+    /// `time`, then what was measured.
+    #[serde(flatten)]
+    pub sample: SampleFields,
+    pub cpu_limit: Option<u64>,
+    pub memory_limit: Option<u64>,
+}
+
+/// `midwatch check --json`
+#[derive(Debug, Serialize)]
+pub struct CheckRecord<'a> {
+    /// `file` or `cluster`
+    pub kind: &'static str,
+    /// Which.
+    pub name: &'a str,
+    pub ok: bool,
+    /// How it is, or what is wrong with it; for a file with its line and column.
+    pub says: &'a str,
+    pub help: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct HealthFields<'a> {
+    /// `healthy`, `stopped`, `unknown`, `changing`, `degraded`, `failing`
+    pub health: &'static str,
+    /// Why, in one line; `null` for what is healthy.
+    pub reason: Option<&'a str>,
+    /// More of it ("the health check's last output").
+    pub detail: Option<&'a str>,
+    /// What a person could do.
+    pub help: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ImageFields<'a> {
+    /// As written by whoever started it.
+    pub image: Option<&'a str>,
+    pub digest: Option<&'a str>,
+    /// What people call it: version label, tag, or the start of the digest.
+    pub release: Option<&'a str>,
+    /// OCI labels, where the image has them.
+    pub version: Option<&'a str>,
+    pub revision: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PortRecord<'a> {
+    pub inside: u16,
+    /// `tcp`, `udp`, `sctp`
+    pub protocol: &'a str,
+    /// Where it is published, if it is.
+    pub host: Option<&'a str>,
+    pub port: Option<u16>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct AddressRecord<'a> {
+    pub network: &'a str,
+    pub address: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SampleFields {
+    pub time: Timestamp,
+    pub cpu: u64,
+    /// Without the page cache that can be given back.
+    pub memory: u64,
+    pub received: u64,
+    pub sent: u64,
+    pub read: u64,
+    pub written: u64,
+    pub pids: u64,
+}
+
+impl<'a> ClusterRecord<'a> {
+    pub fn of(cluster: &'a Cluster, inventory: &'a Inventory) -> Self {
+        let (reason, help) = match &cluster.link {
+            Link::Lost { why, .. } => (Some(why.line()), why.help.as_deref()),
+            Link::Connecting { .. } | Link::Live { .. } => (None, None),
+        };
+        let facts = cluster.facts.as_ref();
+        let pictured = inventory.pictured(&cluster.name).is_some();
+        let services = || inventory.services_of(&cluster.name);
+        Self {
+            cluster: cluster.name.as_str(),
+            engine: cluster.engine,
+            endpoint: &cluster.endpoint,
+            link: cluster.link.word(),
+            reason,
+            help,
+            latency_ms: cluster.latency.map(|latency| latency.as_millis().try_into().unwrap_or(u64::MAX)),
+            engine_version: facts.map(|facts| &*facts.engine_version),
+            api_version: facts.map(|facts| &*facts.api_version),
+            system: facts.map(|facts| &*facts.system),
+            cpus: facts.map(|facts| facts.cpus),
+            memory: facts.map(|facts| facts.memory),
+            remarks: facts.map(|facts| facts.remarks.iter().map(|remark| &**remark).collect()).unwrap_or_default(),
+            services: pictured.then(|| services().count()),
+            broken: pictured.then(|| services().filter(|service| service.health.is_broken()).count()),
+            protected: cluster.protected,
+            read_only: cluster.read_only,
+            cannot: Capability::ALL
+                .into_iter()
+                .filter_map(|capability| cluster.capabilities.allow(capability).err())
+                .map(|reason| reason.to_string())
+                .collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Service> for ServiceRecord<'a> {
+    fn from(service: &'a Service) -> Self {
+        Self {
+            cluster: service.id.cluster.as_str(),
+            scope: service.id.scope.as_str(),
+            service: &service.id.name,
+            kind: service.kind,
+            health: (&service.health).into(),
+            since: service.since,
+            wanted: service.wanted,
+            ready: service.ready,
+            restarts: service.restarts,
+            image: service.image.as_ref().into(),
+            ports: service.ports.iter().map(PortRecord::from).collect(),
+            depends_on: &service.depends_on,
+            created: service.created,
+        }
+    }
+}
+
+impl<'a> From<&'a Instance> for InstanceRecord<'a> {
+    fn from(instance: &'a Instance) -> Self {
+        let (exit_code, out_of_memory) = match instance.state {
+            InstanceState::Exited { exit_code, out_of_memory }
+            | InstanceState::Restarting { exit_code, out_of_memory } => (Some(exit_code), Some(out_of_memory)),
+            InstanceState::Created
+            | InstanceState::Running
+            | InstanceState::Paused
+            | InstanceState::Removing
+            | InstanceState::Dead => (None, None),
+        };
+        Self {
+            cluster: instance.service.cluster.as_str(),
+            scope: instance.service.scope.as_str(),
+            service: &instance.service.name,
+            instance: &instance.name,
+            id: &instance.id.key,
+            state: instance.state.word(),
+            exit_code,
+            out_of_memory,
+            health: (&instance.health).into(),
+            created: instance.created,
+            started: instance.started,
+            finished: instance.finished,
+            restarts: instance.restarts,
+            image: Some(&instance.image).into(),
+            addresses: instance.addresses.iter().map(|(network, address)| AddressRecord { network, address }).collect(),
+            ports: instance.ports.iter().map(PortRecord::from).collect(),
+            mounts: &instance.mounts,
+            cpu_limit: instance.limits.cpu,
+            memory_limit: instance.limits.memory,
+            pids_limit: instance.limits.pids,
+            tty: instance.tty,
+        }
+    }
+}
+
+impl<'a> ReleaseRecord<'a> {
+    pub fn of(service: &'a ServiceId, release: &'a Release) -> Self {
+        Self {
+            cluster: service.cluster.as_str(),
+            scope: service.scope.as_str(),
+            service: &service.name,
+            number: release.number,
+            image: Some(&release.image).into(),
+            created: release.created,
+            current: release.current,
+            instances: release.instances,
+            cause: release.cause.as_deref(),
+            outcome: release.outcome.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Health> for HealthFields<'a> {
+    fn from(health: &'a Health) -> Self {
+        let reason = health.reason();
+        Self {
+            health: health.word(),
+            reason: reason.map(|Reason { text, .. }| &**text),
+            detail: reason.and_then(|reason| reason.detail.as_deref()),
+            help: reason.and_then(|reason| reason.help.as_deref()),
+        }
+    }
+}
+
+impl<'a> From<Option<&'a Image>> for ImageFields<'a> {
+    fn from(image: Option<&'a Image>) -> Self {
+        Self {
+            image: image.map(|image| &*image.reference),
+            digest: image.and_then(|image| image.digest.as_deref()),
+            release: image.map(Image::release),
+            version: image.and_then(|image| image.version.as_deref()),
+            revision: image.and_then(|image| image.revision.as_deref()),
+        }
+    }
+}
+
+impl<'a> From<&'a Port> for PortRecord<'a> {
+    fn from(port: &'a Port) -> Self {
+        let published = port.published.as_ref();
+        Self {
+            inside: port.inside,
+            protocol: &port.protocol,
+            host: published.map(|(host, _)| &**host),
+            port: published.map(|(_, port)| *port),
+        }
+    }
+}
+
+impl From<Sample> for SampleFields {
+    fn from(sample: Sample) -> Self {
+        let Sample { at, cpu, memory, received, sent, read, written, pids } = sample;
+        Self { time: at, cpu, memory, received, sent, read, written, pids }
+    }
+}

@@ -1,0 +1,255 @@
+//! The outside, for a command that runs and ends: asks once, waits until it is answered or lost, and does not try again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    arguments::Options,
+    exit::{Exit, Stop},
+    printer::Printer,
+};
+use crate::{
+    backend::Connector,
+    clock::Clock,
+    domain::{Cluster, ClusterName, Inventory, Link, Scope, Service, ServiceId, Trouble, text::nearest},
+    message::{Answer, Event, Question, Refresh, Subscriptions},
+    runtime::{
+        Runtime,
+        channels::{Inbox, Outbox},
+        connections::Connections,
+    },
+};
+
+/// The net below the links' own deadlines, which say better what took so long.
+const PICTURES_WITHIN: Duration = Duration::from_secs(45);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Every cluster that was found, and what was tried to find them.
+pub struct Fleet {
+    pub clusters: Vec<(Cluster, Arc<dyn Connector>)>,
+    /// What was looked for, and what it answered.
+    pub tried: Vec<(Arc<str>, Arc<str>)>,
+    pub clock: Clock,
+}
+
+/// What `--cluster` and `--scope` leave to be looked at. Nothing said means everything.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    pub clusters: BTreeSet<ClusterName>,
+    pub scopes: BTreeSet<Scope>,
+}
+
+pub struct Session {
+    pub inventory: Inventory,
+    pub narrow: Narrow,
+    pub clock: Clock,
+    /// What is wanted of the outside: change it, then `reconcile`.
+    pub wanted: Subscriptions,
+    runtime: Runtime,
+    inbox: Inbox,
+    /// Gauges come several at once.
+    taken: VecDeque<Event>,
+    lost: BTreeMap<ClusterName, Trouble>,
+    answers: BTreeMap<Question, Result<Answer, Trouble>>,
+}
+
+impl Narrow {
+    pub fn of(options: &Options) -> Self {
+        Self {
+            clusters: options.clusters.iter().map(|name| name.as_str().into()).collect(),
+            scopes: options.scopes.iter().map(|name| name.as_str().into()).collect(),
+        }
+    }
+
+    pub fn has_cluster(&self, name: &ClusterName) -> bool {
+        self.clusters.is_empty() || self.clusters.contains(name)
+    }
+
+    pub fn has(&self, service: &ServiceId) -> bool {
+        self.has_cluster(&service.cluster) && (self.scopes.is_empty() || self.scopes.contains(&service.scope))
+    }
+}
+
+impl Session {
+    /// Begins to connect. Must be called inside tokio.
+    pub fn open(fleet: Fleet, narrow: Narrow) -> Result<Self, Stop> {
+        if fleet.clusters.is_empty() {
+            return Err(nothing_found(&fleet.tried));
+        }
+        let names: Vec<_> = fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect();
+        for unknown in narrow.clusters.iter().filter(|name| !names.contains(name)) {
+            return Err(unknown_cluster(unknown, &names));
+        }
+        let mut inventory = Inventory::default();
+        let mut connectors = BTreeMap::new();
+        for (cluster, connector) in fleet.clusters {
+            if narrow.has_cluster(&cluster.name) {
+                connectors.insert(cluster.name.clone(), connector);
+                inventory.put_cluster(cluster);
+            }
+        }
+        let wanted = Subscriptions { clusters: connectors.keys().cloned().collect(), ..Subscriptions::default() };
+        let (runtime, inbox) = Runtime::new(connectors, fleet.clock);
+        let mut session = Self {
+            inventory,
+            narrow,
+            clock: fleet.clock,
+            wanted,
+            runtime,
+            inbox,
+            taken: VecDeque::new(),
+            lost: BTreeMap::new(),
+            answers: BTreeMap::new(),
+        };
+        session.reconcile();
+        Ok(session)
+    }
+
+    pub fn connections(&self) -> Connections {
+        self.runtime.connections()
+    }
+
+    /// What the runtime's own tasks send into.
+    pub fn outbox(&self) -> Outbox {
+        self.runtime.outbox()
+    }
+
+    pub fn reconcile(&mut self) {
+        self.runtime.reconcile(&self.wanted);
+    }
+
+    /// Waits for the next thing that happens outside, and takes in what changes the inventory.
+    pub async fn next(&mut self) -> Event {
+        let event = loop {
+            if let Some(event) = self.taken.pop_front() {
+                break event;
+            }
+            tokio::select! {
+                biased;
+                Some(event) = self.inbox.facts.recv() => break event,
+                Some(event) = self.inbox.flood.recv() => break event,
+                gauges = self.inbox.gauges.take() => self.taken.extend(gauges),
+            }
+        };
+        self.observe(&event);
+        event
+    }
+
+    /// Waits until each cluster has said what runs on it, or was lost.
+    pub async fn pictures(&mut self) {
+        let deadline = Instant::now() + PICTURES_WITHIN;
+        while self.waiting().next().is_some() {
+            if timeout_at(deadline, self.next()).await.is_err() {
+                let waiting: Vec<_> = self.waiting().cloned().collect();
+                for cluster in waiting {
+                    let what = format!("could not list what runs on {cluster}");
+                    let why = format!("no answer for {} s", PICTURES_WITHIN.as_secs());
+                    self.lost.insert(cluster, Trouble::new(what, why));
+                }
+            }
+        }
+    }
+
+    /// Asks, and waits until each question is answered or its cluster is lost.
+    pub async fn ask(&mut self, question: Question) -> Result<Answer, Trouble> {
+        self.wanted.answers.insert(question.clone(), Refresh::WhenChanged(0));
+        self.reconcile();
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        loop {
+            if let Some(answer) = self.answers.remove(&question) {
+                return answer;
+            }
+            if let Some(why) = self.lost.get(question.cluster()) {
+                return Err(why.clone());
+            }
+            if timeout_at(deadline, self.next()).await.is_err() {
+                let why = format!("no answer for {} s", ANSWERS_WITHIN.as_secs());
+                return Err(Trouble::new(format!("could not ask {}", question.cluster()), why));
+            }
+        }
+    }
+
+    pub fn lost(&self, cluster: &ClusterName) -> Option<&Trouble> {
+        self.lost.get(cluster)
+    }
+
+    /// Tells of every lost cluster. The exit code is for when there is nothing else to say.
+    pub fn tell_lost(&self, printer: &mut Printer) -> Exit {
+        for trouble in self.lost.values() {
+            printer.trouble(trouble);
+        }
+        let asked_for = self.lost.keys().any(|cluster| self.narrow.clusters.contains(cluster));
+        let nothing_left = self.inventory.clusters().all(|cluster| self.lost.contains_key(&cluster.name));
+        if asked_for || nothing_left { Exit::Unreachable } else { Exit::Done }
+    }
+
+    /// Of the clusters and scopes that were asked for.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.inventory.services().filter(|service| self.narrow.has(&service.id))
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &ClusterName> {
+        let names = self.inventory.clusters().map(|cluster| &cluster.name);
+        names.filter(|name| self.inventory.pictured(name).is_none() && !self.lost.contains_key(*name))
+    }
+
+    fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Link { cluster, link } => {
+                match link {
+                    Link::Lost { why, .. } => {
+                        self.lost.insert(cluster.clone(), why.clone());
+                    }
+                    Link::Live { .. } => {
+                        self.lost.remove(cluster);
+                    }
+                    Link::Connecting { .. } => {}
+                }
+                if let Some(known) = self.inventory.cluster_mut(cluster) {
+                    known.link = link.clone();
+                }
+            }
+            Event::Capabilities { cluster, capabilities } => {
+                if let Some(known) = self.inventory.cluster_mut(cluster) {
+                    known.capabilities = capabilities.clone();
+                }
+            }
+            Event::Latency { cluster, round_trip } => {
+                if let Some(known) = self.inventory.cluster_mut(cluster) {
+                    known.latency = Some(*round_trip);
+                }
+            }
+            Event::Changed { cluster, change } => self.inventory.apply(cluster, change.clone(), self.clock.now()),
+            Event::Answer { question, answer } => {
+                self.answers.insert(question.clone(), answer.clone());
+            }
+            Event::Log(_)
+            | Event::LogGap(_)
+            | Event::Tail { .. }
+            | Event::Sample { .. }
+            | Event::Operation(_)
+            | Event::Notice(_) => {}
+        }
+    }
+}
+
+fn nothing_found(tried: &[(Arc<str>, Arc<str>)]) -> Stop {
+    let tried: Vec<_> = tried.iter().map(|(what, answer)| format!("{what}: {answer}")).collect();
+    let help = [tried.join("\n  "), "to see it without an engine: midwatch demo".into()];
+    let help = help.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n  ");
+    Stop::unreachable(Trouble::new("found no cluster", "nothing answered").help(help))
+}
+
+fn unknown_cluster(name: &ClusterName, names: &[ClusterName]) -> Stop {
+    let names = || names.iter().map(ClusterName::as_str);
+    let help = match nearest(name.as_str(), names()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Stop::Because(Exit::Usage, Trouble::new(format!("no cluster \"{name}\""), "it was not found").help(help))
+}

@@ -1,0 +1,368 @@
+//! Operations against a fake engine on paused time: what reaches it, what is written down, and how it ends whatever happens between.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use tempfile::TempDir;
+
+use super::{
+    fake::{Fake, Reply},
+    *,
+};
+use crate::{
+    domain::ClusterName,
+    plan::{
+        Verb,
+        fixture::{Shop, id, noon, prod},
+    },
+};
+
+/// One process with its engine.
+struct Desk {
+    operator: Operator,
+    events: mpsc::Receiver<Event>,
+    connections: Connections,
+    fake: Fake,
+}
+
+fn fake() -> Fake {
+    Fake::running(&["web-1", "web-2"])
+}
+
+fn restart() -> Plan {
+    Shop::healthy(2).plan(Verb::Restart).expect("planned")
+}
+
+impl Desk {
+    fn open(state: &TempDir, fake: &Fake) -> Self {
+        Self::with(Journal::open(state.path()), fake, Gate::new(false, []))
+    }
+
+    fn with(journal: Result<Journal, Trouble>, fake: &Fake, gate: Gate) -> Self {
+        let (facts, events) = mpsc::channel(1024);
+        let connections = Connections::default();
+        connections.set(&prod(), Some(Arc::new(fake.clone())));
+        let parts = Parts {
+            connections: connections.clone(),
+            facts,
+            journal,
+            clock: Clock::starting_at(noon()),
+            gate,
+            who: "ops@laptop".into(),
+        };
+        Self { operator: Operator::new(parts), events, connections, fake: fake.clone() }
+    }
+
+    /// Waits for the next word of an operation that is so.
+    async fn until(&mut self, is_so: impl Fn(&Operation) -> bool) -> Operation {
+        loop {
+            match self.events.recv().await.expect("the operator lives") {
+                Event::Operation(operation) if is_so(&operation) => return *operation,
+                _ => {}
+            }
+        }
+    }
+
+    async fn verdict(&mut self) -> Verdict {
+        match self.until(Operation::is_over).await.state {
+            OperationState::Ended(verdict) => verdict,
+            other => panic!("over, and still {other:?}"),
+        }
+    }
+}
+
+/// The step with this place is being done.
+fn is_at(step: usize) -> impl Fn(&Operation) -> bool {
+    move |operation| operation.steps[step].state == StepState::Running
+}
+
+fn journal_file(state: &TempDir) -> PathBuf {
+    let mut files = fs::read_dir(state.path().join("operations")).expect("there").flatten();
+    let file = files.next().expect("one operation").path();
+    assert!(files.next().is_none(), "only one");
+    file
+}
+
+const ALL: [&str; 6] = [
+    "stop web-1 (up to 10 s)",
+    "start web-1",
+    "wait until web-1 is ready (up to 120 s)",
+    "stop web-2 (up to 10 s)",
+    "start web-2",
+    "wait until web-2 is ready (up to 120 s)",
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_carried_out_told_and_written_down() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let id = desk.operator.begin(restart()).await.unwrap().expect("begun");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.executed(), ALL);
+    desk.operator.finished().await;
+    assert_eq!(desk.operator.running(), 0);
+
+    let listing = desk.operator.journal().as_ref().unwrap().operations();
+    assert_eq!(listing.unreadable, []);
+    let [known] = &listing.operations[..] else { panic!("{listing:?}") };
+    assert_eq!((&known.id, &*known.who, &*known.title), (&id, "ops@laptop", "restart shop/web"));
+    assert!(known.is_over());
+    let text = fs::read_to_string(journal_file(&state)).unwrap();
+    assert_eq!(text.lines().count(), 1 + 2 * ALL.len() + 1, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_was_confirmed_under_read_only_never_reaches_the_engine() {
+    let state = tempfile::tempdir().unwrap();
+    for gate in [Gate::new(true, []), Gate::new(false, [prod()])] {
+        let mut desk = Desk::with(Journal::open(state.path()), &fake(), gate.clone());
+        let trouble = desk.operator.begin(restart()).await.unwrap().expect_err("refused");
+        assert!(trouble.why.contains("read-only"), "{trouble}");
+        assert!(matches!(desk.verdict().await, Verdict::Undone { .. }));
+
+        let step = restart().steps().next().expect("a step").step.clone();
+        let direct = gate.execute(&prod(), &desk.fake, step, Arc::new(|_: &str| {})).await;
+        assert!(direct.is_err());
+        assert_eq!(desk.fake.executed(), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_only_of_one_cluster_leaves_the_others_open() {
+    assert!(Gate::new(false, [ClusterName::from("other")]).check(&prod()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_breaks_in_a_step_is_waited_for_and_the_same_step_done_again() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.answers([Reply::DoAndLose, Reply::Lose]);
+    desk.fake.hold(true);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    desk.connections.set(&prod(), None);
+    desk.fake.hold(false);
+    let waiting =
+        desk.until(|operation| operation.steps[0].note.as_deref().is_some_and(|note| note.contains("waiting"))).await;
+    assert_eq!(waiting.state, OperationState::Running);
+    desk.connections.set(&prod(), Some(Arc::new(desk.fake.clone())));
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.executed()[..4], [ALL[0], ALL[0], ALL[0], ALL[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_stays_away_leaves_the_operation_to_a_person_who_can_resume_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.answers([Reply::DoAndLose]);
+    desk.fake.hold(true);
+    let id = desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    desk.connections.set(&prod(), None);
+    desk.fake.hold(false);
+    desk.until(|operation| operation.state == OperationState::Interrupted).await;
+    desk.operator.finished().await;
+
+    desk.connections.set(&prod(), Some(Arc::new(desk.fake.clone())));
+    desk.operator.resume(&id).await.unwrap().expect("taken over");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.what_runs(), ["web-1", "web-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_accepts_a_step_and_never_answers_is_taken_for_lost() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.answers([Reply::NeverAnswer]);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.executed()[..2], [ALL[0], ALL[0]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_to_stop_it_ends_the_step_in_hand_and_takes_back_what_was_done() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.hold(true);
+    let id = desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    desk.operator.stop_and_undo(&id);
+    let told = desk.until(|operation| operation.steps[0].note.is_some()).await;
+    assert_eq!(told.state, OperationState::Running, "the step in hand is not torn down");
+    desk.fake.hold(false);
+    assert!(matches!(desk.verdict().await, Verdict::Undone { .. }));
+    assert_eq!(desk.fake.executed(), [ALL[0], ALL[1], ALL[2]]);
+    assert_eq!(desk.fake.what_runs(), ["web-1", "web-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_does_not_come_back_stops_a_restart_before_the_next() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.makes_unwell("web-1");
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    let Verdict::Stuck { says, help } = desk.verdict().await else { panic!("not stuck") };
+    assert!(says.contains("web-1: unhealthy") && says.contains("not touched: web-2"), "{says}");
+    assert_eq!(&*help, "docker logs --tail 50 web-1");
+    assert_eq!(desk.fake.executed(), ALL[..3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_consoles_do_not_work_on_one_service_and_the_second_is_told_who_does() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (Desk::open(&state, &fake()), Desk::open(&state, &fake()));
+    first.fake.hold(true);
+    first.operator.begin(restart()).await.unwrap().expect("begun");
+    first.until(is_at(0)).await;
+    let trouble = second.operator.begin(restart()).await.unwrap().expect_err("refused");
+    assert_eq!(&*trouble.what, "restart shop/web was not begun");
+    assert!(trouble.why.contains("restart shop/web is being carried out by ops@laptop"), "{trouble}");
+    assert!(second.fake.executed().is_empty());
+    assert!(matches!(second.verdict().await, Verdict::Undone { .. }));
+
+    first.fake.hold(false);
+    first.verdict().await;
+    first.operator.finished().await;
+    second.operator.begin(restart()).await.unwrap().expect("the service is free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_console_sees_an_operation_run_and_end() {
+    let state = tempfile::tempdir().unwrap();
+    let mut first = Desk::open(&state, &fake());
+    first.fake.hold(true);
+    let id = first.operator.begin(restart()).await.unwrap().expect("begun");
+    first.until(is_at(0)).await;
+    let mut second = Desk::open(&state, &fake());
+    let watcher = second.operator.clone();
+    let recalling = tokio::spawn(async move { watcher.recall().await });
+    let seen = second.until(|operation| operation.id == id).await;
+    assert_eq!(seen.state, OperationState::Running);
+    assert!(second.operator.resume(&id).await.unwrap().is_err(), "it is not interrupted");
+    first.fake.hold(false);
+    assert!(matches!(second.verdict().await, Verdict::Done { .. }));
+    recalling.abort();
+}
+
+/// `kill -9`, as far as the disk can tell: the file ends anywhere, and nobody holds its lock.
+#[tokio::test(start_paused = true)]
+async fn cut_off_at_any_byte_an_operation_is_resumed_undone_or_left_to_a_whole_world() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.verdict().await;
+    desk.operator.finished().await;
+    let path = journal_file(&state);
+    let whole = fs::read(&path).unwrap();
+    let id = OperationId::new(path.file_stem().unwrap().to_string_lossy().into_owned());
+    let ends: Vec<usize> = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+    // After each record, and in the middle of the next.
+    let cuts: Vec<(usize, usize)> =
+        ends.iter().enumerate().flat_map(|(records, &end)| [(records, end), (records, end + 7)]).collect();
+
+    for (records, cut) in cuts.into_iter().filter(|(records, _)| *records < 2 * ALL.len() + 1) {
+        for word in [Word::Resume, Word::Undo, Word::Leave] {
+            let state = tempfile::tempdir().unwrap();
+            // What the engine looks like when so much of it had been done; the step in hand was done, and its end not written.
+            let fake = fake();
+            for step in restart().steps().take(records.div_ceil(2)) {
+                fake.execute_now(&step.step).await;
+            }
+            let before = fake.executed().len();
+            let mut desk = Desk::open(&state, &fake);
+            fs::write(state.path().join("operations").join(path.file_name().unwrap()), &whole[..cut]).unwrap();
+            let journal = desk.operator.journal().clone().unwrap();
+            assert_eq!(journal.operation(&id).expect("readable").state, OperationState::Interrupted, "{cut}");
+
+            desk.operator.take_over(&id, word).await.unwrap().expect("taken over");
+            let verdict = desk.verdict().await;
+            desk.operator.finished().await;
+            assert!(journal.operation(&id).expect("readable").is_over(), "{cut}");
+            let executed = fake.executed()[before..].to_vec();
+            match word {
+                Word::Resume => {
+                    assert!(matches!(verdict, Verdict::Done { .. }), "{cut}: {verdict:?}");
+                    assert_eq!(executed, ALL[records / 2..], "{cut}: goes on with the step whose end was not written");
+                    assert_eq!(fake.what_runs(), ["web-1", "web-2"], "{cut}");
+                }
+                Word::Undo if records == 2 * ALL.len() => {
+                    assert!(matches!(verdict, Verdict::Done { .. }), "everything was done: {verdict:?}");
+                }
+                Word::Undo => {
+                    assert!(matches!(verdict, Verdict::Undone { .. }), "{cut}: {verdict:?}");
+                    assert_eq!(fake.what_runs(), ["web-1", "web-2"], "{cut}");
+                }
+                Word::Leave => {
+                    assert!(matches!(verdict, Verdict::Left { .. }), "{cut}: {verdict:?}");
+                    assert_eq!(executed, [""; 0], "{cut}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_cut_off_on_its_way_back_goes_on_back() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.answers([Reply::Fail]);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.verdict().await;
+    desk.operator.finished().await;
+    let path = journal_file(&state);
+    let text = fs::read_to_string(&path).unwrap();
+    // The plan, the begin and the failure of the stop, and the begin of its undo.
+    fs::write(&path, text.split_inclusive('\n').take(4).collect::<String>()).unwrap();
+
+    let fake = Fake::running(&["web-2"]);
+    let mut desk = Desk::open(&state, &fake);
+    let id = desk.operator.journal().as_ref().unwrap().operations().operations[0].id.clone();
+    desk.operator.resume(&id).await.unwrap().expect("taken over");
+    assert!(matches!(desk.verdict().await, Verdict::Undone { .. }));
+    assert_eq!(fake.executed(), [ALL[1], ALL[2]]);
+    assert_eq!(fake.what_runs(), ["web-1", "web-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_that_cannot_be_written_down() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = Journal::open(state.path());
+    fs::remove_dir_all(state.path().join("operations")).unwrap();
+    let mut desk = Desk::with(journal, &fake(), Gate::new(false, []));
+    let trouble = desk.operator.begin(restart()).await.unwrap().expect_err("refused");
+    assert!(trouble.why.contains("cannot be written down"), "{trouble}");
+    assert!(matches!(desk.verdict().await, Verdict::Undone { .. }));
+    assert!(desk.fake.executed().is_empty());
+
+    // A state directory that cannot even be made: a file is in its way.
+    let blocked = state.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    let desk = Desk::with(Journal::open(&blocked), &fake(), Gate::new(false, []));
+    assert!(desk.operator.begin(restart()).await.unwrap().is_err());
+    assert!(desk.fake.executed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn finished_waits_for_an_operation_whose_screen_is_gone() {
+    let state = tempfile::tempdir().unwrap();
+    let desk = Desk::open(&state, &fake());
+    let Desk { operator, events, fake, .. } = desk;
+    fake.hold(true);
+    operator.begin(restart()).await.unwrap().expect("begun");
+    drop(events);
+    assert!(tokio::time::timeout(Duration::from_secs(30), operator.finished()).await.is_err(), "it runs");
+    fake.hold(false);
+    operator.finished().await;
+    assert_eq!(fake.executed(), ALL);
+}
+
+#[test]
+fn another_service_can_be_worked_on_meanwhile() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = Journal::open(state.path()).unwrap();
+    let hold = |service: &str| journal.hold(&id(service), &"restart".into(), &"ops".into(), noon());
+    let web = hold("web").expect("free");
+    assert!(hold("web").is_err());
+    hold("db").expect("another one");
+    drop(web);
+    hold("web").expect("free again");
+}

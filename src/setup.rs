@@ -1,0 +1,179 @@
+//! From what was typed and configured to what the program works with: the same for the console and for the commands.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    app,
+    backend::{
+        Connector,
+        docker::{
+            connect::DockerConnector,
+            discover::{configured, discover},
+        },
+        simulator::scenario::Scenario,
+    },
+    cli::{
+        arguments::{Command, Options},
+        session::{Fleet, Narrow},
+    },
+    clock::Clock,
+    config::{ClusterConfig, Complaint, Config, Keymap, Overrides, Paths, Reach, Theme},
+    domain::{Capabilities, Cluster, ClusterName, Engine, Link, Trouble},
+    runtime::gate::Gate,
+};
+
+pub struct Setup {
+    pub options: Options,
+    pub paths: Paths,
+    pub config: Config,
+    pub theme: Theme,
+    pub keymap: Keymap,
+    pub complaints: Vec<Complaint>,
+    pub is_demo: bool,
+}
+
+impl Setup {
+    /// Reads the files. Always comes to something that can be used.
+    pub fn load(options: &Options, command: Option<&Command>) -> Self {
+        let paths = Paths::find(options.config.clone());
+        let overrides = Overrides {
+            theme: options.theme.clone(),
+            keymap: options.keymap.clone(),
+            ascii: options.ascii,
+            read_only: options.read_only,
+            max_bytes_per_second: options.max_bytes_per_second.map(std::num::NonZeroU64::get),
+            own_log: std::env::var("MIDWATCH_LOG").ok(),
+        };
+        let (config, mut complaints) = Config::load(&paths, &overrides);
+        let (theme, more) = Theme::load(&config.theme, &paths);
+        complaints.extend(more);
+        let (keymap, more) = Keymap::load(&config.keymap, &paths);
+        complaints.extend(more);
+        let is_demo = options.demo || options.scenario.is_some() || matches!(command, Some(Command::Demo));
+        Self { options: options.clone(), paths, config, theme, keymap, complaints, is_demo }
+    }
+
+    /// Every cluster that the options, the config and the machine name. Connects to none.
+    pub fn fleet(&self, clock: Clock) -> Result<Fleet, Trouble> {
+        let mut fleet = if self.is_demo { self.simulated(clock)? } else { self.docker(clock)? };
+        let narrow = Narrow::of(&self.options);
+        let known: Vec<ClusterName> = fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect();
+        fleet.clusters.retain(|(cluster, _)| narrow.has_cluster(&cluster.name));
+        if fleet.clusters.is_empty() && !known.is_empty() {
+            let names: Vec<&str> = known.iter().map(ClusterName::as_str).collect();
+            let why = format!("there is no cluster '{}'", self.options.clusters.join("' or '"));
+            return Err(Trouble::new("nothing to look at", why).help(format!("there are {}", names.join(", "))));
+        }
+        for (cluster, _) in &mut fleet.clusters {
+            cluster.protected |= self.config.protected;
+            cluster.read_only |= self.config.read_only;
+        }
+        Ok(fleet)
+    }
+
+    pub fn gate(&self, fleet: &Fleet) -> Gate {
+        let read_only = fleet.clusters.iter().filter(|(cluster, _)| cluster.read_only);
+        Gate::new(self.config.read_only, read_only.map(|(cluster, _)| cluster.name.clone()))
+    }
+
+    pub fn app(&self, fleet: &Fleet) -> app::Settings {
+        app::Settings {
+            read_only: self.config.read_only,
+            ask_reason: self.config.ask_reason,
+            clusters: self.options.clusters.iter().map(|name| name.as_str().into()).collect(),
+            scopes: self.options.scopes.iter().map(|name| name.as_str().into()).collect(),
+            log_memory: usize::try_from(self.config.logs.memory).unwrap_or(usize::MAX),
+            tail_lines: self.config.logs.first_lines,
+            who: who(),
+            save_into: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            tried: fleet.tried.clone(),
+            is_demo: self.is_demo,
+            measure: self.config.metrics,
+            zone: jiff::tz::TimeZone::system(),
+        }
+    }
+
+    fn simulated(&self, clock: Clock) -> Result<Fleet, Trouble> {
+        let name = self.options.scenario.as_deref().unwrap_or("demo");
+        let scenario = if Scenario::names().any(|known| known == name) {
+            Scenario::named(name).map_err(|why| Trouble::new(format!("could not play '{name}'"), why))?
+        } else {
+            let what = format!("could not play the scenario '{name}'");
+            let names: Vec<&str> = Scenario::names().collect();
+            let text = std::fs::read_to_string(name).map_err(|error| {
+                Trouble::new(what.clone(), error).help(format!("give a TOML file, or one of {}", names.join(", ")))
+            })?;
+            Scenario::parse(name, &text).map_err(|complaint| Trouble::new(what, complaint))?
+        };
+        let seed = self.options.seed.unwrap_or(1);
+        Ok(Fleet { clusters: scenario.clusters(seed, clock), tried: Vec::new(), clock })
+    }
+
+    fn docker(&self, clock: Clock) -> Result<Fleet, Trouble> {
+        let named = self.named_hosts()?;
+        let found = if !self.options.hosts.is_empty() {
+            configured(&named)
+        } else if self.config.discover {
+            discover(&self.config.clusters, |name| std::env::var(name).ok(), self.paths.home.as_deref())
+        } else {
+            configured(&self.config.clusters)
+        };
+        let tried = found.tried.into_iter().map(|tried| (tried.what, tried.answer)).collect();
+        let clusters = found.hosts.into_iter().map(|host| {
+            let cluster = Cluster {
+                name: host.name.clone(),
+                engine: Engine::Docker,
+                endpoint: host.endpoint.to_string().into(),
+                link: Link::Connecting { since: clock.now() },
+                facts: None,
+                capabilities: Capabilities::all(),
+                protected: host.protected,
+                read_only: host.read_only,
+                latency: None,
+            };
+            (cluster, Arc::new(DockerConnector::new(host)) as Arc<dyn Connector>)
+        });
+        Ok(Fleet { clusters: clusters.collect(), tried, clock })
+    }
+
+    /// What `--host` names, each by the host part of its address.
+    fn named_hosts(&self) -> Result<Vec<ClusterConfig>, Trouble> {
+        let mut taken = BTreeSet::new();
+        let cluster = |url: &String| {
+            let (scheme, rest) = url.split_once("://").ok_or_else(|| {
+                Trouble::new(format!("could not use --host {url}"), "it has no scheme")
+                    .help("write unix:///run/docker.sock, tcp://host:2375 or ssh://user@host")
+            })?;
+            let name = if scheme == "unix" { "local" } else { rest.rsplit('@').next().unwrap_or(rest) };
+            let name = if taken.insert(name.to_owned()) { name } else { url };
+            Ok(ClusterConfig {
+                name: name.into(),
+                reach: Reach::Docker { endpoint: url.clone(), tls: None },
+                protected: false,
+                read_only: false,
+            })
+        };
+        self.options.hosts.iter().map(cluster).collect()
+    }
+}
+
+/// `user@host`, for the journal: who asked.
+pub fn who() -> Arc<str> {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}").into()
+}
+
+/// Complaints about files, as notices for the person who opens the console.
+pub fn notices(complaints: &[Complaint], now: Timestamp) -> Vec<crate::message::Notice> {
+    let notice = |complaint: &Complaint| crate::message::Notice {
+        at: now,
+        weight: crate::message::Weight::Warning,
+        text: complaint.line().into(),
+        help: complaint.help.clone(),
+    };
+    complaints.iter().map(notice).collect()
+}

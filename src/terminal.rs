@@ -1,1 +1,0 @@
-//! The terminal: entered, left whatever happens, written to sparingly.

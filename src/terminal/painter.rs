@@ -1,0 +1,525 @@
+//! Turns the picture that should be shown into the fewest bytes that change the one that is shown: over a slow link bytes are time.
+
+use std::{fmt::Write as _, ops::Range};
+
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::{Color, Modifier},
+};
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::text::is_hostile;
+
+/// What the terminal shows and where its cursor and colours are. Nothing else may write to the terminal while it is in use.
+pub struct Painter {
+    shown: Buffer,
+    pen: Pen,
+    cursor: Option<(u16, u16)>,
+    cursor_visible: bool,
+    ascii: bool,
+}
+
+/// Frames shorter than this arrive in one piece anyway; longer ones are wrapped so that a terminal shows them at once.
+const SYNCHRONIZE_FROM: usize = 1000;
+/// Frames shorter than this cannot become shorter by letting the terminal scroll.
+const SCROLL_FROM: usize = 40;
+/// How far lines are looked for that moved up or down and need not be sent again.
+const FARTHEST_SCROLL: u16 = 60;
+
+impl Painter {
+    /// The terminal is taken to be cleared, its cursor hidden and its colours reset.
+    pub fn new(size: Rect, ascii: bool) -> Self {
+        Self { shown: Buffer::empty(size), pen: Pen::default(), cursor: None, cursor_visible: false, ascii }
+    }
+
+    /// Forgets what is shown: the next frame clears the screen and paints everything.
+    pub fn forget(&mut self, size: Rect) {
+        self.shown = Buffer::empty(size);
+        self.cursor = None;
+    }
+
+    pub fn clear(&mut self, out: &mut String) {
+        self.pen = Pen::default();
+        self.cursor = None;
+        out.push_str("\x1b[0m\x1b[2J");
+    }
+
+    /// Appends what makes the terminal show `next`, and its cursor at `cursor` or nowhere. Nothing at all when it already does.
+    pub fn paint(&mut self, next: &Buffer, cursor: Option<(u16, u16)>, out: &mut String) {
+        let began = out.len();
+        let plain = self.changed(next).then(|| {
+            let mut bytes = String::new();
+            let mut painter = self.like(&self.shown);
+            painter.difference(next, &mut bytes);
+            (painter, bytes)
+        });
+        if let Some((mut painter, mut bytes)) = plain {
+            if bytes.len() > SCROLL_FROM
+                && let Some(moved) = self.moved(next)
+            {
+                let mut scrolled = String::new();
+                let mut scroller = self.like(&self.shown);
+                scroller.scroll(&moved, &mut scrolled);
+                scroller.difference(next, &mut scrolled);
+                if scrolled.len() < bytes.len() {
+                    (painter, bytes) = (scroller, scrolled);
+                }
+            }
+            self.pen = painter.pen;
+            self.cursor = painter.cursor;
+            self.shown.clone_from(next);
+            out.push_str(&bytes);
+        }
+        self.place_cursor(cursor, out);
+        if out.len() - began > SYNCHRONIZE_FROM {
+            out.insert_str(began, "\x1b[?2026h");
+            out.push_str("\x1b[?2026l");
+        }
+    }
+
+    fn like(&self, shown: &Buffer) -> Self {
+        Self {
+            shown: shown.clone(),
+            pen: self.pen,
+            cursor: self.cursor,
+            cursor_visible: self.cursor_visible,
+            ascii: self.ascii,
+        }
+    }
+
+    fn changed(&self, next: &Buffer) -> bool {
+        self.shown.area != next.area || self.shown.content != next.content
+    }
+
+    fn place_cursor(&mut self, cursor: Option<(u16, u16)>, out: &mut String) {
+        if let Some((x, y)) = cursor {
+            if self.cursor != Some((x, y)) {
+                go_to(out, x, y);
+                self.cursor = Some((x, y));
+            }
+            if !self.cursor_visible {
+                out.push_str("\x1b[?25h");
+            }
+        } else if self.cursor_visible {
+            out.push_str("\x1b[?25l");
+        }
+        self.cursor_visible = cursor.is_some();
+    }
+
+    fn difference(&mut self, next: &Buffer, out: &mut String) {
+        for y in next.area.top()..next.area.bottom() {
+            self.row(next, y, out);
+        }
+    }
+
+    fn row(&mut self, next: &Buffer, y: u16, out: &mut String) {
+        let row = row_of(next, y);
+        let old = row_of(&self.shown, y);
+        if old == row {
+            return;
+        }
+        let old = old.to_vec();
+        // Blanks up to the end of the row are erased by one short sequence.
+        let last = row.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1);
+        let mut x = 0;
+        while x < row.len() {
+            let width = cell_width(&row[x]);
+            if old[x..(x + width).min(old.len())] == row[x..(x + width).min(row.len())] {
+                x += width;
+                continue;
+            }
+            self.move_to(x, y, row, out);
+            if x >= last && row.len() - x > 3 && old[x..].iter().filter(|cell| !is_blank(cell)).count() > 3 {
+                self.pen.set(&row[x], out);
+                out.push_str("\x1b[K");
+                break;
+            }
+            self.pen.set(&row[x], out);
+            let symbol = harmless(row[x].symbol(), self.ascii);
+            out.push_str(symbol);
+            x += width;
+            // In the last column terminals differ in where the cursor is.
+            let at = u16::try_from(x).unwrap_or(u16::MAX);
+            self.cursor = (at < next.area.width).then_some((at, y));
+        }
+    }
+
+    /// The shortest way: writing what lies between again, stepping right, or naming the place.
+    fn move_to(&mut self, x: usize, y: u16, row: &[Cell], out: &mut String) {
+        let column = u16::try_from(x).unwrap_or(u16::MAX);
+        if self.cursor == Some((column, y)) {
+            return;
+        }
+        if let Some((from, line)) = self.cursor
+            && line == y
+            && from < column
+        {
+            let between = &row[usize::from(from)..x];
+            let writable = |cell: &Cell| self.pen == Pen::of(cell) && cell.symbol().len() == 1;
+            if between.len() <= 4 && between.iter().all(writable) {
+                between.iter().for_each(|cell| out.push_str(harmless(cell.symbol(), self.ascii)));
+            } else {
+                let _ = write!(out, "\x1b[{}C", column - from);
+            }
+        } else if self.cursor.is_some_and(|(_, line)| line + 1 == y) && column == 0 {
+            out.push_str("\r\n");
+        } else {
+            go_to(out, column, y);
+        }
+        self.cursor = Some((column, y));
+    }
+
+    /// Rows that stand in `next` at another height than they are shown at: the largest such block.
+    fn moved(&self, next: &Buffer) -> Option<Moved> {
+        if self.shown.area != next.area {
+            return None;
+        }
+        let height = next.area.height;
+        let same = |shown: u16, wanted: u16| row_of(&self.shown, shown) == row_of(next, wanted);
+        let mut best: Option<Moved> = None;
+        for by in 1..height.min(FARTHEST_SCROLL) {
+            for up in [true, false] {
+                let mut run = 0_u16;
+                for y in 0..=(height - by) {
+                    let (shown, wanted) = if up { (y + by, y) } else { (y, y + by) };
+                    let goes_on = y < height - by
+                        && same(shown, wanted)
+                        && row_of(next, wanted).iter().any(|cell| !is_blank(cell));
+                    if goes_on {
+                        run += 1;
+                        continue;
+                    }
+                    if run >= 2 && best.as_ref().is_none_or(|best| run > best.run) {
+                        best = Some(Moved { rows: (y - run)..(y + by), by, up, run });
+                    }
+                    run = 0;
+                }
+            }
+        }
+        best
+    }
+
+    /// Lets the terminal move the rows itself, by deleting or inserting lines inside a scrolling region.
+    fn scroll(&mut self, moved: &Moved, out: &mut String) {
+        self.pen.reset(out);
+        let Moved { rows, by, up, .. } = moved;
+        let (top, bottom) = (rows.start + 1, rows.end);
+        let _ = write!(out, "\x1b[{top};{bottom}r\x1b[{top}H\x1b[{by}{}\x1b[r", if *up { 'M' } else { 'L' });
+        self.cursor = None;
+        let width = usize::from(self.shown.area.width);
+        let cells = &mut self.shown.content[usize::from(rows.start) * width..usize::from(rows.end) * width];
+        let shift = usize::from(*by) * width;
+        let blank = if *up {
+            cells.rotate_left(shift);
+            cells.len() - shift..cells.len()
+        } else {
+            cells.rotate_right(shift);
+            0..shift
+        };
+        cells[blank].iter_mut().for_each(Cell::reset);
+    }
+}
+
+struct Moved {
+    /// All rows that the scrolling region spans.
+    rows: Range<u16>,
+    by: u16,
+    up: bool,
+    /// How many rows need not be sent again.
+    run: u16,
+}
+
+/// The colours and attributes that the terminal writes with now.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Pen {
+    fg: Color,
+    bg: Color,
+    underline: Color,
+    modifier: Modifier,
+}
+
+impl Pen {
+    fn of(cell: &Cell) -> Self {
+        Self { fg: cell.fg, bg: cell.bg, underline: cell.underline_color, modifier: cell.modifier }
+    }
+
+    fn reset(&mut self, out: &mut String) {
+        if *self != Self::default() {
+            out.push_str("\x1b[m");
+            *self = Self::default();
+        }
+    }
+
+    /// Either what differs, or everything from a clean slate: whichever is shorter.
+    fn set(&mut self, cell: &Cell, out: &mut String) {
+        let wanted = Self::of(cell);
+        if *self == wanted {
+            return;
+        }
+        let mut afresh = String::from("\x1b[");
+        wanted.parameters(&Self::default(), &mut afresh);
+        if afresh.len() > 2 {
+            afresh.insert_str(2, "0;");
+        }
+        afresh.push('m');
+        // An attribute is switched off only with others ("not bold" is also "not dim"), so then all begins anew.
+        let shortest = if wanted.modifier.contains(self.modifier) {
+            let mut changed = String::from("\x1b[");
+            wanted.parameters(self, &mut changed);
+            changed.push('m');
+            if changed.len() < afresh.len() { changed } else { afresh }
+        } else {
+            afresh
+        };
+        out.push_str(&shortest);
+        *self = wanted;
+    }
+
+    fn parameters(&self, from: &Self, out: &mut String) {
+        let mut parameter = |text: &str| {
+            if !out.ends_with('[') {
+                out.push(';');
+            }
+            out.push_str(text);
+        };
+        const ATTRIBUTES: [(Modifier, &str); 8] = [
+            (Modifier::BOLD, "1"),
+            (Modifier::DIM, "2"),
+            (Modifier::ITALIC, "3"),
+            (Modifier::UNDERLINED, "4"),
+            (Modifier::SLOW_BLINK, "5"),
+            (Modifier::REVERSED, "7"),
+            (Modifier::HIDDEN, "8"),
+            (Modifier::CROSSED_OUT, "9"),
+        ];
+        for (modifier, code) in ATTRIBUTES {
+            if self.modifier.contains(modifier) && !from.modifier.contains(modifier) {
+                parameter(code);
+            }
+        }
+        if self.fg != from.fg {
+            parameter(&colour(self.fg, 30));
+        }
+        if self.bg != from.bg {
+            parameter(&colour(self.bg, 40));
+        }
+        if self.underline != from.underline {
+            parameter(&colour(self.underline, 50));
+        }
+    }
+}
+
+/// SGR parameters; `base` is 30 for the text, 40 for what is behind it, 50 for an underline (which knows no short forms).
+fn colour(colour: Color, base: u8) -> String {
+    let short = |index: u8| match (base, index) {
+        (50, index) => format!("58;5;{index}"),
+        (base, 0..8) => (base + index).to_string(),
+        (base, index) => (base + 60 + index - 8).to_string(),
+    };
+    match colour {
+        Color::Reset => (base + 9).to_string(),
+        Color::Black => short(0),
+        Color::Red => short(1),
+        Color::Green => short(2),
+        Color::Yellow => short(3),
+        Color::Blue => short(4),
+        Color::Magenta => short(5),
+        Color::Cyan => short(6),
+        Color::Gray => short(7),
+        Color::DarkGray => short(8),
+        Color::LightRed => short(9),
+        Color::LightGreen => short(10),
+        Color::LightYellow => short(11),
+        Color::LightBlue => short(12),
+        Color::LightMagenta => short(13),
+        Color::LightCyan => short(14),
+        Color::White => short(15),
+        Color::Indexed(index) => format!("{};5;{index}", base + 8),
+        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
+    }
+}
+
+fn go_to(out: &mut String, x: u16, y: u16) {
+    let _ = match (x, y) {
+        (0, 0) => write!(out, "\x1b[H"),
+        (0, y) => write!(out, "\x1b[{}H", y + 1),
+        (x, y) => write!(out, "\x1b[{};{}H", y + 1, x + 1),
+    };
+}
+
+fn row_of(buffer: &Buffer, y: u16) -> &[Cell] {
+    let width = usize::from(buffer.area.width);
+    let start = usize::from(y - buffer.area.y) * width;
+    buffer.content.get(start..start + width).unwrap_or_default()
+}
+
+/// Looks like nothing, and would be left so by erasing.
+fn is_blank(cell: &Cell) -> bool {
+    let unmarked = !cell.modifier.intersects(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::CROSSED_OUT);
+    cell.symbol() == " " && cell.bg == Color::Reset && unmarked
+}
+
+fn cell_width(cell: &Cell) -> usize {
+    let symbol = cell.symbol();
+    if symbol.len() == 1 { 1 } else { symbol.width().max(1) }
+}
+
+/// The last gate: whatever a screen was given, no control or bidi character leaves it. With `ascii`, nothing but ASCII does.
+fn harmless(symbol: &str, ascii: bool) -> &str {
+    let mut bytes = symbol.bytes();
+    if let (Some(b' '..=b'~'), None) = (bytes.next(), bytes.next()) {
+        return symbol;
+    }
+    if symbol.is_empty() || symbol.chars().any(is_hostile) {
+        return "?";
+    }
+    if !ascii {
+        return symbol;
+    }
+    match symbol {
+        "│" | "┃" | "▏" | "▕" => "|",
+        "─" | "━" => "-",
+        "┌" | "┐" | "└" | "┘" | "┬" | "┴" | "┼" | "├" | "┤" | "╭" | "╮" | "╰" | "╯" => "+",
+        "…" => "~",
+        "·" | "•" => ".",
+        "▸" | "›" | "→" => ">",
+        "▾" | "↓" => "v",
+        "▴" | "↑" => "^",
+        "‹" | "←" => "<",
+        symbol if symbol.width() == 2 => "??",
+        _ => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::Style;
+
+    use super::*;
+
+    const SIZE: Rect = Rect::new(0, 0, 20, 6);
+
+    fn picture(lines: &[&str]) -> Buffer {
+        let mut buffer = Buffer::empty(SIZE);
+        for (y, line) in (0..).zip(lines) {
+            buffer.set_string(0, y, line, Style::new());
+        }
+        buffer
+    }
+
+    fn bytes(painter: &mut Painter, next: &Buffer) -> String {
+        let mut out = String::new();
+        painter.paint(next, None, &mut out);
+        out
+    }
+
+    /// What a terminal shows that got all of `frames`, one after another.
+    fn terminal(frames: &[Buffer]) -> vt100::Parser {
+        let size = |n: u16| n.try_into().expect("not zero");
+        let mut terminal = vt100::Parser::new(size(SIZE.height), size(SIZE.width), 0);
+        let mut painter = Painter::new(SIZE, false);
+        for frame in frames {
+            terminal.process(bytes(&mut painter, frame).as_bytes());
+        }
+        terminal
+    }
+
+    #[test]
+    fn nothing_is_sent_when_nothing_changed() {
+        let mut painter = Painter::new(SIZE, false);
+        bytes(&mut painter, &picture(&["services", "web  3/3"]));
+        assert_eq!(bytes(&mut painter, &picture(&["services", "web  3/3"])), "");
+    }
+
+    #[test]
+    fn one_digit_costs_one_digit_and_the_way_to_it() {
+        let mut painter = Painter::new(SIZE, false);
+        bytes(&mut painter, &picture(&["services", "web  3/3"]));
+        assert_eq!(bytes(&mut painter, &picture(&["services", "web  2/3"])), "\x1b[2;6H2");
+    }
+
+    #[test]
+    fn lines_that_moved_are_moved_by_the_terminal() {
+        let before =
+            picture(&["LOGS", "first line is here", "second line here", "third line is here", "fourth line here"]);
+        let after =
+            picture(&["LOGS", "second line here", "third line is here", "fourth line here", "fifth line is new"]);
+        let mut painter = Painter::new(SIZE, false);
+        bytes(&mut painter, &before);
+        let sent = bytes(&mut painter, &after);
+        assert!(!sent.contains("second"), "sent what was shown already: {sent:?}");
+        let shown = terminal(&[before, after]).screen().contents();
+        assert_eq!(shown.trim_end(), "LOGS\nsecond line here\nthird line is here\nfourth line here\nfifth line is new");
+    }
+
+    #[test]
+    fn hostile_cells_never_leave() {
+        let mut buffer = Buffer::empty(SIZE);
+        buffer[(0, 0)].set_symbol("\u{1b}]0;owned\u{7}");
+        buffer[(1, 0)].set_symbol("\u{202e}");
+        let sent = bytes(&mut Painter::new(SIZE, false), &buffer);
+        assert!(!sent.contains("owned") && !sent.contains('\u{202e}') && !sent.contains('\u{7}'), "{sent:?}");
+    }
+
+    #[test]
+    fn ascii_means_ascii() {
+        let sent = bytes(&mut Painter::new(SIZE, true), &picture(&["│ größer … 漢 │"]));
+        assert!(sent.is_ascii(), "{sent:?}");
+    }
+
+    #[test]
+    fn the_cursor_is_sent_only_when_it_moves() {
+        let mut painter = Painter::new(SIZE, false);
+        let mut out = String::new();
+        painter.paint(&picture(&["filter: "]), Some((8, 0)), &mut out);
+        assert!(out.ends_with("\x1b[?25h"), "{out:?}");
+        out.clear();
+        painter.paint(&picture(&["filter: "]), Some((8, 0)), &mut out);
+        assert_eq!(out, "");
+    }
+
+    proptest::proptest! {
+        /// Whatever was shown before, the terminal shows the last frame, colours and all.
+        #[test]
+        fn a_terminal_that_got_the_differences_shows_the_last_frame(seeds in proptest::collection::vec(0_u64..u64::MAX, 1..6)) {
+            let frames: Vec<_> = seeds.iter().map(|&seed| scribble(seed)).collect();
+            let last = frames.last().expect("at least one").clone();
+            let terminal = terminal(&frames);
+            for y in 0..SIZE.height {
+                for x in 0..SIZE.width {
+                    let shown = terminal.screen().cell(y, x).expect("inside");
+                    let wanted = &last[(x, y)];
+                    let symbol = shown.contents();
+                    let symbol = if symbol.is_empty() { " " } else { symbol };
+                    if !shown.is_wide_continuation() {
+                        proptest::prop_assert_eq!(symbol, wanted.symbol(), "at {},{}", x, y);
+                    }
+                    if !shown.is_wide_continuation() && !is_blank(wanted) {
+                        proptest::prop_assert_eq!(shown.bold(), wanted.modifier.contains(Modifier::BOLD), "at {},{}", x, y);
+                        proptest::prop_assert_eq!(shown.inverse(), wanted.modifier.contains(Modifier::REVERSED), "at {},{}", x, y);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A picture made of few, long and often repeated rows, so that scrolling and erasing are met.
+    fn scribble(seed: u64) -> Buffer {
+        const ROWS: [&str; 7] =
+            ["", "web     3/3  v2.4.1", "cart    1/1", "漢字 wide", "a", "logs: one two three", "…│─ ▂▃▅ x"];
+        let mut buffer = Buffer::empty(SIZE);
+        for y in 0..SIZE.height {
+            let pick = seed.rotate_right(u32::from(y) * 7);
+            let style = match pick >> 8 & 3 {
+                0 => Style::new(),
+                1 => Style::new().bold(),
+                2 => Style::new().red().reversed(),
+                _ => Style::new().dim().on_blue(),
+            };
+            let (text, at) = (ROWS[(pick % 7) as usize], (pick >> 12 & 3) as u16);
+            buffer.set_stringn(at, y, text, usize::from(SIZE.width - at), style);
+        }
+        buffer
+    }
+}

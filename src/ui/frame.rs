@@ -1,0 +1,172 @@
+//! The whole picture: a title row, the screen in sight, a row of hints, and what lies over them.
+
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    action::Action,
+    app::{App, Screen, Subject, prompt::Prompt},
+    config::theme::Role,
+    domain::{Link, OperationState},
+    ui::{
+        Paint, configuration, events, help, hints, instances, logs, main_screen, metrics, notices, operation,
+        operations, overlay, plan,
+    },
+};
+
+/// Below this nothing can be read.
+const SMALLEST: (u16, u16) = (60, 20);
+
+/// Paints everything, and says where a person types.
+pub fn draw(paint: &mut Paint<'_>) -> Option<(u16, u16)> {
+    let area = paint.buffer.area;
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let text =
+            format!("midwatch needs {}x{} cells, this is {}x{}", SMALLEST.0, SMALLEST.1, area.width, area.height);
+        paint.text(Rect { y: area.height / 2, height: 1, ..area }, &text, Role::Text);
+        return None;
+    }
+    title(paint, Rect { height: 1, ..area });
+    let body = Rect { y: 1, height: area.height - 2, ..area };
+    screen(paint, body);
+    let last = Rect { y: area.height - 1, height: 1, ..area };
+    let cursor = bottom(paint, last);
+    match paint.app.overlay() {
+        Some(overlay) => {
+            overlay::draw(overlay, paint, body);
+            None
+        }
+        None => cursor,
+    }
+}
+
+fn screen(paint: &mut Paint<'_>, body: Rect) {
+    match paint.app.top() {
+        Screen::Main(screen) => main_screen::draw(screen, paint, body),
+        Screen::Logs(screen) => logs::draw(screen, paint, body),
+        Screen::Metrics(screen) => metrics::draw(screen, paint, body),
+        Screen::Instances(screen) => instances::draw(screen, paint, body),
+        Screen::Events(screen) => events::draw(screen, paint, body),
+        Screen::Configuration(screen) => configuration::draw(screen, paint, body),
+        Screen::Plan(screen) => plan::draw(screen, paint, body),
+        Screen::Operation(screen) => operation::draw(screen, paint, body),
+        Screen::Operations(screen) => operations::draw(screen, paint, body),
+        Screen::Notices(screen) => notices::draw(screen, paint, body),
+        Screen::Help(screen) => help::draw(screen, paint, body),
+    }
+}
+
+/// `midwatch   3 clusters  41 services  2 failing  1 operation                    prod-eu live`
+fn title(paint: &mut Paint<'_>, row: Rect) {
+    let app = paint.app;
+    let (link, link_role) = link(app);
+    let end = paint.text(row, " midwatch", Role::Title);
+    let mut x = end + 2;
+    let right = row.right().saturating_sub(u16::try_from(link.width()).unwrap_or(0) + 1);
+    for (text, role, action) in summary(app) {
+        let width = u16::try_from(text.width()).unwrap_or(0);
+        if x + width >= right {
+            break;
+        }
+        let place = Rect::new(x, row.y, width, 1);
+        paint.text(place, &text, role);
+        if let Some(action) = action {
+            paint.button(place, action);
+        }
+        x += width + 2;
+    }
+    paint.text_right(Rect { width: row.width - 1, ..row }, &link, link_role);
+}
+
+fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
+    let world = &app.world;
+    let mut parts = Vec::new();
+    if world.settings.is_demo {
+        parts.push(("DEMO".to_owned(), Role::Danger, None));
+    }
+    if world.settings.read_only {
+        parts.push(("READ-ONLY".to_owned(), Role::Danger, None));
+    }
+    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    parts.push((plural(world.inventory.clusters().len(), "cluster"), Role::Text, None));
+    parts.push((plural(world.services().count(), "service"), Role::Text, None));
+    let broken = world.services().filter(|service| service.health.is_broken()).count();
+    if broken > 0 {
+        parts.push((format!("{broken} broken"), Role::Failing, Some(Action::Faults)));
+    }
+    let running = world.operations.values().filter(|operation| operation.is_running()).count();
+    if running > 0 {
+        parts.push((format!("{} running", plural(running, "operation")), Role::Changing, Some(Action::Operations)));
+    }
+    let interrupted =
+        world.operations.values().filter(|operation| operation.state == OperationState::Interrupted).count();
+    if interrupted > 0 {
+        let text = format!("{} interrupted", plural(interrupted, "operation"));
+        parts.push((text, Role::Failing, Some(Action::Operations)));
+    }
+    let unread = world.unread;
+    if unread > 0 {
+        parts.push((plural(unread, "notice"), Role::NoticeWarning, Some(Action::Notices)));
+    }
+    parts
+}
+
+/// The link of what is selected. Short answers all look alike: a number that flickers between 1 and 2 ms is no news.
+fn link(app: &App) -> (String, Role) {
+    let selected = app.subject().map(|subject| match subject {
+        Subject::Cluster(cluster) => cluster,
+        Subject::Service(service) => service.cluster,
+        Subject::Instance(instance) => instance.cluster,
+    });
+    let world = &app.world;
+    let cluster =
+        selected.and_then(|name| world.inventory.cluster(&name)).or_else(|| world.inventory.clusters().next());
+    let Some(cluster) = cluster else { return (String::new(), Role::Dim) };
+    let name = &cluster.name;
+    match &cluster.link {
+        Link::Connecting { .. } => (format!("{name} connecting"), Role::Changing),
+        Link::Lost { kind, .. } => (format!("{name} {}", kind.word()), Role::Failing),
+        Link::Live { .. } => {
+            let millis = cluster.latency.map_or(0, |latency| latency.as_millis());
+            let shown = match millis {
+                0..10 => String::new(),
+                10..200 => format!(" {} ms", (millis + 5) / 10 * 10),
+                _ => format!(" {} ms", (millis + 50) / 100 * 100),
+            };
+            (format!("{name} live{shown}"), Role::Healthy)
+        }
+    }
+}
+
+/// What the last key came to, a line to type into, or which keys do what.
+fn bottom(paint: &mut Paint<'_>, row: Rect) -> Option<(u16, u16)> {
+    if let Some(prompt) = paint.app.top().page().prompt().filter(|_| paint.app.overlay().is_none()) {
+        return Some(prompt_line(paint, row, prompt));
+    }
+    if let Some(message) = paint.app.message() {
+        let message = message.to_owned();
+        paint.text(Rect { x: 1, width: row.width - 1, ..row }, &message, Role::NoticeWarning);
+        return None;
+    }
+    hints::draw(paint, row);
+    None
+}
+
+/// `filter: state:fai_`, the end of what was typed in sight. Returns where the cursor stands.
+pub fn prompt_line(paint: &mut Paint<'_>, row: Rect, prompt: &Prompt) -> (u16, u16) {
+    let title = format!(" {} ", prompt.title);
+    let start = paint.text(row, &title, Role::Key);
+    let room = row.right().saturating_sub(start + 1);
+    let error = prompt.error.as_deref().unwrap_or_default();
+    let error_width = u16::try_from(error.width() + 2).unwrap_or(u16::MAX);
+    let room = if error.is_empty() { room } else { room.saturating_sub(error_width).max(12).min(room) };
+    let scroll = prompt.input.visual_scroll(usize::from(room));
+    let shown: String = prompt.text().chars().skip(scroll).collect();
+    let cursor = prompt.input.visual_cursor().saturating_sub(scroll);
+    paint.text(Rect { x: start, width: room, ..row }, &crate::domain::text::clean(&shown), Role::Input);
+    if !error.is_empty() {
+        let place = Rect { x: start + room + 1, width: row.right().saturating_sub(start + room + 1), ..row };
+        paint.text(place, error, Role::NoticeError);
+    }
+    (start + u16::try_from(cursor).unwrap_or(room).min(room), row.y)
+}

@@ -1,0 +1,105 @@
+//! The last row: the keys that matter on the screen in sight, as many as fit.
+
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    action::{Action, Place},
+    config::theme::Role,
+    ui::Paint,
+};
+
+/// The most useful first: what does not fit is left out from the end, but help is always there.
+fn of(place: Place) -> &'static [(Action, &'static str)] {
+    match place {
+        Place::Everywhere | Place::Main => &[
+            (Action::Logs, "logs"),
+            (Action::Instances, "instances"),
+            (Action::Metrics, "metrics"),
+            (Action::Events, "events"),
+            (Action::Configuration, "config"),
+            (Action::Restart, "restart"),
+            (Action::Filter, "filter"),
+            (Action::Faults, "faults"),
+            (Action::Shell, "shell"),
+            (Action::Sort, "sort"),
+            (Action::Operations, "operations"),
+        ],
+        Place::Logs => &[
+            (Action::Search, "search"),
+            (Action::Follow, "follow"),
+            (Action::Filter, "keep"),
+            (Action::Exclude, "hide"),
+            (Action::MinimumLevel, "level"),
+            (Action::NextError, "next error"),
+            (Action::Since, "since"),
+            (Action::Wrap, "wrap"),
+            (Action::Timestamps, "times"),
+            (Action::Outputs, "outputs"),
+            (Action::Save, "save"),
+            (Action::Copy, "copy"),
+        ],
+        Place::Metrics => &[(Action::Span, "span"), (Action::NextPane, "instance"), (Action::Logs, "logs")],
+        Place::Instances => &[
+            (Action::Logs, "logs"),
+            (Action::Shell, "shell"),
+            (Action::Configuration, "config"),
+            (Action::Metrics, "metrics"),
+            (Action::Restart, "restart"),
+            (Action::Stop, "stop"),
+            (Action::Start, "start"),
+        ],
+        Place::Events => &[(Action::Filter, "filter"), (Action::NextPane, "all or one"), (Action::Copy, "copy")],
+        Place::Configuration => &[
+            (Action::Search, "search"),
+            (Action::NextMatch, "next"),
+            (Action::Open, "fold"),
+            (Action::Wrap, "wrap"),
+            (Action::Save, "save"),
+            (Action::Copy, "copy"),
+        ],
+        Place::Plan => &[(Action::Confirm, "carry out"), (Action::Back, "leave it")],
+        Place::Operation => &[
+            (Action::StopAndUndo, "stop and undo"),
+            (Action::Resume, "resume"),
+            (Action::Undo, "undo"),
+            (Action::Leave, "leave as it is"),
+            (Action::Logs, "logs"),
+        ],
+        Place::Operations | Place::Notices => &[(Action::Open, "open"), (Action::Copy, "copy")],
+        Place::Help => &[(Action::Filter, "filter")],
+    }
+}
+
+pub fn draw(paint: &mut Paint<'_>, row: Rect) {
+    let place = paint.app.place();
+    let ends: &[(Action, &str)] = &[(Action::Back, "back"), (Action::Palette, "palette"), (Action::Help, "help")];
+    let ends = if place == Place::Main { &ends[1..] } else { ends };
+    let hint = |paint: &Paint<'_>, action: Action, label: &'static str| {
+        paint.app.may(action).ok()?;
+        Some((paint.keys_of(action)?, label, action))
+    };
+    let last: Vec<_> = ends.iter().filter_map(|&(action, label)| hint(paint, action, label)).collect();
+    let width = |key: &str, label: &str| u16::try_from(key.width() + label.width() + 3).unwrap_or(u16::MAX);
+    let reserved: u16 = last.iter().map(|(key, label, _)| width(key, label)).sum();
+    let mut x = row.x + 1;
+    let mut put = |paint: &mut Paint<'_>, (key, label, action): (String, &str, Action)| {
+        let place = Rect::new(x, row.y, width(&key, label) - 2, 1);
+        let end = paint.text(place, &key, Role::Key);
+        paint.text(Rect { x: end + 1, width: place.right().saturating_sub(end + 1), ..place }, label, Role::Dim);
+        paint.button(place, action);
+        x = place.right() + 2;
+        x
+    };
+    let mut used = row.x + 1;
+    for &(action, label) in of(place) {
+        let Some(next) = hint(paint, action, label) else { continue };
+        if used + width(&next.0, next.1) + reserved > row.right() {
+            break;
+        }
+        used = put(paint, next);
+    }
+    for next in last {
+        put(paint, next);
+    }
+}

@@ -1,0 +1,96 @@
+//! The clusters pane: every cluster with its link, and its scopes with what is broken in them.
+
+use ratatui::layout::Rect;
+
+use crate::{
+    app::main_screen::{Main, Pane, Row},
+    config::theme::Role,
+    domain::{Cluster, Link, Service, units},
+    ui::{Paint, widget},
+};
+
+pub fn wanted_rows(screen: &Main, paint: &Paint<'_>) -> u16 {
+    u16::try_from(screen.scope_rows(&paint.app.world).len()).unwrap_or(u16::MAX)
+}
+
+pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
+    let keys = screen.scope_rows(&paint.app.world);
+    let focused = screen.pane == Pane::Clusters;
+    widget::heading(paint, area, "CLUSTERS", "", focused);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let pane = widget::Pane { number: Pane::Clusters as usize, focused };
+    let window =
+        widget::rows(paint, body, &screen.scopes, &keys, pane, |paint, place, row| draw_row(screen, paint, place, row));
+    widget::position(paint, Rect { height: 1, ..area }, &window, keys.len());
+}
+
+fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
+    let world = &paint.app.world;
+    match row {
+        Row::Everything => {
+            let (all, broken) = count(world.services());
+            paint.text(place, "  everything", Role::Text);
+            numbers(paint, place, all, broken, Role::Dim);
+        }
+        Row::Cluster(name) => {
+            let Some(cluster) = world.inventory.cluster(name) else { return };
+            let (all, broken) = count(world.services_of(name));
+            let (glyph, role) = link(paint, cluster);
+            paint.text(place, glyph, role);
+            let text_role = if cluster.link.is_live() { Role::Text } else { Role::Stale };
+            let label = format!("{} {}", cluster.name, cluster.engine);
+            let right = if cluster.link.is_live() && world.inventory.pictured(name).is_some() { 9 } else { 0 };
+            let room = Rect { x: place.x + 2, width: place.width.saturating_sub(2 + right), ..place };
+            let end = paint.text(room, &label, text_role);
+            let rest = Rect { x: end + 1, width: place.right().saturating_sub(end + 1), ..place };
+            match &cluster.link {
+                Link::Live { .. } if world.inventory.pictured(name).is_none() => {
+                    paint.text_right(rest, "reading", Role::Changing);
+                }
+                Link::Live { .. } => {
+                    let fold = if screen.is_folded(name) { paint.theme.glyphs.folded } else { "" };
+                    paint.text(rest, fold, Role::Dim);
+                    numbers(paint, place, all, broken, Role::Dim);
+                }
+                Link::Connecting { .. } => {
+                    paint.text_right(rest, "connecting", Role::Changing);
+                }
+                Link::Lost { since, kind, .. } => {
+                    let text = format!("{} {}", kind.word(), units::age_of(*since, world.now));
+                    paint.text_right(rest, &text, Role::Failing);
+                }
+            }
+        }
+        Row::Scope(cluster, scope) => {
+            let is_live = world.inventory.cluster(cluster).is_some_and(|cluster| cluster.link.is_live());
+            let (all, broken) = count(world.services_of(cluster).filter(|service| service.id.scope == *scope));
+            let room = Rect { x: place.x + 4, width: place.width.saturating_sub(13), ..place };
+            paint.text(room, scope.as_str(), if is_live { Role::Text } else { Role::Stale });
+            numbers(paint, place, all, if is_live { broken } else { 0 }, Role::Dim);
+        }
+    }
+}
+
+/// The shape and colour of a link's state.
+pub fn link(paint: &Paint<'_>, cluster: &Cluster) -> (&'static str, Role) {
+    let glyphs = paint.theme.glyphs;
+    match cluster.link {
+        Link::Live { .. } => (glyphs.healthy, Role::Healthy),
+        Link::Connecting { .. } => (glyphs.changing, Role::Changing),
+        Link::Lost { .. } => (glyphs.failing, Role::Failing),
+    }
+}
+
+fn count<'a>(services: impl Iterator<Item = &'a Service>) -> (usize, usize) {
+    services.fold((0, 0), |(all, broken), service| (all + 1, broken + usize::from(service.health.is_broken())))
+}
+
+/// `  12   2✖` in nine columns at the right.
+fn numbers(paint: &mut Paint<'_>, place: Rect, all: usize, broken: usize, role: Role) {
+    let at = |from: u16, width: u16| Rect { x: place.right().saturating_sub(from), width, ..place };
+    paint.text_right(at(9, 4), &all.to_string(), role);
+    if broken > 0 {
+        let text = format!("{broken}{}", paint.theme.glyphs.failing);
+        paint.text_right(at(5, 5), &text, Role::Failing);
+    }
+}

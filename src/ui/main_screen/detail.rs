@@ -1,0 +1,228 @@
+//! Below the lists: what is known of the selected service, and the end of its logs; or what a cluster says of itself.
+
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    action::Action,
+    app::{
+        main_screen::{Main, Row},
+        world::Trend,
+    },
+    config::theme::Role,
+    domain::{Cluster, Link, Service, units},
+    ui::{Paint, widget},
+};
+
+pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
+    let Some(service) = screen.service(&paint.app.world) else { return };
+    let mut rows = Rows { next: area.y, area };
+    if let Some(row) = rows.take() {
+        headline(paint, row, service);
+    }
+    for (role, text) in reason(service, area.height) {
+        for line in widget::wrap(&text, area.width.saturating_sub(4)).into_iter().take(2) {
+            if let Some(row) = rows.take() {
+                paint.text(Rect { x: row.x + 2, width: row.width - 2, ..row }, &line, role);
+            }
+        }
+    }
+    if area.height >= 8
+        && let Some(row) = rows.take()
+    {
+        usage(paint, row, service);
+    }
+    if area.height >= 14
+        && let Some(row) = rows.take()
+    {
+        facts(paint, row, service);
+    }
+    logs(screen, paint, rows.rest());
+}
+
+/// `checkout  x crash loop: exit 137 (out of memory, limit 128Mi)                 R restart`
+fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) {
+    let world = &paint.app.world;
+    let is_known = world.inventory.health_of(service).is_some();
+    let hint = paint.keys_of(Action::Restart).map_or_else(String::new, |key| format!("{key} restart"));
+    let hint_width = u16::try_from(hint.width()).unwrap_or(0) + 2;
+    let left = Rect { width: row.width.saturating_sub(hint_width), ..row };
+    let end = paint.text(left, &service.id.name, Role::Title);
+    let glyph = if is_known { paint.theme.glyphs.health(&service.health) } else { paint.theme.glyphs.unknown };
+    let role = super::services::health_role(service, is_known);
+    let mut text = match service.health.reason() {
+        Some(reason) => format!("{glyph} {}", reason.text),
+        None => format!("{glyph} {}", service.health.word()),
+    };
+    if let Some(since) = service.since {
+        text.push_str(&format!(", since {}", clock_time(since)));
+    }
+    if !is_known {
+        text.push_str("  (last known: the cluster cannot be reached)");
+    }
+    paint.text(Rect { x: end + 2, width: left.right().saturating_sub(end + 2), ..left }, &text, role);
+    if service.health.is_broken() {
+        let place = Rect { x: row.right().saturating_sub(hint_width), width: hint_width.min(row.width), ..row };
+        paint.text_right(place, &hint, Role::Key);
+        paint.button(place, Action::Restart);
+    }
+}
+
+fn reason(service: &Service, height: u16) -> Vec<(Role, String)> {
+    let Some(reason) = service.health.reason().filter(|_| height >= 10) else { return Vec::new() };
+    let detail = reason.detail.iter().map(|text| (Role::Text, text.to_string()));
+    let help = reason.help.iter().map(|text| (Role::Dim, text.to_string()));
+    detail.chain(help).collect()
+}
+
+/// `CPU ..:|  210m of 500m   MEM ..||  310Mi of 512Mi   in 1.2Ki/s  out 800B/s`
+fn usage(paint: &mut Paint<'_>, row: Rect, service: &Service) {
+    let world = &paint.app.world;
+    let Some(usage) = world.usage(&service.id) else {
+        let text = if service.ready == 0 { "nothing runs, so nothing is measured" } else { "no measurements yet" };
+        paint.text(row, text, Role::Dim);
+        return;
+    };
+    let instances = world.inventory.instances_of(&service.id);
+    let limit = |of: fn(&crate::domain::Limits) -> Option<u64>| {
+        instances.iter().map(|instance| of(&instance.limits)).sum::<Option<u64>>()
+    };
+    let of = |limit: Option<String>| limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+    let cpu = format!("{}{}", units::cpu(usage.cpu), of(limit(|limits| limits.cpu).map(units::cpu)));
+    let memory = format!("{}{}", units::bytes(usage.memory), of(limit(|limits| limits.memory).map(units::bytes)));
+    let traffic = format!("in {}/s  out {}/s", units::bytes(usage.received), units::bytes(usage.sent));
+    let wide = row.width >= 100;
+    let spark = if wide { 20 } else { 8 };
+    let mut x = row.x;
+    let mut put = |paint: &mut Paint<'_>, text: &str, role: Role, width: u16| {
+        let place = Rect::new(x, row.y, width.min(row.right().saturating_sub(x)), 1);
+        paint.text(place, text, role);
+        x += width + 1;
+        place
+    };
+    put(paint, "CPU", Role::Header, 3);
+    let place = put(paint, "", Role::Text, spark);
+    trend(paint, place, service, Trend::Cpu);
+    put(paint, &cpu, Role::Text, 14);
+    put(paint, "MEM", Role::Header, 3);
+    let place = put(paint, "", Role::Text, spark);
+    trend(paint, place, service, Trend::Memory);
+    put(paint, &memory, Role::Text, 16);
+    if wide {
+        put(paint, "NET", Role::Header, 3);
+        put(paint, &traffic, Role::Text, 30);
+    }
+}
+
+/// `image shop/checkout:v2.4.1   ports 8080->80   depends on db (healthy), cache`
+fn facts(paint: &mut Paint<'_>, row: Rect, service: &Service) {
+    let mut facts = vec![format!("{}", service.kind)];
+    if let Some(image) = &service.image {
+        facts.push(format!("image {}", image.reference));
+    }
+    if !service.ports.is_empty() {
+        let ports: Vec<_> = service.ports.iter().map(ToString::to_string).collect();
+        facts.push(format!("ports {}", ports.join(" ")));
+    }
+    if !service.depends_on.is_empty() {
+        let needs: Vec<_> =
+            service.depends_on.iter().map(|needed| format!("{} ({})", needed.service, needed.condition)).collect();
+        facts.push(format!("depends on {}", needs.join(", ")));
+    }
+    paint.text(row, &facts.join("   "), Role::Dim);
+}
+
+fn logs(_screen: &Main, _paint: &mut Paint<'_>, _area: Rect) {}
+
+/// Eight cells of ten seconds each, against one core or the limit: whole cells, so that it moves every ten seconds and not before.
+pub fn cpu_trend(paint: &mut Paint<'_>, place: Rect, service: &Service) {
+    trend(paint, place, service, Trend::Cpu);
+}
+
+fn trend(paint: &mut Paint<'_>, place: Rect, service: &Service, what: Trend) {
+    let glyphs = paint.theme.glyphs;
+    let shares = paint.app.world.trend(&service.id, what, usize::from(place.width));
+    // The root spreads what is small, which is most: an idle service is told apart from a working one.
+    let text: String = shares.iter().map(|share| share.map_or(" ", |share| glyphs.spark(share.sqrt()))).collect();
+    let role = match what {
+        Trend::Cpu => Role::ChartCpu,
+        Trend::Memory => Role::ChartMemory,
+    };
+    paint.text(place, &text, role);
+}
+
+/// What a cluster says of itself, and how it is reached.
+pub fn cluster(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
+    let world = &paint.app.world;
+    let name = match screen.scope(world) {
+        Row::Cluster(name) | Row::Scope(name, _) => name,
+        Row::Everything => {
+            paint.text(area, "the services of every cluster", Role::Dim);
+            return;
+        }
+    };
+    let Some(cluster) = world.inventory.cluster(&name) else { return };
+    for (y, (label, value, role)) in (area.y..area.bottom()).zip(cluster_lines(cluster)) {
+        paint.text(Rect::new(area.x, y, 10.min(area.width), 1), label, Role::Header);
+        paint.text(Rect::new(area.x + 11, y, area.width.saturating_sub(11), 1), &value, role);
+    }
+}
+
+fn cluster_lines(cluster: &Cluster) -> Vec<(&'static str, String, Role)> {
+    let mut lines = vec![("endpoint", cluster.endpoint.to_string(), Role::Text)];
+    match &cluster.link {
+        Link::Live { since } => {
+            let latency =
+                cluster.latency.map_or_else(String::new, |latency| format!(", answers in {}", units::elapsed(latency)));
+            lines.push(("link", format!("live since {}{latency}", clock_time(*since)), Role::Healthy));
+        }
+        Link::Connecting { .. } => lines.push(("link", "connecting".into(), Role::Changing)),
+        Link::Lost { since, kind, why, retry_at } => {
+            lines.push(("link", format!("{} since {}", kind.word(), clock_time(*since)), Role::Failing));
+            lines.push(("", why.line(), Role::Text));
+            lines.extend(why.help.iter().map(|help| ("", help.to_string(), Role::Text)));
+            if let Some(at) = retry_at {
+                lines.push(("", format!("tries again at {}", clock_time(*at)), Role::Dim));
+            }
+        }
+    }
+    if let Some(facts) = &cluster.facts {
+        lines.push((
+            "engine",
+            format!("{} {}, API {}", cluster.engine, facts.engine_version, facts.api_version),
+            Role::Text,
+        ));
+        let size = format!("{} CPUs, {} memory, {}", facts.cpus, units::bytes(facts.memory), facts.system);
+        lines.push(("host", size, Role::Text));
+        lines.extend(facts.remarks.iter().map(|remark| ("", remark.to_string(), Role::Dim)));
+    }
+    if cluster.protected {
+        lines.push(("protected", "a change asks for the service's name to be typed".into(), Role::Text));
+    }
+    if cluster.read_only {
+        lines.push(("read-only", "nothing can be changed here".into(), Role::Text));
+    }
+    lines
+}
+
+/// In the person's time zone: absolute times stand still where ages would tick.
+pub fn clock_time(at: jiff::Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
+struct Rows {
+    next: u16,
+    area: Rect,
+}
+
+impl Rows {
+    fn take(&mut self) -> Option<Rect> {
+        let row = Rect { y: self.next, height: 1, ..self.area };
+        self.next += 1;
+        (row.y < self.area.bottom()).then_some(row)
+    }
+
+    fn rest(&self) -> Rect {
+        Rect { y: self.next, height: self.area.bottom().saturating_sub(self.next), ..self.area }
+    }
+}

@@ -1,0 +1,201 @@
+//! The services pane: what is broken first, and in words why.
+
+use ratatui::layout::Rect;
+
+use crate::{
+    app::{
+        World,
+        main_screen::{Main, Pane, Row},
+    },
+    config::theme::Role,
+    domain::{Service, ServiceId, units},
+    ui::{
+        Paint,
+        table::{Column, Table},
+        widget,
+    },
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Cell {
+    Mark,
+    Cluster,
+    Name,
+    Ready,
+    Release,
+    Cpu,
+    Trend,
+    Memory,
+    Restarts,
+    Age,
+    Ports,
+    Why,
+}
+
+const NAME: Column<Cell> = Column::left(Cell::Name, "NAME", 14, 0);
+
+pub fn wanted_rows(screen: &Main, paint: &Paint<'_>) -> u16 {
+    u16::try_from(screen.rows(&paint.app.world).len() + 1).unwrap_or(u16::MAX)
+}
+
+pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
+    let world = &paint.app.world;
+    let keys = screen.keys(world);
+    let focused = screen.pane == Pane::Services;
+    let scope = screen.scope(world);
+    let notes = notes(screen, world, &scope, keys.len());
+    widget::heading(paint, area, "SERVICES", &notes, focused);
+    if keys.is_empty() {
+        return empty(screen, paint, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, &scope);
+    }
+    let table = columns(&keys, &scope, area);
+    table.header(paint, area.y + 1);
+    let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+    let pane = widget::Pane { number: Pane::Services as usize, focused };
+    let window = widget::rows(paint, body, &screen.services, &keys, pane, |paint, place, id| {
+        row(paint, &table, place, id, &scope);
+    });
+    widget::position(paint, Rect { height: 1, ..area }, &window, keys.len());
+}
+
+fn columns(keys: &[ServiceId], scope: &Row, area: Rect) -> Table<Cell> {
+    let longest = keys.iter().map(|id| label(id, scope).chars().count()).max().unwrap_or(0);
+    let longest_cluster = keys.iter().map(|id| id.cluster.as_str().chars().count()).max().unwrap_or(0);
+    let name = u16::try_from(longest.clamp(10, 26)).expect("at most 26");
+    let mut columns = vec![Column::left(Cell::Mark, "", 1, 0)];
+    if *scope == Row::Everything && keys.windows(2).any(|pair| pair[0].cluster != pair[1].cluster) {
+        let width = u16::try_from(longest_cluster.clamp(7, 12)).expect("at most 12");
+        columns.push(Column::left(Cell::Cluster, "CLUSTER", width, 3));
+    }
+    columns.extend([
+        Column { width: name, ..NAME },
+        Column::right(Cell::Ready, "READY", 5, 1),
+        Column::left(Cell::Release, "RELEASE", 10, 4),
+        Column::right(Cell::Cpu, "CPU", 5, 5),
+        Column::left(Cell::Trend, "", 8, 9),
+        Column::right(Cell::Memory, "MEM", 5, 6),
+        Column::right(Cell::Restarts, "RST", 4, 7),
+        Column::right(Cell::Age, "AGE", 5, 8),
+        Column::left(Cell::Ports, "PORTS", 12, 10),
+        Column::left(Cell::Why, "WHY", 18, 2),
+    ]);
+    Table::fit(&columns, Cell::Why, area)
+}
+
+fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, scope: &Row) {
+    let world = &paint.app.world;
+    let Some(service) = world.inventory.service(id) else { return };
+    let y = place.y;
+    let is_known = world.inventory.health_of(service).is_some();
+    let role = |role| if is_known { role } else { Role::Stale };
+    let glyphs = paint.theme.glyphs;
+    let mark = if is_known { glyphs.health(&service.health) } else { glyphs.unknown };
+    let health = health_role(service, is_known);
+    table.cell(paint, Cell::Mark, y, mark, health);
+    table.cell(paint, Cell::Cluster, y, id.cluster.as_str(), role(Role::Dim));
+    table.cell(paint, Cell::Name, y, &label(id, scope), role(Role::Text));
+    if let (false, Some(name)) = (scope.is_one_scope(), table.place(Cell::Name, y)) {
+        let width = u16::try_from(id.scope.as_str().chars().count() + 1).unwrap_or(u16::MAX).min(name.width);
+        let style = paint.style(role(Role::Dim));
+        paint.buffer.set_style(Rect { width, ..name }, style);
+    }
+    let ready_role = if service.ready < service.wanted { health } else { Role::Dim };
+    table.cell(paint, Cell::Ready, y, &format!("{}/{}", service.ready, service.wanted), role(ready_role));
+    table.cell(paint, Cell::Release, y, service.release(), role(Role::Text));
+    if let Some(usage) = world.usage(id).filter(|_| is_known) {
+        table.cell(paint, Cell::Cpu, y, &units::cpu(calm(usage.cpu)), Role::Text);
+        table.cell(paint, Cell::Memory, y, &units::bytes(usage.memory), Role::Text);
+    }
+    if let Some(trend) = table.place(Cell::Trend, y).filter(|_| is_known) {
+        super::detail::cpu_trend(paint, trend, service);
+    }
+    let restarts = if service.restarts > 0 { Role::Degraded } else { Role::Dim };
+    table.cell(paint, Cell::Restarts, y, &service.restarts.to_string(), role(restarts));
+    if let Some(created) = service.created {
+        table.cell(paint, Cell::Age, y, &units::age_of(created, world.now), role(Role::Dim));
+    }
+    let ports: Vec<String> =
+        service.ports.iter().filter(|port| port.published.is_some()).map(ToString::to_string).collect();
+    table.cell(paint, Cell::Ports, y, &ports.join(" "), role(Role::Dim));
+    let (why, why_role) = why(world, service, is_known);
+    table.cell(paint, Cell::Why, y, &why, why_role);
+}
+
+/// An operation that changes it now says more than its health of a moment ago.
+fn why(world: &World, service: &Service, is_known: bool) -> (String, Role) {
+    if let Some(operation) = world.operation_on(&service.id) {
+        return (operation.title.to_string(), Role::Changing);
+    }
+    let reason = service.health.reason().map_or_else(String::new, ToString::to_string);
+    (reason, health_role(service, is_known))
+}
+
+pub fn health_role(service: &Service, is_known: bool) -> Role {
+    use crate::domain::Health;
+    match &service.health {
+        _ if !is_known => Role::Stale,
+        Health::Failing(_) => Role::Failing,
+        Health::Degraded(_) => Role::Degraded,
+        Health::Changing(_) => Role::Changing,
+        Health::Unknown(_) => Role::Unknown,
+        Health::Stopped(_) => Role::Stopped,
+        Health::Healthy => Role::Healthy,
+    }
+}
+
+/// Two digits are enough in a list, and a list of more would never stand still.
+fn calm(milli: u64) -> u64 {
+    match milli {
+        0..100 => (milli + 2) / 5 * 5,
+        100..1000 => (milli + 5) / 10 * 10,
+        _ => milli,
+    }
+}
+
+fn label(id: &ServiceId, scope: &Row) -> String {
+    if scope.is_one_scope() { id.name.to_string() } else { format!("{}/{}", id.scope, id.name) }
+}
+
+fn notes(screen: &Main, world: &World, scope: &Row, shown: usize) -> String {
+    let mut notes = Vec::new();
+    match scope {
+        Row::Everything => {}
+        Row::Cluster(cluster) => notes.push(cluster.to_string()),
+        Row::Scope(cluster, scope) => notes.push(format!("{cluster}/{scope}")),
+    }
+    let all = world.services().filter(|service| scope.holds(&service.id)).count();
+    notes.push(if shown == all { all.to_string() } else { format!("{shown} of {all}") });
+    if screen.faults_only {
+        notes.push("only what is broken".into());
+    }
+    if !screen.filter.is_empty() {
+        notes.push(format!("filter: {}", screen.filter.text()));
+    }
+    if screen.sort != crate::app::main_screen::Sort::default() {
+        notes.push(screen.sort.word().into());
+    }
+    notes.join("  ")
+}
+
+/// No rows can mean many things, and only one of them is that nothing runs.
+fn empty(screen: &Main, paint: &mut Paint<'_>, area: Rect, scope: &Row) {
+    let world = &paint.app.world;
+    let hidden = world.services().filter(|service| scope.holds(&service.id)).count();
+    let clusters = world.inventory.clusters().filter(|cluster| scope.touches(&cluster.name));
+    let (mut lines, mut role) = (Vec::new(), Role::Dim);
+    if hidden > 0 && screen.faults_only && screen.filter.is_empty() {
+        lines.push(format!("nothing is broken: {hidden} healthy or stopped services are hidden"));
+        lines.push("Esc shows them".into());
+        role = Role::Healthy;
+    } else if hidden > 0 {
+        lines.push(format!("none of {hidden} services matches '{}'", screen.filter.text()));
+        lines.push("Esc shows them all".into());
+    } else {
+        for cluster in clusters {
+            lines.extend(super::nothing::why_no_rows(world, cluster));
+        }
+    }
+    for (y, text) in (area.y + 1..area.bottom()).zip(&lines) {
+        paint.text(Rect::new(area.x + 2, y, area.width.saturating_sub(2), 1), text, role);
+    }
+}
