@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use crate::{
-    domain::{Instance, InstanceId, Sample, units},
+    app::World,
+    domain::{Instance, Sample, units},
     store::series::Metric,
 };
 
-/// A measurement comes about once a second; one this old (seconds) is shown with its age.
-const STALE_AFTER: i64 = 10;
+/// A measurement comes about once a second, and not always within its own: so many steps without one are no gap.
+const LATE: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
@@ -17,6 +18,13 @@ pub enum Chart {
     Network,
     Disk,
     Processes,
+}
+
+/// How far back the charts reach, as the store keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    TenMinutes,
+    TwoHours,
 }
 
 /// All that one chart shows.
@@ -37,6 +45,36 @@ pub struct Line {
     pub metric: Metric,
     /// One a step of the span, newest last; `None` where nothing was measured.
     pub points: Vec<Option<f64>>,
+}
+
+impl Span {
+    pub fn seconds(self) -> usize {
+        match self {
+            Self::TenMinutes => 600,
+            Self::TwoHours => 7200,
+        }
+    }
+
+    pub fn step_seconds(self) -> i64 {
+        match self {
+            Self::TenMinutes => 1,
+            Self::TwoHours => 10,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TenMinutes => "last 10 min",
+            Self::TwoHours => "last 2 h",
+        }
+    }
+
+    pub fn next(self) -> Self {
+        match self {
+            Self::TenMinutes => Self::TwoHours,
+            Self::TwoHours => Self::TenMinutes,
+        }
+    }
 }
 
 impl Chart {
@@ -72,6 +110,7 @@ impl Chart {
     }
 }
 
+/// What a chart says of it.
 impl Metric {
     pub fn of(self, sample: &Sample) -> u64 {
         match self {
@@ -116,31 +155,42 @@ impl Metric {
 }
 
 /// One chart of these instances together.
-pub fn panel(
-    chart: Chart,
-    instances: &[&Instance],
-    readings: &dyn Fn(&InstanceId, Metric) -> Vec<Option<f64>>,
-    latest: &dyn Fn(&InstanceId) -> Option<Sample>,
-    now: Timestamp,
-) -> Panel {
+pub fn panel(chart: Chart, instances: &[&Instance], world: &World, span: Span) -> Panel {
     let alive: Vec<_> = instances.iter().filter(|instance| instance.state.is_alive()).collect();
+    let readings = |instance: &Instance, metric| -> Vec<Option<f64>> {
+        let points = world.series.recent(&instance.id, metric, span.seconds(), world.now).collect();
+        if span.step_seconds() == 1 { bridged(points) } else { points }
+    };
     let lines = chart.metrics().iter().map(|&metric| {
-        let each: Vec<_> = instances.iter().map(|instance| readings(&instance.id, metric)).collect();
+        let each: Vec<_> = instances.iter().map(|instance| readings(instance, metric)).collect();
         Line { metric, points: sum(&each) }
     });
     // Together they have a limit only if each has one.
     let limits: Option<Vec<u64>> = alive.iter().map(|instance| chart.limit_of(instance)).collect();
     let limit = limits.filter(|limits| !limits.is_empty()).map(|limits| limits.iter().sum::<u64>() as f64);
-    let samples: Vec<Sample> = alive.iter().filter_map(|instance| latest(&instance.id)).collect();
-    let oldest = samples.iter().map(|sample| sample.at).min();
+    let samples: Vec<Sample> = alive.iter().filter_map(|instance| world.series.latest(&instance.id)).collect();
+    let is_stale = alive.iter().any(|instance| world.series.is_stale(&instance.id, world.now));
     Panel {
         chart,
         value: if samples.is_empty() { "-".into() } else { value(chart, &samples, limit) },
         note: note(chart, limit),
         lines: lines.collect(),
         limit,
-        stale: oldest.filter(|at| now.as_second() - at.as_second() > STALE_AFTER),
+        stale: samples.iter().map(|sample| sample.at).min().filter(|_| is_stale),
     }
+}
+
+/// Goes on with the value before where a measurement is only late.
+fn bridged(mut points: Vec<Option<f64>>) -> Vec<Option<f64>> {
+    let mut last = None;
+    for (index, point) in points.iter_mut().enumerate() {
+        match (&point, last) {
+            (Some(value), _) => last = Some((index, *value)),
+            (None, Some((measured, value))) if index - measured <= LATE => *point = Some(value),
+            (None, _) => {}
+        }
+    }
+    points
 }
 
 fn value(chart: Chart, samples: &[Sample], limit: Option<f64>) -> String {
@@ -202,13 +252,12 @@ fn sum(each: &[Vec<Option<f64>>]) -> Vec<Option<f64>> {
 mod tests {
     use super::*;
     use crate::{
-        app::World,
         domain::InstanceState,
-        testing::{self, seconds_ago, service_id, world},
+        testing::{self, sample, seconds_ago, service_id, world},
     };
 
-    fn sample(cpu: u64, age: i64) -> Sample {
-        Sample { at: seconds_ago(age), cpu, memory: 64 << 20, received: 0, sent: 0, read: 0, written: 0, pids: 4 }
+    fn of_web(chart: Chart, world: &World) -> Panel {
+        panel(chart, &world.inventory.instances_of(&service_id("shop/web")), world, Span::TenMinutes)
     }
 
     #[test]
@@ -220,35 +269,57 @@ mod tests {
     }
 
     #[test]
+    fn a_late_measurement_is_no_gap_and_a_missing_one_is() {
+        let points = [None, Some(1.0), None, None, Some(2.0), None, None, None, None];
+        let expected = [None, Some(1.0), Some(1.0), Some(1.0), Some(2.0), Some(2.0), Some(2.0), None, None];
+        assert_eq!(bridged(points.to_vec()), expected);
+    }
+
+    #[test]
+    fn what_was_measured_is_in_the_chart_where_it_belongs() {
+        let world = world().service("shop/web", 2).measured("shop-web-1", sample(9, 100)).build();
+        let points = &of_web(Chart::Cpu, &world).lines[0].points;
+        assert_eq!((points.len(), points[590]), (600, Some(100.0)));
+        assert_eq!(points.iter().flatten().count(), 1 + LATE);
+    }
+
+    #[test]
     fn what_a_hundred_percent_means_is_said_beside_the_limit() {
-        let world =
-            world().service("shop/web", 1).instance("shop-web-1", |instance| instance.limits.cpu = Some(500)).build();
-        let instances = world.inventory.instances_of(&service_id("shop/web"));
-        let panel = panel(Chart::Cpu, &instances, &|_, _| Vec::new(), &|_| Some(sample(210, 1)), world.now);
+        let world = world()
+            .service("shop/web", 1)
+            .instance("shop-web-1", |instance| instance.limits.cpu = Some(500))
+            .measured("shop-web-1", sample(1, 210))
+            .build();
+        let panel = of_web(Chart::Cpu, &world);
         assert_eq!((panel.value.as_str(), panel.note.as_str()), ("210m  21 %", "100 % = 1 core; limit 0.5 cores"));
         assert_eq!(panel.stale, None);
     }
 
     #[test]
     fn a_measurement_that_is_old_is_told_with_its_time() {
-        let world = world().service("shop/web", 1).build();
-        let instances = world.inventory.instances_of(&service_id("shop/web"));
-        let panel = panel(Chart::Processes, &instances, &|_, _| Vec::new(), &|_| Some(sample(0, 95)), world.now);
-        assert_eq!(panel.stale, Some(seconds_ago(95)));
+        let world = world().service("shop/web", 1).measured("shop-web-1", sample(95, 0)).build();
+        assert_eq!(of_web(Chart::Processes, &world).stale, Some(seconds_ago(95)));
+    }
+
+    #[test]
+    fn what_a_dead_instance_used_last_is_not_told_as_used_now() {
+        let world = world()
+            .service("shop/web", 1)
+            .measured("shop-web-1", sample(1, 210))
+            .exited("shop-web-1", 1, "exit 1")
+            .build();
+        assert_eq!(of_web(Chart::Cpu, &world).value, "-");
     }
 
     #[test]
     fn together_they_have_a_limit_only_if_each_has_one() {
         let mut world = world().service("shop/web", 2).build();
         testing::change(&mut world, "shop-web-1", |instance| instance.limits.memory = Some(1 << 30));
-        let limit = |world: &World| {
-            let instances = world.inventory.instances_of(&service_id("shop/web"));
-            panel(Chart::Memory, &instances, &|_, _| Vec::new(), &|_| None, world.now).limit
-        };
-        assert_eq!(limit(&world), None);
+        assert_eq!(of_web(Chart::Memory, &world).limit, None);
         testing::change(&mut world, "shop-web-2", |instance| instance.limits.memory = Some(1 << 30));
-        assert_eq!(limit(&world), Some((2_u64 << 30) as f64));
+        assert_eq!(of_web(Chart::Memory, &world).limit, Some((2_u64 << 30) as f64));
         testing::change(&mut world, "shop-web-2", |instance| instance.state = InstanceState::Dead);
-        assert_eq!(limit(&world), Some((1_u64 << 30) as f64), "a dead one's limit is nobody's");
+        let limit = of_web(Chart::Memory, &world).limit;
+        assert_eq!(limit, Some((1_u64 << 30) as f64), "a dead one's limit is nobody's");
     }
 }

@@ -64,7 +64,7 @@ impl Instances {
     }
 
     pub fn latest(world: &World, instance: &Instance) -> Option<Sample> {
-        instance.state.is_alive().then(|| metrics::latest(world, &instance.id)).flatten()
+        world.series.latest(&instance.id).filter(|_| instance.state.is_alive())
     }
 }
 

@@ -4,11 +4,10 @@ use crate::{
     action::{Action, Place},
     app::{
         Page, Reply, Subject, World,
-        charts::{self, Chart, Panel},
+        charts::{self, Chart, Panel, Span},
     },
-    domain::{Capability, Instance, InstanceId, Link, Sample, ServiceId},
+    domain::{Capability, Instance, InstanceId, Link, ServiceId},
     message::{Effect, Subscriptions},
-    store::series::Metric,
 };
 
 #[derive(Debug)]
@@ -21,43 +20,6 @@ pub struct Metrics {
     pub chart: Chart,
     /// One chart although there is room for all.
     pub is_alone: bool,
-}
-
-/// How far back the charts reach, as the store keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    TenMinutes,
-    TwoHours,
-}
-
-impl Span {
-    pub fn step_seconds(self) -> i64 {
-        match self {
-            Self::TenMinutes => 1,
-            Self::TwoHours => 10,
-        }
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::TenMinutes => "last 10 min",
-            Self::TwoHours => "last 2 h",
-        }
-    }
-
-    fn seconds(self) -> usize {
-        match self {
-            Self::TenMinutes => 10 * 60,
-            Self::TwoHours => 2 * 60 * 60,
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::TenMinutes => Self::TwoHours,
-            Self::TwoHours => Self::TenMinutes,
-        }
-    }
 }
 
 impl Metrics {
@@ -83,9 +45,7 @@ impl Metrics {
 
     pub fn panels(&self, world: &World) -> Vec<Panel> {
         let instances = self.instances(world);
-        let readings = |id: &InstanceId, metric| points(world, id, metric, self.span);
-        let latest = |id: &InstanceId| latest(world, id);
-        Chart::ALL.map(|chart| charts::panel(chart, &instances, &readings, &latest, world.now)).into()
+        Chart::ALL.map(|chart| charts::panel(chart, &instances, world, self.span)).into()
     }
 
     /// Why there is nothing to draw, and nothing to be expected of these instances now.
@@ -181,16 +141,6 @@ pub fn measurable<'a>(
         cluster.is_some_and(|cluster| cluster.capabilities.allow(Capability::Metrics).is_ok())
     };
     instances.filter(measures).cloned()
-}
-
-/// The last measurement of an instance, however old.
-pub fn latest(world: &World, instance: &InstanceId) -> Option<Sample> {
-    world.series.latest(instance)
-}
-
-/// What was measured, one point a step of the span, newest last: the last one belongs to the step that `world.now` is in.
-pub fn points(world: &World, instance: &InstanceId, metric: Metric, span: Span) -> Vec<Option<f64>> {
-    world.series.recent(instance, metric, span.seconds(), world.now).collect()
 }
 
 #[cfg(test)]

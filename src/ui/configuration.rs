@@ -5,14 +5,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     app::{
-        Page,
         configuration::{Configuration, Row, Shown},
         yaml::{self, Line, Piece},
     },
     config::theme::Role,
     ui::{
         Paint,
-        chart::Glyphs,
         widget::{self, Pane},
     },
 };
@@ -23,12 +21,7 @@ const GUTTER: u16 = 2;
 pub fn draw(screen: &Configuration, paint: &mut Paint<'_>, area: Rect) {
     let lines = screen.lines(&paint.app.world);
     widget::heading(paint, area, "CONFIGURATION", &notes(screen, &lines), true);
-    let mut top = area.y + 1;
-    if let Some(prompt) = screen.prompt() {
-        widget::prompt(paint, Rect { y: top, height: 1, ..area }.intersection(area), prompt);
-        top += 1;
-    }
-    let body = Rect { y: top, height: area.bottom().saturating_sub(top), ..area };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     match screen.shown(&paint.app.world) {
         Shown::Asked => {
             let text = format!("Asked what {} knows of it.", screen.instance.cluster);
@@ -43,6 +36,11 @@ pub fn draw(screen: &Configuration, paint: &mut Paint<'_>, area: Rect) {
                 self::row(screen, paint, place, *row, &lines[row.line], row.line == current);
             });
             widget::position(paint, Rect { height: 1, ..area }, &shown, rows.len());
+            if let Some(at) = screen.list.position(&rows).filter(|at| shown.contains(at)) {
+                let y = body.y + (at - shown.start) as u16;
+                let place = Rect { x: body.x + GUTTER, y, width: body.width.saturating_sub(GUTTER), height: 1 };
+                current_matches(screen, paint, place, rows[at], &lines[rows[at].line]);
+            }
         }
     }
 }
@@ -50,12 +48,8 @@ pub fn draw(screen: &Configuration, paint: &mut Paint<'_>, area: Rect) {
 fn row(screen: &Configuration, paint: &mut Paint<'_>, area: Rect, row: Row, line: &Line<'_>, is_current: bool) {
     let is_folded = screen.is_folded(row.line);
     if line.opens_block(row.line) && row.part == 0 {
-        let sign = match (paint.theme.glyphs.chart, is_folded) {
-            (Glyphs::Ascii, true) => "+",
-            (Glyphs::Ascii, false) => "-",
-            (Glyphs::Braille | Glyphs::Blocks, true) => "▸",
-            (Glyphs::Braille | Glyphs::Blocks, false) => "▾",
-        };
+        let glyphs = paint.theme.glyphs;
+        let sign = if is_folded { glyphs.folded } else { glyphs.unfolded };
         paint.text(Rect { width: area.width.min(1), ..area }, sign, if is_folded { Role::Key } else { Role::Dim });
     }
     let place = Rect { x: area.x + GUTTER, width: area.width.saturating_sub(GUTTER), ..area };
@@ -84,6 +78,20 @@ fn row(screen: &Configuration, paint: &mut Paint<'_>, area: Rect, row: Row, line
         let after = (end + 1).min(place.right());
         let text = format!("… {hidden} {}", if hidden == 1 { "line" } else { "lines" });
         paint.text(Rect { x: after, width: place.right() - after, ..place }, &text, Role::Dim);
+    }
+}
+
+/// What was found stays seen under the selection, which was laid over the whole row.
+fn current_matches(screen: &Configuration, paint: &mut Paint<'_>, area: Rect, row: Row, line: &Line<'_>) {
+    let style = paint.style(Role::CurrentMatch);
+    let from = screen.column(row);
+    for found in screen.places(line.text) {
+        let start = line.text[..found.start].width().max(from);
+        let end = line.text[..found.end].width().min(from + usize::from(area.width));
+        if start < end {
+            let place = Rect { x: area.x + (start - from) as u16, width: (end - start) as u16, ..area };
+            paint.buffer.set_style(place, style);
+        }
     }
 }
 

@@ -33,13 +33,8 @@ const FULL: u16 = 4;
 pub fn draw(screen: &Events, paint: &mut Paint<'_>, area: Rect) {
     let rows = screen.rows(&paint.app.world);
     widget::heading(paint, area, "EVENTS", &notes(&paint.app.world, screen), true);
-    let mut top = area.y + 1;
-    if let Some(prompt) = &screen.filter.prompt {
-        widget::prompt(paint, Rect { y: top, height: 1, ..area }.intersection(area), prompt);
-        top += 1;
-    }
     let full = if area.height >= 4 * FULL { FULL } else { 0 };
-    let body = Rect { y: top, height: area.bottom().saturating_sub(top + full), ..area };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + full), ..area };
     if rows.is_empty() {
         widget::says(paint, body, nothing(screen), Role::Dim);
         return;
@@ -86,7 +81,7 @@ fn list(screen: &Events, paint: &mut Paint<'_>, heading: Rect, area: Rect, rows:
 fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, (cluster, happening): Row<'_>) {
     let world = &paint.app.world;
     let role = if happening.is_bad { Role::Failing } else { Role::Text };
-    table.cell(paint, Cell::Mark, y, if happening.is_bad { "x" } else { "" }, role);
+    table.cell(paint, Cell::Mark, y, if happening.is_bad { paint.theme.glyphs.failing } else { "" }, role);
     table.cell(paint, Cell::Time, y, &world.time(happening.at), Role::Dim);
     table.cell(paint, Cell::Age, y, &units::age_of(happening.at, world.now), Role::Dim);
     table.cell(paint, Cell::Cluster, y, cluster.as_str(), Role::Dim);

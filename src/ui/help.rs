@@ -19,12 +19,7 @@ pub fn draw(screen: &Help, paint: &mut Paint<'_>, area: Rect) {
     let about = screen.about.name();
     let filter = if screen.filter.is_empty() { String::new() } else { format!("  matching: {}", screen.filter.text()) };
     widget::heading(paint, area, "KEYS", &format!("on the screen: {about}{filter}"), true);
-    let mut top = area.y + 1;
-    if let Some(prompt) = &screen.filter.prompt {
-        widget::prompt(paint, Rect { y: top, height: 1, ..area }.intersection(area), prompt);
-        top += 1;
-    }
-    let body = Rect { y: top, height: area.bottom().saturating_sub(top), ..area };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let groups = screen.groups(paint.keys);
     if groups.is_empty() {
         widget::says(paint, body, "No action matches.", Role::Dim);

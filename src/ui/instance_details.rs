@@ -11,7 +11,7 @@ use crate::{
     config::theme::Role,
     domain::{Health, Instance, Limits, Mount, units},
     message::{Answer, Processes, Question},
-    ui::{Paint, instances, widget},
+    ui::{Paint, Theme, instances, widget},
 };
 
 /// Columns for the names of facts.
@@ -31,7 +31,7 @@ pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect, instance: &In
     let focused = screen.focus == Focus::Details;
     widget::heading(paint, area, &instance.name, &instances::state(&instance.state), focused);
     let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let lines = lines(&paint.app.world, instance, body.width.saturating_sub(LABEL));
+    let lines = lines(paint.theme, &paint.app.world, instance, body.width.saturating_sub(LABEL));
     let shown = screen.details.window(lines.len(), usize::from(body.height));
     for (y, line) in (body.y..).zip(&lines[shown.clone()]) {
         paint.text(Rect::new(body.x, y, LABEL - 1, 1), line.label, Role::Dim);
@@ -42,9 +42,9 @@ pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect, instance: &In
     paint.row(body, Instances::DETAILS, 0);
 }
 
-fn lines(world: &World, instance: &Instance, width: u16) -> Vec<Line> {
+fn lines(theme: &Theme, world: &World, instance: &Instance, width: u16) -> Vec<Line> {
     let mut lines = Lines { lines: Vec::new(), width };
-    health(&mut lines, world, instance);
+    health(&mut lines, theme, world, instance);
     life(&mut lines, world, instance);
     lines.all("addresses", instance.addresses.iter().map(|(network, address)| format!("{address}  {network}")));
     lines.all("ports", instance.ports.iter().map(ToString::to_string));
@@ -64,9 +64,9 @@ fn lines(world: &World, instance: &Instance, width: u16) -> Vec<Line> {
     lines.lines
 }
 
-fn health(lines: &mut Lines, world: &World, instance: &Instance) {
+fn health(lines: &mut Lines, theme: &Theme, world: &World, instance: &Instance) {
     let is_known = world.inventory.cluster(&instance.id.cluster).is_some_and(|cluster| cluster.link.is_live());
-    let (mark, role) = widget::health(is_known.then_some(&instance.health));
+    let (mark, role) = widget::health(theme, is_known.then_some(&instance.health));
     let health = &instance.health;
     let text = match health.reason() {
         _ if !is_known => format!("{mark} not known now; it was: {}", instances::why(health)),
@@ -96,7 +96,10 @@ fn life(lines: &mut Lines, world: &World, instance: &Instance) {
     lines.fact("restarts", &instance.restarts.to_string());
     if let Some(sample) = Instances::latest(world, instance) {
         let (cpu, memory) = (units::cpu(sample.cpu), units::bytes(sample.memory));
-        lines.fact("uses", &format!("{cpu} CPU, {memory} memory, {} processes", sample.pids));
+        let stale = world.series.is_stale(&instance.id, world.now);
+        let age = if stale { format!(", {} ago", units::age_of(sample.at, world.now)) } else { String::new() };
+        let role = if stale { Role::Stale } else { Role::Text };
+        lines.push("uses", &format!("{cpu} CPU, {memory} memory, {} processes{age}", sample.pids), role);
     }
 }
 

@@ -94,7 +94,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     let world = &paint.app.world;
     let is_known = world.inventory.cluster(&instance.id.cluster).is_some_and(|cluster| cluster.link.is_live());
     let health = is_known.then_some(&instance.health);
-    let (mark, role) = widget::health(health);
+    let (mark, role) = widget::health(paint.theme, health);
     let text = if is_known { Role::Text } else { Role::Stale };
     let sample = Instances::latest(world, instance);
     let cpu = sample.map_or("-".into(), |sample| units::cpu(sample.cpu));
@@ -106,8 +106,9 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     table.cell(paint, Cell::Health, y, &why(&instance.health), if is_known { role } else { Role::Stale });
     table.cell(paint, Cell::Since, y, &since(world, instance), text);
     table.cell(paint, Cell::Restarts, y, &instance.restarts.to_string(), text);
-    table.cell(paint, Cell::Cpu, y, &cpu, text);
-    table.cell(paint, Cell::Memory, y, &memory, text);
+    let used = if world.series.is_stale(&instance.id, world.now) { Role::Stale } else { text };
+    table.cell(paint, Cell::Cpu, y, &cpu, used);
+    table.cell(paint, Cell::Memory, y, &memory, used);
     table.cell(paint, Cell::Release, y, instance.image.release(), text);
     table.cell(paint, Cell::Address, y, address, text);
 }

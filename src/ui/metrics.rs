@@ -7,10 +7,10 @@ use crate::{
     app::{
         World,
         charts::{Line, Panel},
-        metrics::{Metrics, latest},
+        metrics::Metrics,
     },
     config::theme::Role,
-    domain::{Instance, Sample, units},
+    domain::units,
     store::series::Metric,
     ui::{
         Paint,
@@ -26,21 +26,7 @@ const AXIS: u16 = 8;
 const TICKS: [i64; 7] = [60, 120, 300, 600, 1200, 1800, 3600];
 
 pub fn draw(screen: &Metrics, paint: &mut Paint<'_>, area: Rect) {
-    let world = &paint.app.world;
-    let panels = screen.panels(world);
-    let samples: Vec<_> =
-        screen.instances(world).into_iter().map(|instance| (instance, latest(world, &instance.id))).collect();
-    draw_panels(screen, paint, area, &panels, &samples);
-}
-
-/// With what was measured given: the picture alone.
-pub fn draw_panels(
-    screen: &Metrics,
-    paint: &mut Paint<'_>,
-    area: Rect,
-    panels: &[Panel],
-    samples: &[(&Instance, Option<Sample>)],
-) {
+    let panels = screen.panels(&paint.app.world);
     widget::heading(paint, area, "METRICS", &notes(&paint.app.world, screen), true);
     let mut body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let is_empty = panels.iter().all(|panel| panel.lines.iter().all(|line| line.points.iter().all(Option::is_none)));
@@ -61,10 +47,10 @@ pub fn draw_panels(
                 paint.row(*place, 0, row);
             }
             if let Some(place) = places.get(panels.len()) {
-                now(paint, *place, samples);
+                now(screen, paint, *place);
             }
         }
-        None => one(screen, paint, body, panels),
+        None => one(screen, paint, body, &panels),
     }
 }
 
@@ -146,9 +132,11 @@ fn title(screen: &Metrics, paint: &mut Paint<'_>, area: Rect, panel: &Panel) {
         None => say(paint, &panel.value, Role::Text),
     }
     let used = panel.chart.title().width() + panel.value.width() + 4;
-    // What the numbers mean is said whole or not at all.
-    if panel.stale.is_none() && used + panel.note.width() <= usize::from(area.width) {
-        say(paint, &panel.note, Role::Dim);
+    // What the numbers mean is said whole, or what matters most of it, or not at all.
+    let first = panel.note.split(';').next().unwrap_or_default();
+    let fits = |note: &&str| panel.stale.is_none() && used + note.width() <= usize::from(area.width);
+    if let Some(note) = [panel.note.as_str(), first].into_iter().find(fits) {
+        say(paint, note, Role::Dim);
     }
 }
 
@@ -218,7 +206,10 @@ enum Cell {
 }
 
 /// The last values of each instance, the one that uses most first: what the sum does not tell.
-fn now(paint: &mut Paint<'_>, area: Rect, samples: &[(&Instance, Option<Sample>)]) {
+fn now(screen: &Metrics, paint: &mut Paint<'_>, area: Rect) {
+    let world = &paint.app.world;
+    let instances = screen.instances(world).into_iter();
+    let mut samples: Vec<_> = instances.map(|instance| (instance, world.series.latest(&instance.id))).collect();
     let names = samples.iter().map(|(instance, _)| instance.name.width()).max().unwrap_or(0).clamp(8, 32) as u16;
     let columns = [
         Column::left(Cell::Name, "INSTANCE", names, 0),
@@ -229,7 +220,6 @@ fn now(paint: &mut Paint<'_>, area: Rect, samples: &[(&Instance, Option<Sample>)
     ];
     let table = Table::fit(&columns, Cell::Note, area);
     table.header(paint, area.y);
-    let mut samples = samples.to_vec();
     samples.sort_by_key(|(instance, sample)| {
         (!instance.state.is_alive(), std::cmp::Reverse(sample.map(|sample| (sample.cpu, sample.memory))))
     });
@@ -244,7 +234,15 @@ fn now(paint: &mut Paint<'_>, area: Rect, samples: &[(&Instance, Option<Sample>)
         table.cell(paint, Cell::Cpu, y, &tell(Metric::Cpu), role);
         table.cell(paint, Cell::Memory, y, &tell(Metric::Memory), role);
         table.cell(paint, Cell::Pids, y, &tell(Metric::Pids), role);
-        table.cell(paint, Cell::Note, y, if is_alive { "" } else { instance.state.word() }, role);
+        let note = match sample {
+            _ if !is_alive => instance.state.word().to_owned(),
+            Some(sample) if paint.app.world.series.is_stale(&instance.id, paint.app.world.now) => {
+                format!("{} old", units::age_of(sample.at, paint.app.world.now))
+            }
+            Some(_) => String::new(),
+            None => "not yet".into(),
+        };
+        table.cell(paint, Cell::Note, y, &note, role);
     }
     if fits < samples.len() {
         let text = format!("… {} more", samples.len() - fits);

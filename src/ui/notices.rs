@@ -8,7 +8,7 @@ use crate::{
     config::theme::Role,
     message::{Notice, Weight},
     ui::{
-        Paint,
+        Paint, Theme,
         widget::{self, Pane},
     },
 };
@@ -46,7 +46,7 @@ pub fn draw(screen: &Notices, paint: &mut Paint<'_>, area: Rect) {
 }
 
 fn row(paint: &mut Paint<'_>, area: Rect, notice: &Notice, width: u16) {
-    let (mark, role) = mark(notice.weight);
+    let (mark, role) = mark(paint.theme, notice.weight);
     let time = paint.app.world.time(notice.at);
     paint.text(Rect { width: area.width.min(1), ..area }, mark, role);
     let text = area.x + width + 4;
@@ -60,11 +60,11 @@ fn in_full(notice: &Notice, width: u16) -> Vec<(String, Role)> {
     text.chain(help.into_iter().map(|line| (format!("  {line}"), Role::Dim))).collect()
 }
 
-/// The letter and the colour of a notice.
-pub fn mark(weight: Weight) -> (&'static str, Role) {
+/// The sign and the colour of a notice.
+pub fn mark(theme: &Theme, weight: Weight) -> (&'static str, Role) {
     match weight {
         Weight::Info => ("i", Role::NoticeInfo),
         Weight::Warning => ("!", Role::NoticeWarning),
-        Weight::Error => ("x", Role::NoticeError),
+        Weight::Error => (theme.glyphs.failing, Role::NoticeError),
     }
 }

@@ -174,7 +174,7 @@ fn seconds_since(began: Timestamp, now: Timestamp) -> String {
 }
 
 fn draw_instance(instance: &crate::domain::Instance, paint: &mut Paint<'_>, line: Rect) {
-    let (sign, role) = widget::health(Some(&instance.health));
+    let (sign, role) = widget::health(paint.theme, Some(&instance.health));
     paint.text(Rect { x: line.x + 1, width: 1, ..line }, sign, role);
     let reason = instance.health.reason().map_or(String::new(), |reason| format!(": {reason}"));
     let text = format!("{}  {}{reason}", instance.name, instance.health.word());

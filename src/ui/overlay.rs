@@ -2,7 +2,6 @@
 
 use ratatui::{
     layout::Rect,
-    symbols::border,
     widgets::{Block, Clear, Widget},
 };
 use unicode_width::UnicodeWidthStr;
@@ -18,7 +17,6 @@ use crate::{
     domain::OperationId,
     ui::{
         Paint,
-        chart::Glyphs,
         table::{Column, Table},
         widget::{self, Pane},
     },
@@ -168,20 +166,7 @@ fn frame(paint: &mut Paint<'_>, area: Rect, title: &str, right: &str) -> Rect {
     let area = area.intersection(paint.buffer.area);
     Clear.render(area, paint.buffer);
     paint.buffer.set_style(area, paint.theme.style(Role::Text));
-    const LETTERS: border::Set<'static> = border::Set {
-        top_left: "+",
-        top_right: "+",
-        bottom_left: "+",
-        bottom_right: "+",
-        vertical_left: "|",
-        vertical_right: "|",
-        horizontal_top: "-",
-        horizontal_bottom: "-",
-    };
-    let set = match paint.theme.glyphs.chart {
-        Glyphs::Braille | Glyphs::Blocks => border::PLAIN,
-        Glyphs::Ascii => LETTERS,
-    };
+    let set = paint.theme.glyphs.borders;
     let style = paint.style(Role::FocusedBorder);
     Block::bordered().border_set(set).border_style(style).render(area, paint.buffer);
     let edge = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: area.height.min(1), ..area };

@@ -8,7 +8,7 @@ use crate::{
     app::{list::List, prompt::Prompt},
     config::theme::Role,
     domain::{Health, Trouble},
-    ui::Paint,
+    ui::{Paint, Theme},
 };
 
 /// Paints one line and returns the column after it. What does not fit is cut with `…`.
@@ -116,17 +116,18 @@ pub fn rows<K: Clone + PartialEq>(
     window
 }
 
-/// The letter and the colour of a health, the same on every screen. `None`: it is not known any more, because its cluster is lost.
-pub fn health(health: Option<&Health>) -> (&'static str, Role) {
-    match health {
-        None => ("?", Role::Stale),
-        Some(Health::Failing(_)) => ("x", Role::Failing),
-        Some(Health::Degraded(_)) => ("!", Role::Degraded),
-        Some(Health::Changing(_)) => ("~", Role::Changing),
-        Some(Health::Unknown(_)) => ("?", Role::Unknown),
-        Some(Health::Stopped(_)) => ("-", Role::Stopped),
-        Some(Health::Healthy) => ("*", Role::Healthy),
-    }
+/// The sign and the colour of a health, the same on every screen. `None`: it is not known any more, because its cluster is lost.
+pub fn health(theme: &Theme, health: Option<&Health>) -> (&'static str, Role) {
+    let role = match health {
+        None => Role::Stale,
+        Some(Health::Failing(_)) => Role::Failing,
+        Some(Health::Degraded(_)) => Role::Degraded,
+        Some(Health::Changing(_)) => Role::Changing,
+        Some(Health::Unknown(_)) => Role::Unknown,
+        Some(Health::Stopped(_)) => Role::Stopped,
+        Some(Health::Healthy) => Role::Healthy,
+    };
+    (health.map_or(theme.glyphs.unknown, |health| theme.glyphs.health(health)), role)
 }
 
 /// A line to type into, with its cursor; what lies before the cursor stays in sight. What is wrong with it stands to its right.

@@ -1,9 +1,11 @@
+//! Frames of what an engine knows of an instance, as YAML.
+
 use midwatch::{
     action::Action,
     app::{App, Page, configuration::Configuration, prompt::Prompt},
     domain::Trouble,
     message::{Answer, Question},
-    ui::configuration::draw,
+    ui::{chart::Glyphs, configuration::draw},
 };
 
 use crate::{
@@ -55,7 +57,7 @@ fn screen() -> Configuration {
 }
 
 fn at_60_columns(app: &App, screen: &Configuration) -> String {
-    picture(app, 60, 20, false, |paint, area| draw(screen, paint, area))
+    picture(app, 60, 20, Glyphs::Braille, |paint, area| draw(screen, paint, area))
 }
 
 fn searching(app: &App, text: &str) -> Configuration {

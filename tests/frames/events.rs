@@ -1,3 +1,5 @@
+//! Frames of what the engines said happened.
+
 use midwatch::{
     action::Action,
     app::{App, Page, Subject, events::Events},

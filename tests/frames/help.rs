@@ -1,3 +1,5 @@
+//! Frames of the keys in force.
+
 use midwatch::{
     action::{Action, Place},
     app::{Page, help::Help, prompt::Prompt},

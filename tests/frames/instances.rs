@@ -1,3 +1,5 @@
+//! Frames of the instances of a service and the selected one.
+
 use midwatch::{
     app::{App, instances::Instances},
     domain::{Health, Limits, Mount, Port, Reason},
@@ -7,7 +9,7 @@ use midwatch::{
 
 use crate::{
     picture::{check, survives_every_size},
-    world::{instance_id, seconds_ago, service_id, world},
+    world::{instance_id, sample, seconds_ago, service_id, world},
 };
 
 fn processes() -> Answer {
@@ -59,6 +61,8 @@ fn unwell() -> App {
                 mount("tmpfs", "", "/tmp", false),
             ];
         })
+        .measured("shop-web-2", sample(1, 210))
+        .measured("shop-web-1", sample(95, 40))
         .answer(Question::Processes(instance_id("shop-web-2")), Ok(processes()))
         .app()
 }

@@ -1,3 +1,5 @@
+//! Frames of what the console had to say.
+
 use midwatch::{
     app::{App, notices::Notices},
     message::Weight,

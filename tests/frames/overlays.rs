@@ -1,3 +1,5 @@
+//! Frames of what lies over a screen.
+
 use midwatch::{
     action::Action,
     app::{App, Overlay, notices::Notices, palette::Palette},

@@ -6,16 +6,14 @@ use midwatch::{
     action::{Action, Place},
     app::App,
     config::{
-        self, Paths,
+        self,
+        paths::Paths,
         terminal::{Depth, Terminal},
+        theme::Role,
     },
-    ui::{Hits, Paint, Theme},
+    ui::{Hits, Paint, Theme, chart::Glyphs, theme},
 };
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::{Color, Modifier, Style},
-};
+use ratatui::{buffer::Buffer, buffer::Cell, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
 /// The sizes that are looked at: a small window, a usual one and a wide one.
@@ -24,34 +22,45 @@ pub const SIZES: [(u16, u16); 3] = [(60, 20), (100, 30), (160, 48)];
 /// One snapshot a size, of what a screen paints between the title row and the hint row.
 pub fn check(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
     for (width, height) in SIZES {
-        let picture = picture(app, width, height, false, |paint, area| {
+        let picture = picture(app, width, height, Glyphs::Braille, |paint, area| {
             draw(paint, Rect { y: area.y + 1, height: area.height - 2, ..area });
         });
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
     }
 }
 
-pub fn picture(app: &App, width: u16, height: u16, ascii: bool, draw: impl Fn(&mut Paint<'_>, Rect)) -> String {
-    written(&painted(app, width, height, ascii, draw))
+pub fn picture(app: &App, width: u16, height: u16, glyphs: Glyphs, draw: impl Fn(&mut Paint<'_>, Rect)) -> String {
+    written(&painted(app, width, height, glyphs, draw))
 }
 
 /// From no room at all to more than anybody has: nothing may panic.
 pub fn survives_every_size(app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
     for width in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233] {
         for height in [0, 1, 2, 3, 4, 5, 6, 8, 12, 18, 30, 48] {
-            painted(app, width, height, true, &draw);
+            painted(app, width, height, Glyphs::Ascii, &draw);
         }
     }
 }
 
-fn painted(app: &App, width: u16, height: u16, ascii: bool, draw: impl Fn(&mut Paint<'_>, Rect)) -> Buffer {
+fn painted(app: &App, width: u16, height: u16, glyphs: Glyphs, draw: impl Fn(&mut Paint<'_>, Rect)) -> Buffer {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
-    let (theme, _) = config::Theme::load("midnight", &Paths::default());
-    let theme = Theme::new(&theme, Terminal { depth: Depth::True, unicode: true }, ascii);
-    let mut hits = Hits::default();
+    let (theme, mut hits) = (theme(glyphs), Hits::default());
+    buffer.set_style(area, theme.style(Role::Text));
     draw(&mut Paint { app, theme: &theme, buffer: &mut buffer, keys: &keys, hits: &mut hits }, area);
     buffer
+}
+
+/// The default theme on a terminal that can show all of it.
+fn theme(glyphs: Glyphs) -> Theme {
+    static BLOCKS: theme::Glyphs = theme::Glyphs { chart: Glyphs::Blocks, ..theme::Glyphs::UNICODE };
+    let (theme, complaints) = config::Theme::load(config::theme::DEFAULT, &Paths::default());
+    assert_eq!(complaints, []);
+    let mut theme = Theme::new(&theme, Terminal { depth: Depth::True, unicode: true }, glyphs == Glyphs::Ascii);
+    if glyphs == Glyphs::Blocks {
+        theme.glyphs = &BLOCKS;
+    }
+    theme
 }
 
 /// A small keymap, enough to see where keys stand.
@@ -76,7 +85,8 @@ fn keys(place: Place, action: Action) -> Vec<String> {
 }
 
 fn written(buffer: &Buffer) -> String {
-    let mut styles: Vec<Style> = Vec::new();
+    let theme = theme(Glyphs::Braille);
+    let mut styles: Vec<String> = Vec::new();
     let mut text = String::new();
     for y in buffer.area.y..buffer.area.bottom() {
         let (mut row, mut letters) = (String::new(), String::new());
@@ -89,7 +99,7 @@ fn written(buffer: &Buffer) -> String {
                 covered = cell.symbol().width();
             }
             covered = covered.saturating_sub(1);
-            letters.push(letter(&mut styles, cell.style()));
+            letters.push(letter(&mut styles, told(&theme, cell)));
         }
         let _ = writeln!(text, "|{}", row.trim_end());
         let letters = letters.trim_end_matches('.');
@@ -98,19 +108,16 @@ fn written(buffer: &Buffer) -> String {
         }
     }
     for (index, style) in styles.iter().enumerate() {
-        let _ = writeln!(text, "{}: {}", LETTERS[index] as char, told(*style));
+        let _ = writeln!(text, "{}: {style}", LETTERS[index] as char);
     }
     text
 }
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// The same letter for the same style; a dot where a cell is as the terminal made it.
-fn letter(styles: &mut Vec<Style>, style: Style) -> char {
-    let is_plain = style.fg.unwrap_or_default() == Color::Reset
-        && style.bg.unwrap_or_default() == Color::Reset
-        && style.add_modifier == Modifier::empty();
-    if is_plain {
+/// The same letter for the same style; a dot for text that is nothing but text.
+fn letter(styles: &mut Vec<String>, style: String) -> char {
+    if style == Role::Text.name() {
         return '.';
     }
     let index = styles.iter().position(|known| *known == style).unwrap_or_else(|| {
@@ -120,7 +127,27 @@ fn letter(styles: &mut Vec<Style>, style: Style) -> char {
     LETTERS.get(index).copied().expect("a frame has fewer styles than there are letters") as char
 }
 
-fn told(style: Style) -> String {
-    let colour = |colour: Option<Color>| colour.unwrap_or_default().to_string();
-    format!("{} on {} {:?}", colour(style.fg), colour(style.bg), style.add_modifier)
+/// By the roles that look like this, so that another colour in the theme changes no picture; else as it is.
+fn told(theme: &Theme, cell: &Cell) -> String {
+    let painted = |style: Style| {
+        let mut cell = Cell::default();
+        cell.set_style(theme.style(Role::Text)).set_style(style);
+        cell.style()
+    };
+    let looks_like = |style: Style| painted(style) == cell.style();
+    let alone: Vec<_> = Role::ALL.into_iter().filter(|role| looks_like(theme.style(*role))).map(Role::name).collect();
+    if alone.contains(&Role::Text.name()) {
+        return Role::Text.name().into();
+    }
+    if !alone.is_empty() {
+        return alone.join("|");
+    }
+    for over in [Role::Selected, Role::SelectedUnfocused, Role::Cursor] {
+        let laid = |role: &Role| looks_like(theme.style(*role).patch(theme.style(over)));
+        let under: Vec<_> = Role::ALL.into_iter().filter(laid).map(Role::name).collect();
+        if !under.is_empty() {
+            return format!("{} over {}", over.name(), under.join("|"));
+        }
+    }
+    format!("{:?}", cell.style())
 }

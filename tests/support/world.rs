@@ -8,7 +8,7 @@ use midwatch::{
     app::{App, Settings, World},
     domain::{
         Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, Image, Instance, InstanceId,
-        InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Reason, Scope, Service,
+        InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Reason, Sample, Scope, Service,
         ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
     message::{Answer, Notice, Question, Weight},
@@ -43,6 +43,12 @@ pub fn change(world: &mut World, name: &str, how: impl FnOnce(&mut Instance)) {
     how(&mut instance);
     let now = world.now;
     world.inventory.apply(&CLUSTER.into(), Change::Instance(Box::new(instance)), now);
+}
+
+/// One measurement, made so many seconds ago, of something small that does nothing but use the CPU.
+pub fn sample(ago: i64, cpu: u64) -> [Sample; 1] {
+    let at = seconds_ago(ago);
+    [Sample { at, cpu, memory: 64 << 20, received: 0, sent: 0, read: 0, written: 0, pids: 4 }]
 }
 
 pub fn world() -> Builder {
@@ -139,6 +145,12 @@ impl Builder {
             instance.state = InstanceState::Exited { exit_code, out_of_memory: false };
             instance.finished = Some(seconds_ago(200));
         })
+    }
+
+    /// Measurements of an instance, oldest first.
+    pub fn measured(mut self, name: &str, samples: impl IntoIterator<Item = Sample>) -> Self {
+        samples.into_iter().for_each(|sample| self.world.series.push(&instance_id(name), sample));
+        self
     }
 
     /// An engine event about an instance, or about something else that is no service's.
