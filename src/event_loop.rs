@@ -312,14 +312,13 @@ impl Console {
         let (app, theme, state) = (&self.app, &self.theme, &self.state);
         let bytes = self.terminal.draw(|buffer| {
             let mut paint = Paint { app, theme, keys: &keys, buffer, hits: &mut hits };
-            let cursor = frame::draw(&mut paint);
+            frame::draw(&mut paint);
             if !state.chord.is_empty() {
                 let next: Vec<(String, &str)> =
                     state.chord.iter().map(|next| (next.key.to_string(), comes(next.comes))).collect();
                 let area = paint.buffer.area;
                 overlay::chord(&mut paint, area, &print_sequence(state.keys.pressed()), &next);
             }
-            cursor
         });
         self.state.hits = hits;
         // The rows in sight may be others now, and what is measured with them.

@@ -125,9 +125,13 @@ impl App {
         }
     }
 
+    /// While an overlay is open, nothing below it is clicked.
     pub fn click(&mut self, pane: usize, row: usize, now: Timestamp) {
         self.world.now = now;
         self.message = None;
+        if let Some(overlay) = &mut self.overlay {
+            return overlay.click(row);
+        }
         let top = self.screens.last_mut().expect("the main screen is never closed");
         top.page_mut().click(pane, row, &self.world);
     }

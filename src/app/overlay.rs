@@ -46,6 +46,13 @@ impl Overlay {
         }
     }
 
+    pub fn click(&mut self, row: usize) {
+        match self {
+            Self::Palette(palette) => palette.click(row),
+            Self::Quit(_) => {}
+        }
+    }
+
     pub fn act(self, action: Action) -> Answer {
         match (self, action) {
             (_, Action::Back) => Answer::Close,

@@ -68,6 +68,11 @@ impl Palette {
         self.list.act(action, &keys);
     }
 
+    pub fn click(&mut self, row: usize) {
+        let keys = self.keys();
+        self.list.select(&keys, row);
+    }
+
     pub fn scroll(&mut self, lines: i32) {
         let action = if lines < 0 { Action::Up } else { Action::Down };
         (0..lines.unsigned_abs()).for_each(|_| self.act(action));

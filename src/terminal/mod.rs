@@ -78,12 +78,12 @@ impl Terminal {
         self.writer.write(out);
     }
 
-    /// Paints one frame and says how many bytes that took: none where nothing changed. `cursor` is where a person types.
-    pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer) -> Option<(u16, u16)>) -> usize {
+    /// Paints one frame and says how many bytes that took: none where nothing changed.
+    pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> usize {
         self.next.reset();
-        let cursor = paint(&mut self.next);
+        paint(&mut self.next);
         let mut out = String::new();
-        self.painter.paint(&self.next, cursor, &mut out);
+        self.painter.paint(&self.next, &mut out);
         let bytes = out.len();
         if bytes > 0 {
             self.writer.write(out);

@@ -16,7 +16,6 @@ pub struct Painter {
     shown: Buffer,
     pen: Pen,
     cursor: Option<(u16, u16)>,
-    cursor_visible: bool,
     ascii: bool,
 }
 
@@ -30,7 +29,7 @@ const FARTHEST_SCROLL: u16 = 60;
 impl Painter {
     /// The terminal is taken to be cleared, its cursor hidden and its colours reset.
     pub fn new(size: Rect, ascii: bool) -> Self {
-        Self { shown: Buffer::empty(size), pen: Pen::default(), cursor: None, cursor_visible: false, ascii }
+        Self { shown: Buffer::empty(size), pen: Pen::default(), cursor: None, ascii }
     }
 
     /// Forgets what is shown: the next frame clears the screen and paints everything.
@@ -45,8 +44,8 @@ impl Painter {
         out.push_str("\x1b[0m\x1b[2J");
     }
 
-    /// Appends what makes the terminal show `next`, and its cursor at `cursor` or nowhere. Nothing at all when it already does.
-    pub fn paint(&mut self, next: &Buffer, cursor: Option<(u16, u16)>, out: &mut String) {
+    /// Appends what makes the terminal show `next`. Nothing at all when it already does.
+    pub fn paint(&mut self, next: &Buffer, out: &mut String) {
         let began = out.len();
         let plain = self.changed(next).then(|| {
             let mut bytes = String::new();
@@ -71,7 +70,6 @@ impl Painter {
             self.shown.clone_from(next);
             out.push_str(&bytes);
         }
-        self.place_cursor(cursor, out);
         if out.len() - began > SYNCHRONIZE_FROM {
             out.insert_str(began, "\x1b[?2026h");
             out.push_str("\x1b[?2026l");
@@ -79,32 +77,11 @@ impl Painter {
     }
 
     fn like(&self, shown: &Buffer) -> Self {
-        Self {
-            shown: shown.clone(),
-            pen: self.pen,
-            cursor: self.cursor,
-            cursor_visible: self.cursor_visible,
-            ascii: self.ascii,
-        }
+        Self { shown: shown.clone(), pen: self.pen, cursor: self.cursor, ascii: self.ascii }
     }
 
     fn changed(&self, next: &Buffer) -> bool {
         self.shown.area != next.area || self.shown.content != next.content
-    }
-
-    fn place_cursor(&mut self, cursor: Option<(u16, u16)>, out: &mut String) {
-        if let Some((x, y)) = cursor {
-            if self.cursor != Some((x, y)) {
-                go_to(out, x, y);
-                self.cursor = Some((x, y));
-            }
-            if !self.cursor_visible {
-                out.push_str("\x1b[?25h");
-            }
-        } else if self.cursor_visible {
-            out.push_str("\x1b[?25l");
-        }
-        self.cursor_visible = cursor.is_some();
     }
 
     fn difference(&mut self, next: &Buffer, out: &mut String) {
@@ -410,7 +387,7 @@ mod tests {
 
     fn bytes(painter: &mut Painter, next: &Buffer) -> String {
         let mut out = String::new();
-        painter.paint(next, None, &mut out);
+        painter.paint(next, &mut out);
         out
     }
 
@@ -466,17 +443,6 @@ mod tests {
     fn ascii_means_ascii() {
         let sent = bytes(&mut Painter::new(SIZE, true), &picture(&["│ größer … 漢 │"]));
         assert!(sent.is_ascii(), "{sent:?}");
-    }
-
-    #[test]
-    fn the_cursor_is_sent_only_when_it_moves() {
-        let mut painter = Painter::new(SIZE, false);
-        let mut out = String::new();
-        painter.paint(&picture(&["filter: "]), Some((8, 0)), &mut out);
-        assert!(out.ends_with("\x1b[?25h"), "{out:?}");
-        out.clear();
-        painter.paint(&picture(&["filter: "]), Some((8, 0)), &mut out);
-        assert_eq!(out, "");
     }
 
     proptest::proptest! {

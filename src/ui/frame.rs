@@ -5,38 +5,35 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     action::Action,
-    app::{App, Screen, Subject, prompt::Prompt},
+    app::{App, Screen, Subject},
     config::theme::Role,
     domain::{Link, OperationState},
     ui::{
         Paint, configuration, events, help, hints, instances, logs, main_screen, metrics, notices, operation,
-        operations, overlay, plan,
+        operations, overlay, plan, widget,
     },
 };
 
 /// Below this nothing can be read.
 const SMALLEST: (u16, u16) = (60, 20);
 
-/// Paints everything, and says where a person types.
-pub fn draw(paint: &mut Paint<'_>) -> Option<(u16, u16)> {
+pub fn draw(paint: &mut Paint<'_>) {
     let area = paint.buffer.area;
+    let text = paint.style(Role::Text);
+    paint.buffer.set_style(area, text);
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let text =
             format!("midwatch needs {}x{} cells, this is {}x{}", SMALLEST.0, SMALLEST.1, area.width, area.height);
         paint.text(Rect { y: area.height / 2, height: 1, ..area }, &text, Role::Text);
-        return None;
+        return;
     }
     title(paint, Rect { height: 1, ..area });
     let body = Rect { y: 1, height: area.height - 2, ..area };
     screen(paint, body);
     let last = Rect { y: area.height - 1, height: 1, ..area };
-    let cursor = bottom(paint, last);
-    match paint.app.overlay() {
-        Some(overlay) => {
-            overlay::draw(overlay, paint, body);
-            None
-        }
-        None => cursor,
+    bottom(paint, last);
+    if let Some(overlay) = paint.app.overlay() {
+        overlay::draw(overlay, paint, body);
     }
 }
 
@@ -139,34 +136,14 @@ fn link(app: &App) -> (String, Role) {
 }
 
 /// What the last key came to, a line to type into, or which keys do what.
-fn bottom(paint: &mut Paint<'_>, row: Rect) -> Option<(u16, u16)> {
+fn bottom(paint: &mut Paint<'_>, row: Rect) {
     if let Some(prompt) = paint.app.top().page().prompt().filter(|_| paint.app.overlay().is_none()) {
-        return Some(prompt_line(paint, row, prompt));
+        return widget::prompt(paint, Rect { x: 1, width: row.width - 2, ..row }, prompt);
     }
     if let Some(message) = paint.app.message() {
         let message = message.to_owned();
         paint.text(Rect { x: 1, width: row.width - 1, ..row }, &message, Role::NoticeWarning);
-        return None;
+        return;
     }
     hints::draw(paint, row);
-    None
-}
-
-/// `filter: state:fai_`, the end of what was typed in sight. Returns where the cursor stands.
-pub fn prompt_line(paint: &mut Paint<'_>, row: Rect, prompt: &Prompt) -> (u16, u16) {
-    let title = format!(" {} ", prompt.title);
-    let start = paint.text(row, &title, Role::Key);
-    let room = row.right().saturating_sub(start + 1);
-    let error = prompt.error.as_deref().unwrap_or_default();
-    let error_width = u16::try_from(error.width() + 2).unwrap_or(u16::MAX);
-    let room = if error.is_empty() { room } else { room.saturating_sub(error_width).max(12).min(room) };
-    let scroll = prompt.input.visual_scroll(usize::from(room));
-    let shown: String = prompt.text().chars().skip(scroll).collect();
-    let cursor = prompt.input.visual_cursor().saturating_sub(scroll);
-    paint.text(Rect { x: start, width: room, ..row }, &crate::domain::text::clean(&shown), Role::Input);
-    if !error.is_empty() {
-        let place = Rect { x: start + room + 1, width: row.right().saturating_sub(start + room + 1), ..row };
-        paint.text(place, error, Role::NoticeError);
-    }
-    (start + u16::try_from(cursor).unwrap_or(room).min(room), row.y)
 }

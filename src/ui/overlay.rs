@@ -97,7 +97,7 @@ fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry
 /// What runs, and the three ways to go on.
 fn quit(running: &[OperationId], paint: &mut Paint<'_>, area: Rect) {
     let choices = [
-        (Action::Confirm, Place::Plan, "leave it running", "it goes on without a screen"),
+        (Action::Leave, Place::Operation, "leave it running", "it goes on without a screen"),
         (Action::StopAndUndo, Place::Operation, "stop and undo", "after the step it is at"),
         (Action::Back, Place::Everywhere, "stay", ""),
     ];

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     action::Action,
     app::{
+        World,
         logs::{LogView, Target},
         main_screen::{Main, Row},
         world::Trend,
@@ -44,21 +45,20 @@ pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
 /// `checkout  x crash loop: exit 137 (out of memory, limit 128Mi)                 R restart`
 fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     let world = &paint.app.world;
-    let is_known = world.inventory.health_of(service).is_some();
+    let health = world.inventory.health_of(service);
+    let (glyph, role) = widget::health(paint.theme, health);
     let hint = paint.keys_of(Action::Restart).map_or_else(String::new, |key| format!("{key} restart"));
     let hint_width = u16::try_from(hint.width()).unwrap_or(0) + 2;
     let left = Rect { width: row.width.saturating_sub(hint_width), ..row };
     let end = paint.text(left, &service.id.name, Role::Title);
-    let glyph = if is_known { paint.theme.glyphs.health(&service.health) } else { paint.theme.glyphs.unknown };
-    let role = super::services::health_role(service, is_known);
     let mut text = match service.health.reason() {
         Some(reason) => format!("{glyph} {}", reason.text),
         None => format!("{glyph} {}", service.health.word()),
     };
     if let Some(since) = service.since {
-        text.push_str(&format!(", since {}", clock_time(since)));
+        text.push_str(&format!(", since {}", world.time(since)));
     }
-    if !is_known {
+    if health.is_none() {
         text.push_str("  (last known: the cluster cannot be reached)");
     }
     paint.text(Rect { x: end + 2, width: left.right().saturating_sub(end + 2), ..left }, &text, role);
@@ -173,27 +173,27 @@ pub fn cluster(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
         }
     };
     let Some(cluster) = world.inventory.cluster(&name) else { return };
-    for (y, (label, value, role)) in (area.y..area.bottom()).zip(cluster_lines(cluster)) {
+    for (y, (label, value, role)) in (area.y..area.bottom()).zip(cluster_lines(world, cluster)) {
         paint.text(Rect::new(area.x, y, 10.min(area.width), 1), label, Role::Header);
         paint.text(Rect::new(area.x + 11, y, area.width.saturating_sub(11), 1), &value, role);
     }
 }
 
-fn cluster_lines(cluster: &Cluster) -> Vec<(&'static str, String, Role)> {
+fn cluster_lines(world: &World, cluster: &Cluster) -> Vec<(&'static str, String, Role)> {
     let mut lines = vec![("endpoint", cluster.endpoint.to_string(), Role::Text)];
     match &cluster.link {
         Link::Live { since } => {
             let latency =
                 cluster.latency.map_or_else(String::new, |latency| format!(", answers in {}", units::elapsed(latency)));
-            lines.push(("link", format!("live since {}{latency}", clock_time(*since)), Role::Healthy));
+            lines.push(("link", format!("live since {}{latency}", world.time(*since)), Role::Healthy));
         }
         Link::Connecting { .. } => lines.push(("link", "connecting".into(), Role::Changing)),
         Link::Lost { since, kind, why, retry_at } => {
-            lines.push(("link", format!("{} since {}", kind.word(), clock_time(*since)), Role::Failing));
+            lines.push(("link", format!("{} since {}", kind.word(), world.time(*since)), Role::Failing));
             lines.push(("", why.line(), Role::Text));
             lines.extend(why.help.iter().map(|help| ("", help.to_string(), Role::Text)));
             if let Some(at) = retry_at {
-                lines.push(("", format!("tries again at {}", clock_time(*at)), Role::Dim));
+                lines.push(("", format!("tries again at {}", world.time(*at)), Role::Dim));
             }
         }
     }
@@ -214,11 +214,6 @@ fn cluster_lines(cluster: &Cluster) -> Vec<(&'static str, String, Role)> {
         lines.push(("read-only", "nothing can be changed here".into(), Role::Text));
     }
     lines
-}
-
-/// In the person's time zone: absolute times stand still where ages would tick.
-pub fn clock_time(at: jiff::Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
 struct Rows {

@@ -88,9 +88,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
     let y = place.y;
     let is_known = world.inventory.health_of(service).is_some();
     let role = |role| if is_known { role } else { Role::Stale };
-    let glyphs = paint.theme.glyphs;
-    let mark = if is_known { glyphs.health(&service.health) } else { glyphs.unknown };
-    let health = health_role(service, is_known);
+    let (mark, health) = widget::health(paint.theme, world.inventory.health_of(service));
     table.cell(paint, Cell::Mark, y, mark, health);
     table.cell(paint, Cell::Cluster, y, id.cluster.as_str(), role(Role::Dim));
     table.cell(paint, Cell::Name, y, &label(id, scope), role(Role::Text));
@@ -117,30 +115,17 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
     let ports: Vec<String> =
         service.ports.iter().filter(|port| port.published.is_some()).map(ToString::to_string).collect();
     table.cell(paint, Cell::Ports, y, &ports.join(" "), role(Role::Dim));
-    let (why, why_role) = why(world, service, is_known);
+    let (why, why_role) = why(world, service, health);
     table.cell(paint, Cell::Why, y, &why, why_role);
 }
 
 /// An operation that changes it now says more than its health of a moment ago.
-fn why(world: &World, service: &Service, is_known: bool) -> (String, Role) {
+fn why(world: &World, service: &Service, health: Role) -> (String, Role) {
     if let Some(operation) = world.operation_on(&service.id) {
         return (operation.title.to_string(), Role::Changing);
     }
     let reason = service.health.reason().map_or_else(String::new, ToString::to_string);
-    (reason, health_role(service, is_known))
-}
-
-pub fn health_role(service: &Service, is_known: bool) -> Role {
-    use crate::domain::Health;
-    match &service.health {
-        _ if !is_known => Role::Stale,
-        Health::Failing(_) => Role::Failing,
-        Health::Degraded(_) => Role::Degraded,
-        Health::Changing(_) => Role::Changing,
-        Health::Unknown(_) => Role::Unknown,
-        Health::Stopped(_) => Role::Stopped,
-        Health::Healthy => Role::Healthy,
-    }
+    (reason, health)
 }
 
 /// Two digits are enough in a list, and a list of more would never stand still.
