@@ -6,14 +6,15 @@ use jiff::Timestamp;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World, scroll::Scroll},
+    app::{
+        Page, Reply, Subject, World,
+        logs::{LogView, Target},
+        scroll::Scroll,
+    },
     domain::{Operation, OperationId, OperationState, ServiceId},
-    message::{Effect, Since, Subscriptions, Tail},
+    message::{Effect, Subscriptions},
     plan::Plan,
 };
-
-/// Lines of the service's logs from before the screen was opened.
-const LINES_BEFORE: u32 = 50;
 
 #[derive(Debug)]
 pub struct OperationScreen {
@@ -125,9 +126,6 @@ impl Page for OperationScreen {
         if !is_top {
             return;
         }
-        for instance in world.inventory.instances_of(&self.service) {
-            let tail = || Tail { since: Since::Lines(LINES_BEFORE), epoch: 0, name: instance.name.clone() };
-            wanted.logs.entry(instance.id.clone()).or_insert_with(tail);
-        }
+        LogView::new(Target::Service(self.service.clone())).subscribe(world, wanted);
     }
 }

@@ -14,10 +14,14 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use crate::{
-    app::{World, operation::OperationScreen},
+    app::{
+        World,
+        logs::{LogView, Target},
+        operation::OperationScreen,
+    },
     config::theme::Role,
     domain::{Operation, OperationState, ServiceId, StepReport, StepState, Verdict, units},
-    ui::{Paint, widget},
+    ui::{Paint, logs, widget},
 };
 
 #[cfg(test)]
@@ -62,6 +66,8 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
 fn logs_beside(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
     widget::heading(paint, Rect { height: 1, ..area }, "LOGS", &service.name, false);
+    let view = LogView::new(Target::Service(service.clone()));
+    logs::preview(&view, paint, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area });
 }
 
 /// The story of `rows` and, where it leaves room for them, the logs beside or below it.

@@ -85,7 +85,7 @@ impl Logs {
             }
             Asking::Search(_) => self.view.set_search((!text.is_empty()).then(pattern), world),
             Asking::Since if text.trim().is_empty() => self.begin_anew(None),
-            Asking::Since => match since::parse(text, world.now) {
+            Asking::Since => match since::parse(text, world.now, &world.settings.zone) {
                 Ok(since) => self.begin_anew(Some(since)),
                 Err(why) => {
                     self.asking = Some((Asking::Since, Prompt { error: Some(why), ..prompt }));

@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan, Unit, civil::Time, tz::TimeZone};
 
 use crate::{domain::units, message::Since};
 
-/// `all`, a length of time (`5m`, `1h30m`), a time of day in UTC (`14:30`, the last one that has been), or a full RFC 3339 time.
-pub fn parse(text: &str, now: Timestamp) -> Result<Since, String> {
+/// `all`, a length of time (`5m`, `1h30m`), a time of day where the person is (`14:30`, the last one that has been), or a full RFC 3339 time.
+pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Since, String> {
     let text = text.trim();
     if matches!(text, "all" | "*") {
         return Ok(Since::Beginning);
@@ -14,7 +14,7 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Since, String> {
         return Ok(Since::Time(time));
     }
     if let Some(time) = time_of_day(text) {
-        let today = now.to_zoned(TimeZone::UTC).with().time(time).build().map_err(|error| error.to_string())?;
+        let today = now.to_zoned(zone.clone()).with().time(time).build().map_err(|error| error.to_string())?;
         let last = if today.timestamp() > now {
             today.checked_sub(1.day()).map_err(|error| error.to_string())?
         } else {
@@ -29,13 +29,13 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Since, String> {
 }
 
 /// As it is shown in the title.
-pub fn describe(since: Since) -> String {
+pub fn describe(since: Since, zone: &TimeZone) -> String {
     match since {
         Since::Lines(lines) => format!("last {} lines", units::count(lines.into())),
         Since::Beginning => "all".into(),
         Since::Time(time) => {
             let time = time.round(Unit::Second).unwrap_or(time);
-            time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+            time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_time_can_be_typed_in_many_ways() {
         let now: Timestamp = "2026-11-21T02:41:07Z".parse().expect("a time");
-        let time = |text: &str| match parse(text, now) {
+        let time = |text: &str| match parse(text, now, &TimeZone::UTC) {
             Ok(Since::Time(time)) => time.to_string(),
             other => panic!("{text}: {other:?}"),
         };
@@ -67,15 +67,15 @@ mod tests {
         assert_eq!(time("14:30"), "2026-11-20T14:30:00Z");
         assert_eq!(time("14:30:15"), "2026-11-20T14:30:15Z");
         assert_eq!(time("2026-11-01T00:00:00+01:00"), "2026-10-31T23:00:00Z");
-        assert_eq!(parse("all", now), Ok(Since::Beginning));
+        assert_eq!(parse("all", now, &TimeZone::UTC), Ok(Since::Beginning));
         for wrong in ["", "yesterday", "25:00", "1:2:3:4", "99999999999999999d"] {
-            assert!(parse(wrong, now).is_err(), "{wrong}");
+            assert!(parse(wrong, now, &TimeZone::UTC).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn where_a_tail_begins_is_told_shortly() {
-        assert_eq!(describe(Since::Lines(1000)), "last 1,000 lines");
-        assert_eq!(describe(Since::Time(Timestamp::UNIX_EPOCH)), "1970-01-01 00:00:00");
+        assert_eq!(describe(Since::Lines(1000), &TimeZone::UTC), "last 1,000 lines");
+        assert_eq!(describe(Since::Time(Timestamp::UNIX_EPOCH), &TimeZone::UTC), "1970-01-01 00:00:00");
     }
 }

@@ -120,7 +120,7 @@ fn title(screen: &Logs, world: &World, paint: &mut Paint<'_>, area: Rect) {
         parts.push((format!("{} of {} lines", units::count(shown), units::count(lines)), Role::Dim));
     }
     if let Some(from) = view.since() {
-        parts.push((format!("since {}", since::describe(from)), Role::Dim));
+        parts.push((format!("since {}", since::describe(from, &world.settings.zone)), Role::Dim));
     }
     if world.log.evicted() > 0 {
         let held = units::bytes(world.settings.log_memory as u64);

@@ -1,5 +1,6 @@
 //! One row of the log: its time, its source, its output, and its text in the colours of its level, its program and the search.
 
+use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{
     layout::Rect,
     style::{Color, Modifier, Style},
@@ -73,7 +74,11 @@ impl Columns {
         let is_first = row.part == 0;
         if self.times != Times::Hidden {
             if is_first {
-                paint.text(Rect { x, width: self.time_width(), ..area }, &time(line.at, self.times), Role::Dim);
+                paint.text(
+                    Rect { x, width: self.time_width(), ..area },
+                    &time(line.at, self.times, &paint.app.world.settings.zone),
+                    Role::Dim,
+                );
             }
             x += self.time_width() + 1;
         }
@@ -145,17 +150,11 @@ fn dressed(dress: Dress, has_colours: bool) -> Style {
     style
 }
 
-/// In UTC, as the engines write it.
-fn time(at: i64, times: Times) -> String {
-    let second = at.div_euclid(1_000_000_000);
-    let of_day = second.rem_euclid(86_400);
-    let clock = format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60);
+fn time(at: i64, times: Times, zone: &TimeZone) -> String {
+    let at = Timestamp::from_nanosecond(at.into()).unwrap_or_default().to_zoned(zone.clone());
     match times {
-        Times::OfDay => clock,
-        Times::Full => {
-            let date = jiff::Timestamp::from_second(second).unwrap_or_default().strftime("%Y-%m-%d");
-            format!("{date} {clock}.{:03}", at.rem_euclid(1_000_000_000) / 1_000_000)
-        }
+        Times::OfDay => at.strftime("%H:%M:%S").to_string(),
+        Times::Full => at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
         Times::Hidden => String::new(),
     }
 }
