@@ -2,7 +2,6 @@
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
-use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
@@ -11,6 +10,7 @@ use crate::{
         Page, Reply, Subject, World,
         list::List,
         prompt::Prompt,
+        search,
         yaml::{self, Line},
     },
     domain::{InstanceId, Trouble},
@@ -119,7 +119,7 @@ impl Configuration {
     /// The lines in which what is searched for occurs, folded away or not.
     pub fn matches(&self, lines: &[Line<'_>]) -> Vec<usize> {
         let Some(search) = self.search.as_ref().filter(|search| !search.text.is_empty()) else { return Vec::new() };
-        (0..lines.len()).filter(|&line| !search.places(lines[line].text).is_empty()).collect()
+        (0..lines.len()).filter(|&line| !search::places(lines[line].text, &search.text).is_empty()).collect()
     }
 
     pub fn searched(&self) -> Option<&str> {
@@ -128,7 +128,7 @@ impl Configuration {
 
     /// The byte ranges of a line in which what is searched for occurs.
     pub fn places(&self, text: &str) -> Vec<std::ops::Range<usize>> {
-        self.search.as_ref().map(|search| search.places(text)).unwrap_or_default()
+        self.search.as_ref().map(|search| search::places(text, &search.text)).unwrap_or_default()
     }
 
     pub fn selected_line(&self, lines: &[Line<'_>]) -> usize {
@@ -199,28 +199,6 @@ impl Configuration {
         let name: String = self.name.chars().map(safe).collect();
         let file = format!("{name}-configuration-{}.yaml", world.now.strftime("%Y%m%d-%H%M%S"));
         Reply::stay().with(Effect::Save { path: world.settings.save_into.join(file), text: text.to_owned() })
-    }
-}
-
-impl Search {
-    /// Capitals matter only where some were typed.
-    fn places(&self, text: &str) -> Vec<std::ops::Range<usize>> {
-        if self.text.is_empty() {
-            return Vec::new();
-        }
-        let exact = self.text.chars().any(char::is_uppercase);
-        let same = |a: &str, b: &str| a == b || (!exact && a.to_lowercase() == b.to_lowercase());
-        let wanted: Vec<&str> = self.text.graphemes(true).collect();
-        let found: Vec<(usize, &str)> = text.grapheme_indices(true).collect();
-        let mut places: Vec<std::ops::Range<usize>> = Vec::new();
-        for window in found.windows(wanted.len()) {
-            let is_free = places.last().is_none_or(|last| last.end <= window[0].0);
-            if is_free && window.iter().zip(&wanted).all(|((_, a), b)| same(a, b)) {
-                let (start, last) = (window[0].0, window[window.len() - 1]);
-                places.push(start..last.0 + last.1.len());
-            }
-        }
-        places
     }
 }
 
@@ -401,15 +379,6 @@ mod tests {
         search(&mut screen, &world, "web");
         assert!(matches!(screen.act(Action::Back, &world).go, Go::Stay));
         assert!(matches!(screen.act(Action::Back, &world).go, Go::Pass));
-    }
-
-    #[test]
-    fn capitals_matter_only_where_some_are_typed() {
-        let (mut screen, world) = opened();
-        search(&mut screen, &world, "ENV");
-        assert!(screen.matches(&screen.lines(&world)).is_empty());
-        search(&mut screen, &world, "env");
-        assert_eq!(screen.matches(&screen.lines(&world)), [2]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Instances {
     /// Why there is no list of processes and none will come; `None` where there is one or it is on its way.
     pub fn no_processes(world: &World, instance: &Instance) -> Option<String> {
         if !instance.state.is_alive() {
-            return Some(format!("none: it is {}", instance.state.word()));
+            return Some("none: it does not run".into());
         }
         let cluster = world.inventory.cluster(&instance.id.cluster)?;
         cluster.capabilities.allow(Capability::Processes).err().map(|reason| reason.to_string())

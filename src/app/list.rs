@@ -73,7 +73,7 @@ impl<K: Clone + PartialEq> List<K> {
     pub fn window(&self, keys: &[K], height: usize) -> std::ops::Range<usize> {
         let row = self.position(keys).unwrap_or(0);
         let last_offset = keys.len().saturating_sub(height);
-        let offset = self.offset.get().clamp((row + 1).saturating_sub(height), row).min(last_offset);
+        let offset = self.offset.get().clamp((row + 1).saturating_sub(height.max(1)), row).min(last_offset);
         self.offset.set(offset);
         self.height.set(height);
         offset..(offset + height).min(keys.len())
@@ -112,5 +112,15 @@ mod tests {
         list.act(Action::Last, &keys);
         assert_eq!(list.window(&keys, 10), 90..100);
         assert_eq!(list.window(&keys, 200), 0..100);
+    }
+
+    #[test]
+    fn a_window_without_height_shows_nothing_and_does_not_panic() {
+        let keys: Vec<_> = (0..100).collect();
+        let mut list = List::default();
+        assert!(list.window(&keys, 0).is_empty());
+        list.act(Action::Last, &keys);
+        assert!(list.window(&keys, 0).is_empty());
+        assert_eq!(list.window(&keys, 10), 90..100);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     message::{Effect, Event, Notice, Subscriptions},
 };
 
+pub mod charts;
 pub mod configuration;
 pub mod events;
 pub mod filter;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod prompt;
 pub mod screen;
 pub mod scroll;
+pub mod search;
 pub mod service_filter;
 pub mod world;
 pub mod yaml;

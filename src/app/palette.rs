@@ -45,6 +45,11 @@ impl Palette {
         self.matches.iter().map(|&index| &self.entries[index])
     }
 
+    /// How many there are, whether they match or not.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
     pub fn keys(&self) -> Vec<Action> {
         self.entries().map(|entry| entry.action).collect()
     }

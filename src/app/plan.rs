@@ -11,6 +11,9 @@ use crate::{
     plan::{self, Plan, Refusal, Request},
 };
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Debug)]
 pub struct PlanScreen {
     plan: Plan,

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use futures::FutureExt;
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
@@ -28,7 +29,7 @@ pub trait Outside {
     /// With the pictures of the clusters that the command is about.
     fn inventory(&self) -> &Inventory;
 
-    /// The next thing that happens, already taken into the inventory.
+    /// The next thing that happens, already taken into the inventory. Nothing is lost when it is dropped before it is ready.
     fn next(&mut self) -> impl Future<Output = Event>;
 }
 
@@ -98,7 +99,8 @@ impl<O: Outside> Desk<'_, O> {
             writeln!(self.streams.err, "not confirmed: nothing was done")?;
             return Ok(Ending::Refused);
         }
-        // A person takes time to read, and the world moves meanwhile.
+        // A person takes time to read, and the world moves meanwhile: what happened until now is taken in first.
+        while self.outside.next().now_or_never().is_some() {}
         let plan = match plan::make(self.outside.inventory(), &request) {
             Ok(today) if today.reads_as(&plan) => today,
             Ok(_) => {
@@ -237,7 +239,7 @@ fn conclude(operation: &Operation, json: bool, streams: &mut Streams<'_>) -> io:
         OperationState::Ended(Verdict::Stuck { says, help }) => (says.clone(), Some(format!("try: {help}").into())),
         OperationState::Ended(verdict) => (verdict.says().into(), None),
         OperationState::Running | OperationState::Undoing | OperationState::Interrupted => {
-            let help = format!("midwatch operations resume {0}, or undo {0}, or leave {0}", operation.id);
+            let help = format!("midwatch resume {0}, or undo {0}, or leave {0}", operation.id);
             (format!("{}: interrupted", operation.title).into(), Some(help.into()))
         }
     };

@@ -48,15 +48,13 @@ impl Plan {
             }
         };
         let explains = &self.explains;
-        section("objects", &mut explains.objects.iter().map(|text| text.to_string()));
-        section(
-            "steps",
-            &mut self.steps().enumerate().map(|(place, planned)| format!("{}. {}", place + 1, planned.step.title())),
-        );
-        section("promises", &mut explains.promises.iter().map(|text| text.to_string()));
+        section("objects", &mut std::iter::once(explains.objects.join(", ")));
         section("warning", &mut explains.warnings.iter().map(|text| text.to_string()));
+        section("promises", &mut explains.promises.iter().map(|text| text.to_string()));
         section("undo", &mut explains.undo.iter().map(|text| text.to_string()));
         section("why", &mut self.request.why.iter().map(|text| text.to_string()));
+        let steps = self.steps().enumerate();
+        section("steps", &mut steps.map(|(place, planned)| format!("{}. {}", place + 1, planned.step.title())));
         lines
     }
 

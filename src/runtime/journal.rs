@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Ended operations beyond this many are forgotten, oldest first.
 const KEPT: usize = 500;
 /// No operation writes so much. What is longer is not ours.
@@ -32,6 +35,7 @@ const LONGEST: u64 = 4 << 20;
 pub struct Journal {
     operations: PathBuf,
     locks: PathBuf,
+    kept: usize,
 }
 
 /// The first line of every file.
@@ -82,7 +86,7 @@ pub struct Listing {
 impl Journal {
     /// Under the state directory, which is made if need be.
     pub fn open(state: &Path) -> Result<Self, Trouble> {
-        let journal = Self { operations: state.join("operations"), locks: state.join("locks") };
+        let journal = Self { operations: state.join("operations"), locks: state.join("locks"), kept: KEPT };
         for directory in [&journal.operations, &journal.locks] {
             make_private(directory).map_err(|error| nothing_written(directory, &error))?;
         }
@@ -202,7 +206,7 @@ impl Journal {
 
     fn forget_old(&self, operations: &mut Vec<Operation>) {
         let ended = operations.iter().filter(|operation| operation.is_over()).count();
-        let mut too_many = ended.saturating_sub(KEPT);
+        let mut too_many = ended.saturating_sub(self.kept);
         operations.retain(|operation| {
             let forget = too_many > 0 && operation.is_over();
             if forget {
@@ -347,4 +351,13 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Trouble {
 /// FNV-1a: the same in every build, which a lock's name must be.
 fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+impl Page {
+    /// The same page on a disk that has no room.
+    pub(crate) fn on_a_full_disk(&self) -> Self {
+        let file = OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+        Self { file, path: self.path.clone(), whole: self.whole }
+    }
 }

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(painted(9, 1, Glyphs::Blocks, &ramp(), None), ["▁▁▂▃▄▅▆▇█"]);
         assert_eq!(painted(9, 2, Glyphs::Blocks, &ramp(), None), ["     ▂▄▆█", "▁▂▄▆█████"]);
         assert_eq!(painted(9, 2, Glyphs::Ascii, &ramp(), None), ["     ..##", "...######"]);
-        assert_eq!(painted(5, 1, Glyphs::Braille, &ramp(), None), ["⢀⣀⣠⣴⣾"]);
+        assert_eq!(painted(5, 1, Glyphs::Braille, &ramp(), None), ["⢀⣀⣤⣶⣿"]);
     }
 
     #[test]

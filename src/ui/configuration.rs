@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     app::{
+        Page,
         configuration::{Configuration, Row, Shown},
         yaml::{self, Line, Piece},
     },
@@ -23,7 +24,7 @@ pub fn draw(screen: &Configuration, paint: &mut Paint<'_>, area: Rect) {
     let lines = screen.lines(&paint.app.world);
     widget::heading(paint, area, "CONFIGURATION", &notes(screen, &lines), true);
     let mut top = area.y + 1;
-    if let Some(prompt) = crate::app::Page::prompt(screen) {
+    if let Some(prompt) = screen.prompt() {
         widget::prompt(paint, Rect { y: top, height: 1, ..area }.intersection(area), prompt);
         top += 1;
     }
@@ -98,17 +99,17 @@ fn role_of(piece: Piece) -> Role {
 
 fn notes(screen: &Configuration, lines: &[Line<'_>]) -> String {
     let mut notes = screen.name.to_string();
-    // What the engine's side has to say of the document stands in its first line.
-    let remark = lines.first().and_then(|line| line.text.strip_prefix('#')).map(str::trim);
-    if let Some(remark) = remark.filter(|remark| remark.contains("masked")) {
-        notes.push_str(&format!("  {remark}"));
-    }
     if let Some(text) = screen.searched().filter(|text| !text.is_empty()) {
         let matches = screen.matches(lines);
         let current = matches.iter().position(|&line| line == screen.selected_line(lines));
         let place = current.map_or_else(|| matches.len().to_string(), |at| format!("{} of {}", at + 1, matches.len()));
         let noun = if matches.len() == 1 { "line has" } else { "lines have" };
         notes.push_str(&format!("  {place} {noun} '{text}'"));
+    }
+    // What the engine's side has to say of the document stands in its first line.
+    let remark = lines.first().and_then(|line| line.text.strip_prefix('#')).map(str::trim);
+    if let Some(remark) = remark.filter(|remark| remark.contains("masked")) {
+        notes.push_str(&format!("  {remark}"));
     }
     notes
 }

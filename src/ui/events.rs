@@ -41,12 +41,7 @@ pub fn draw(screen: &Events, paint: &mut Paint<'_>, area: Rect) {
     let full = if area.height >= 4 * FULL { FULL } else { 0 };
     let body = Rect { y: top, height: area.bottom().saturating_sub(top + full), ..area };
     if rows.is_empty() {
-        let text = if screen.filter.is_empty() {
-            "Nothing happened since the console was started."
-        } else {
-            "No event matches."
-        };
-        widget::says(paint, body, text, Role::Dim);
+        widget::says(paint, body, nothing(screen), Role::Dim);
         return;
     }
     list(screen, paint, area, body, &rows);
@@ -59,9 +54,11 @@ pub fn draw(screen: &Events, paint: &mut Paint<'_>, area: Rect) {
 fn list(screen: &Events, paint: &mut Paint<'_>, heading: Rect, area: Rect, rows: &[Row<'_>]) {
     let world = &paint.app.world;
     let subjects = rows.iter().map(|(_, happening)| happening.subject.width()).max().unwrap_or(0).clamp(8, 32);
+    // The oldest has the longest: a date.
+    let time = rows.last().map_or(8, |(_, happening)| world.time(happening.at).width());
     let mut columns = vec![
         Column::left(Cell::Mark, "", 1, 0),
-        Column::right(Cell::Time, "TIME", 12, 0),
+        Column::right(Cell::Time, "TIME", time as u16, 0),
         Column::right(Cell::Age, "AGE", 6, 2),
         Column::left(Cell::Cluster, "CLUSTER", 10, 3),
         Column::left(Cell::Subject, "SUBJECT", subjects as u16, 0),
@@ -102,6 +99,16 @@ fn in_full(paint: &mut Paint<'_>, area: Rect, (cluster, happening): Row<'_>) {
     paint.text(Rect { height: 1, ..area }, &when, Role::Dim);
     let text = Rect { y: area.y + 1, height: area.height - 1, ..area };
     widget::says(paint, text, &happening.text, Role::Text);
+}
+
+fn nothing(screen: &Events) -> &'static str {
+    match (screen.filter.is_empty(), screen.shows_all) {
+        (false, _) => "No event matches.",
+        (true, true) => "Nothing happened since the console was started.",
+        (true, false) => {
+            "Nothing happened to it since the console was started. The next pane shows what happened to others."
+        }
+    }
 }
 
 fn notes(world: &World, screen: &Events) -> String {

@@ -51,7 +51,7 @@ fn lines(world: &World, instance: &Instance, width: u16) -> Vec<Line> {
     lines.all("mounts", instance.mounts.iter().map(mount));
     lines.fact("limits", &limits(instance.limits));
     lines.fact("image", &instance.image.reference);
-    lines.fact("digest", instance.image.digest.as_deref().unwrap_or("not known"));
+    lines.exact("digest", instance.image.digest.as_deref().unwrap_or("not known"));
     lines.maybe("version", instance.image.version.as_deref());
     lines.maybe("revision", instance.image.revision.as_deref());
     lines.fact("command", &instance.command);
@@ -69,6 +69,7 @@ fn health(lines: &mut Lines, world: &World, instance: &Instance) {
     let (mark, role) = widget::health(is_known.then_some(&instance.health));
     let health = &instance.health;
     let text = match health.reason() {
+        _ if !is_known => format!("{mark} not known now; it was: {}", instances::why(health)),
         Some(reason) => format!("{mark} {}: {}", health.word(), reason.text),
         None if instance.has_health_check => format!("{mark} {}, by its health check", health.word()),
         None => format!("{mark} {}", health.word()),
@@ -93,6 +94,10 @@ fn life(lines: &mut Lines, world: &World, instance: &Instance) {
         }
     }
     lines.fact("restarts", &instance.restarts.to_string());
+    if let Some(sample) = Instances::latest(world, instance) {
+        let (cpu, memory) = (units::cpu(sample.cpu), units::bytes(sample.memory));
+        lines.fact("uses", &format!("{cpu} CPU, {memory} memory, {} processes", sample.pids));
+    }
 }
 
 fn mount(mount: &Mount) -> String {
@@ -158,6 +163,13 @@ impl Lines {
 
     fn fact(&mut self, label: &'static str, text: &str) {
         self.push(label, text, Role::Text);
+    }
+
+    /// Broken anywhere: what is copied from it is put together again without a thought.
+    fn exact(&mut self, label: &'static str, text: &str) {
+        let letters: Vec<char> = text.chars().collect();
+        let rows = letters.chunks(usize::from(self.width.max(1))).map(|row| row.iter().collect::<String>());
+        self.all(label, rows.collect::<Vec<_>>().into_iter());
     }
 
     fn maybe(&mut self, label: &'static str, text: Option<&str>) {

@@ -65,8 +65,8 @@ fn list(screen: &Instances, paint: &mut Paint<'_>, area: Rect, rows: &[&Instance
     let columns = [
         Column::left(Cell::Mark, "", 1, 0),
         Column::left(Cell::Name, "NAME", names as u16, 0),
-        Column::left(Cell::State, "STATE", 11, 2),
-        Column::left(Cell::Health, "HEALTH", 12, 0),
+        Column::left(Cell::State, "STATE", 10, 2),
+        Column::left(Cell::Health, "HEALTH", 20, 0),
         Column::right(Cell::Since, "SINCE", 7, 1),
         Column::right(Cell::Restarts, "RST", 4, 4),
         Column::right(Cell::Cpu, "CPU", 5, 3),
@@ -102,7 +102,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     let address = instance.addresses.first().map_or("-", |(_, address)| address);
     table.cell(paint, Cell::Mark, y, mark, role);
     table.cell(paint, Cell::Name, y, &instance.name, text);
-    table.cell(paint, Cell::State, y, &state(&instance.state), text);
+    table.cell(paint, Cell::State, y, instance.state.word(), text);
     table.cell(paint, Cell::Health, y, &why(&instance.health), if is_known { role } else { Role::Stale });
     table.cell(paint, Cell::Since, y, &since(world, instance), text);
     table.cell(paint, Cell::Restarts, y, &instance.restarts.to_string(), text);
@@ -112,7 +112,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     table.cell(paint, Cell::Address, y, address, text);
 }
 
-/// `running`, `exited 137`
+/// `running`, `exited 137`: in the list the reason tells the code, here the state does.
 pub fn state(state: &InstanceState) -> String {
     match state {
         InstanceState::Exited { exit_code, .. } | InstanceState::Restarting { exit_code, .. } => {
@@ -142,12 +142,13 @@ fn since(world: &World, instance: &Instance) -> String {
 
 fn notes(world: &World, screen: &Instances, rows: &[&Instance]) -> String {
     let healthy = rows.iter().filter(|instance| instance.health == Health::Healthy).count();
-    let of = format!("{}  {healthy} of {} healthy", screen.service, rows.len());
     match world.inventory.cluster(&screen.service.cluster).map(|cluster| &cluster.link) {
         Some(Link::Lost { since, kind, .. }) => {
-            format!("{of}  as known before {}: {}", world.time(*since), kind.word())
+            format!("{}  {} since {}, as it was then", screen.service, kind.word(), world.time(*since))
         }
-        Some(Link::Connecting { .. } | Link::Live { .. }) | None => of,
+        Some(Link::Connecting { .. } | Link::Live { .. }) | None => {
+            format!("{}  {healthy} of {} healthy", screen.service, rows.len())
+        }
     }
 }
 

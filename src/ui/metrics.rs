@@ -6,10 +6,12 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     app::{
         World,
-        metrics::{Line, Metric, Metrics, Panel, latest},
+        charts::{Line, Panel},
+        metrics::{Metrics, latest},
     },
     config::theme::Role,
     domain::{Instance, Sample, units},
+    store::series::Metric,
     ui::{
         Paint,
         chart::{self, Columns, Plot},
@@ -133,21 +135,21 @@ fn title(screen: &Metrics, paint: &mut Paint<'_>, area: Rect, panel: &Panel) {
     let role = if panel.chart == screen.chart { Role::Title } else { Role::Header };
     let mut end = paint.text(area, panel.chart.title(), role);
     let mut say = |paint: &mut Paint<'_>, text: &str, role| {
-        let start = end + 2;
-        if start + (text.width() as u16) <= area.right() {
-            end = paint.text(Rect { x: start, width: area.right() - start, ..area }, text, role);
-        }
+        let start = (end + 2).min(area.right());
+        end = paint.text(Rect { x: start, width: area.right() - start, ..area }, text, role);
     };
-    let world = &paint.app.world;
     match panel.stale {
         Some(at) => {
-            let age = format!("at {}, {} ago", world.time(at), units::age_of(at, world.now));
-            say(paint, &panel.value, Role::Stale);
-            say(paint, &age, Role::Stale);
+            let age = units::age_of(at, paint.app.world.now);
+            say(paint, &format!("{age} old: {}", panel.value), Role::Stale);
         }
         None => say(paint, &panel.value, Role::Text),
     }
-    say(paint, &panel.note, Role::Dim);
+    let used = panel.chart.title().width() + panel.value.width() + 4;
+    // What the numbers mean is said whole or not at all.
+    if panel.stale.is_none() && used + panel.note.width() <= usize::from(area.width) {
+        say(paint, &panel.note, Role::Dim);
+    }
 }
 
 fn plot(paint: &mut Paint<'_>, area: Rect, panel: &Panel, line: &Line, values: &[Option<f64>]) {
@@ -192,12 +194,14 @@ fn times(paint: &mut Paint<'_>, area: Rect, columns: Columns, step: i64, end: i6
         if let Some(column) = columns.at(at.div_euclid(step)) {
             let right_to_left = (columns.count() - 1 - column) / paint.theme.glyphs.chart.columns();
             let x = place.right() - 1 - (right_to_left as u16).min(place.width - 1);
-            // One that would be cut is left out.
-            if x + LABEL <= place.right()
-                && let Ok(time) = jiff::Timestamp::from_second(at)
-            {
-                let text = format!("{}{}", paint.theme.glyphs.chart.tick(), paint.app.world.minute(time));
-                paint.text(Rect { x, width: LABEL, ..place }, &text, Role::Dim);
+            if let Ok(time) = jiff::Timestamp::from_second(at) {
+                let (tick, time) = (paint.theme.glyphs.chart.tick(), paint.app.world.minute(time));
+                // To the left of its tick where it would not fit to the right.
+                if x + LABEL <= place.right() {
+                    paint.text(Rect { x, width: LABEL, ..place }, &format!("{tick}{time}"), Role::Dim);
+                } else if x + 1 >= place.x + LABEL {
+                    paint.text(Rect { x: x + 1 - LABEL, width: LABEL, ..place }, &format!("{time}{tick}"), Role::Dim);
+                }
             }
         }
         at -= tick;
@@ -262,7 +266,7 @@ fn notes(world: &World, screen: &Metrics) -> String {
     let instances = screen.instances(world);
     let all = world.inventory.instances_of(&screen.service).len();
     let of = match (&screen.shown, instances.as_slice()) {
-        (Some(id), [one]) if one.id == *id => one.name.to_string(),
+        (Some(id), [one]) if one.id == *id => format!("{}  1 of {all}", one.name),
         _ if all == 1 => screen.service.to_string(),
         _ => format!("{}  all {all} together", screen.service),
     };

@@ -1,6 +1,7 @@
 //! Everything that the console had to say: a row each, and the selected one in full below, with what would help.
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     app::notices::{Notices, keys},
@@ -11,9 +12,6 @@ use crate::{
         widget::{self, Pane},
     },
 };
-
-/// `02:41:07` or `20 Nov 02:41`
-const TIME: u16 = 12;
 
 pub fn draw(screen: &Notices, paint: &mut Paint<'_>, area: Rect) {
     let rows = screen.rows(&paint.app.world);
@@ -28,10 +26,12 @@ pub fn draw(screen: &Notices, paint: &mut Paint<'_>, area: Rect) {
     let list = Rect { height: body.height - full, ..body };
     let keys = keys(&rows);
     let mut in_sight = screen.list.window(&keys, usize::from(list.height)).map(|index| rows[index]);
+    // The oldest has the longest: a date.
+    let oldest = rows.last().map_or(8, |notice| paint.app.world.time(notice.at).width()) as u16;
     let pane = Pane { number: 0, focused: true };
     let shown = widget::rows(paint, list, &screen.list, &keys, pane, |paint, place, _| {
         if let Some(notice) = in_sight.next() {
-            row(paint, place, notice);
+            row(paint, place, notice, oldest);
         }
     });
     widget::position(paint, Rect { height: 1, ..area }, &shown, rows.len());
@@ -45,12 +45,12 @@ pub fn draw(screen: &Notices, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-fn row(paint: &mut Paint<'_>, area: Rect, notice: &Notice) {
+fn row(paint: &mut Paint<'_>, area: Rect, notice: &Notice, width: u16) {
     let (mark, role) = mark(notice.weight);
     let time = paint.app.world.time(notice.at);
     paint.text(Rect { width: area.width.min(1), ..area }, mark, role);
-    let text = area.x + TIME + 4;
-    paint.text_right(Rect { x: area.x + 2, width: TIME.min(area.width.saturating_sub(2)), ..area }, &time, Role::Dim);
+    let text = area.x + width + 4;
+    paint.text_right(Rect { x: area.x + 2, width: width.min(area.width.saturating_sub(2)), ..area }, &time, Role::Dim);
     paint.text(Rect { x: text, width: area.right().saturating_sub(text), ..area }, &notice.text, role);
 }
 

@@ -21,32 +21,39 @@ use crate::{
     ui::{Paint, widget},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Columns at the right end of a step for how long it took.
 const TIME: u16 = 8;
 /// From this width on the logs stand beside the steps, below it under them.
 const WIDE: u16 = 110;
-/// Below the steps the logs get this many rows, where they leave room for it.
-const LOGS_BELOW: u16 = 8;
+/// Rows for the logs below the steps; fewer are not worth it, and more are on their own screen.
+const FEWEST_LOGS_BELOW: u16 = 4;
+const MOST_LOGS_BELOW: u16 = 12;
 
 pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
     if area.height < 3 || area.width < 20 {
         return;
     }
-    let (story, logs) = divide(area);
-    if let Some(logs) = logs {
-        logs_beside(screen.service(), paint, logs);
-    }
     let world = &paint.app.world;
-    let head = Rect { height: 1, ..story };
     let Some(operation) = screen.operation(world) else {
+        let head = Rect { height: 1, ..area };
         widget::heading(paint, head, &format!("OPERATION  {}", screen.title()), "is being begun", true);
         return;
     };
-    heading(operation, world, paint, head);
-    let verdict = verdict(operation, story.width);
+    let rows = rows(operation, world);
+    let width = if area.width >= WIDE { area.width / 2 } else { area.width };
+    let verdict = verdict(operation, width);
+    let (story, logs) = divide(area, rows.len() + verdict.len());
+    if let Some(logs) = logs {
+        logs_beside(screen.service(), paint, logs);
+    }
+    heading(operation, world, paint, Rect { height: 1, ..story });
     let foot = u16::try_from(verdict.len()).unwrap_or(u16::MAX).min(story.height / 2) + 1;
     let body = Rect { y: story.y + 1, height: story.height.saturating_sub(1 + foot), ..story };
-    draw_rows(screen, operation, world, paint, body);
+    let first = screen.scroll_state().first(rows.len(), usize::from(body.height));
+    draw_rows(&rows[first..], operation, world.now, paint, body);
     for (y, (text, role)) in (body.bottom()..story.bottom() - 1).zip(&verdict) {
         paint.text(Rect { y, height: 1, ..story }, text, *role);
     }
@@ -59,16 +66,20 @@ fn logs_beside(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) {
     widget::heading(paint, Rect { height: 1, ..area }, "LOGS", &service.name, false);
 }
 
-fn divide(area: Rect) -> (Rect, Option<Rect>) {
+/// The story of `rows` and, where it leaves room for them, the logs beside or below it.
+fn divide(area: Rect, rows: usize) -> (Rect, Option<Rect>) {
     if area.width >= WIDE {
         let left = area.width / 2;
         return (Rect { width: left, ..area }, Some(Rect { x: area.x + left, width: area.width - left, ..area }));
     }
-    if area.height >= 3 * LOGS_BELOW {
-        let story = Rect { height: area.height - LOGS_BELOW, ..area };
-        return (story, Some(Rect { y: story.bottom(), height: LOGS_BELOW, ..area }));
+    // With the heading, the choices and one note that comes and goes, so that the logs do not move up and down with it.
+    let needed = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
+    let left = area.height.saturating_sub(needed).min(MOST_LOGS_BELOW);
+    if left < FEWEST_LOGS_BELOW {
+        return (area, None);
     }
-    (area, None)
+    let story = Rect { height: area.height - left, ..area };
+    (story, Some(Rect { y: story.bottom(), height: left, ..area }))
 }
 
 fn heading(operation: &Operation, world: &World, paint: &mut Paint<'_>, area: Rect) {
@@ -92,8 +103,7 @@ enum Row<'a> {
     Instance(&'a crate::domain::Instance),
 }
 
-fn draw_rows(screen: &OperationScreen, operation: &Operation, world: &World, paint: &mut Paint<'_>, area: Rect) {
-    let instances = world.inventory.instances_of(&operation.service);
+fn rows<'a>(operation: &'a Operation, world: &'a World) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'_>> = operation.why.iter().map(|why| Row::Why(why)).collect();
     let mut is_back = false;
     for step in &operation.steps {
@@ -104,13 +114,16 @@ fn draw_rows(screen: &OperationScreen, operation: &Operation, world: &World, pai
         rows.push(Row::Step(step));
         rows.extend(step.note.as_deref().map(Row::Note));
     }
+    let instances = world.inventory.instances_of(&operation.service);
     if !instances.is_empty() {
         rows.push(Row::Title("INSTANCES"));
         rows.extend(instances.into_iter().map(Row::Instance));
     }
-    let height = usize::from(area.height);
-    let first = screen.scroll_state().first(rows.len(), height);
-    for (y, row) in (area.y..area.bottom()).zip(&rows[first..]) {
+    rows
+}
+
+fn draw_rows(rows: &[Row<'_>], operation: &Operation, now: Timestamp, paint: &mut Paint<'_>, area: Rect) {
+    for (y, row) in (area.y..area.bottom()).zip(rows) {
         let line = Rect { y, height: 1, ..area };
         match row {
             Row::Title(title) => {
@@ -119,7 +132,7 @@ fn draw_rows(screen: &OperationScreen, operation: &Operation, world: &World, pai
             Row::Why(why) => {
                 paint.text(line, &format!(" why: {why}"), Role::Dim);
             }
-            Row::Step(step) => draw_step(step, operation, world.now, paint, line),
+            Row::Step(step) => draw_step(step, operation, now, paint, line),
             Row::Note(note) => {
                 let inner = Rect { x: line.x + 3, width: line.width.saturating_sub(3), ..line };
                 paint.text(inner, note, Role::Dim);
@@ -149,10 +162,17 @@ fn draw_step(step: &StepReport, operation: &Operation, now: Timestamp, paint: &m
     let took = match (step.began, step.ended) {
         (Some(began), Some(ended)) => units::elapsed(ended.duration_since(began).try_into().unwrap_or_default()),
         // Whole seconds, and only of this one row: nothing else on the screen moves with them.
-        (Some(began), None) if !is_cut_off => units::age_of(began, now),
+        (Some(began), None) if !is_cut_off => seconds_since(began, now),
         (Some(_), None) | (None, _) => return,
     };
     paint.text_right(line, &took, Role::Dim);
+}
+
+fn seconds_since(began: Timestamp, now: Timestamp) -> String {
+    match u64::try_from(now.as_second() - began.as_second()).unwrap_or(0) {
+        seconds @ 0..600 => format!("{seconds} s"),
+        seconds => units::age(seconds),
+    }
 }
 
 fn draw_instance(instance: &crate::domain::Instance, paint: &mut Paint<'_>, line: Rect) {

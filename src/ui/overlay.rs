@@ -45,7 +45,7 @@ fn palette(palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
     let width = area.width.saturating_sub(4).min(100);
     let height = area.height.saturating_sub(2).min(24);
     let count = palette.entries().len();
-    let title = format!("{count} of {}", Action::ALL.len());
+    let title = format!("{count} of {}", palette.count());
     let inside = frame(paint, centred(area, width, height), "actions", &title);
     if inside.is_empty() {
         return;
@@ -78,8 +78,11 @@ fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry
     match &entry.refused {
         Some(why) => {
             table.cell(paint, Cell::Name, y, &name(action), Role::Dim);
-            table.cell(paint, Cell::Key, y, &key, Role::Dim);
-            table.cell(paint, Cell::Help, y, &format!("not now: {why}"), Role::Dim);
+            // A key that does nothing now is not worth the room that its reason needs.
+            let help = table.place(Cell::Help, y).unwrap_or_default();
+            let start = table.place(Cell::Key, y).unwrap_or(help).x;
+            let place = Rect { x: start, width: help.right().saturating_sub(start), ..help };
+            paint.text(place, &format!("not now: {why}"), Role::Dim);
         }
         None => {
             let role = match action.danger() {
@@ -96,13 +99,13 @@ fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry
 /// What runs, and the three ways to go on.
 fn quit(running: &[OperationId], paint: &mut Paint<'_>, area: Rect) {
     let choices = [
-        (Action::Confirm, Place::Plan, "leave it running", "it goes on without a screen to its end or its undo"),
-        (Action::StopAndUndo, Place::Operation, "stop and undo", "after the step it is at, then leave"),
+        (Action::Confirm, Place::Plan, "leave it running", "it goes on without a screen"),
+        (Action::StopAndUndo, Place::Operation, "stop and undo", "after the step it is at"),
         (Action::Back, Place::Everywhere, "stay", ""),
     ];
     let width = area.width.saturating_sub(4).min(76);
-    // Two lines of border, a blank one, and a choice may need two lines each.
-    let height = u16::try_from(running.len()).unwrap_or(u16::MAX).min(6) + 7;
+    // Two lines of border, a blank one, and the choices.
+    let height = u16::try_from(running.len()).unwrap_or(u16::MAX).min(6) + 6;
     let title = if running.len() == 1 { "an operation runs" } else { "operations run" };
     let inside = frame(paint, centred(area, width, height), title, "");
     let room = inside.height.saturating_sub(4);

@@ -3,12 +3,12 @@
 //! ```text
 //! RESTART shop/web  prod-eu                                  usually 42 s
 //! objects    shop-web-1 (healthy)
-//! steps      1. stop shop-web-1 (up to 10 s)
-//! promises   never fewer than 2 of 3 ready
 //! warning  ! api depends on it
+//! promises   never fewer than 2 of 3 ready
 //! undo       stopped or failed midway: …
+//! steps      1. stop shop-web-1 (up to 10 s)
 //!
-//! y carries it out   Esc leaves it
+//! carry it out   go back
 //! ```
 
 use ratatui::layout::Rect;
@@ -119,12 +119,13 @@ fn rows(screen: &PlanScreen, world: &World, width: u16) -> Vec<Row> {
     );
     let explains = &plan.explains;
     let each = |texts: &[std::sync::Arc<str>]| texts.iter().map(|text| text.to_string()).collect::<Vec<_>>();
-    section("objects", &mut each(&explains.objects).into_iter(), Role::Text);
-    section("steps", &mut steps(screen).into_iter(), Role::Text);
-    section("promises", &mut each(&explains.promises).into_iter(), Role::Text);
+    // What warns stands where it is seen also on a small screen; the steps, which are many, come last.
+    section("objects", &mut std::iter::once(explains.objects.join(", ")), Role::Text);
     section("warning  !", &mut each(&explains.warnings).into_iter(), Role::NoticeWarning);
+    section("promises", &mut each(&explains.promises).into_iter(), Role::Text);
     section("undo", &mut each(&explains.undo).into_iter(), Role::Text);
     section("why", &mut plan.request.why.iter().map(|why| why.to_string()), Role::Text);
+    section("steps", &mut steps(screen).into_iter(), Role::Text);
     rows
 }
 

@@ -24,6 +24,14 @@ pub struct Theme {
     pub glyphs: &'static Glyphs,
 }
 
+/// The one that is used where nothing is said, with all colours and signs.
+impl Default for Theme {
+    fn default() -> Self {
+        let (theme, _) = config::Theme::load(config::theme::DEFAULT, &config::Paths::default());
+        Self::new(&theme, Terminal { depth: config::terminal::Depth::True, unicode: true }, false)
+    }
+}
+
 impl Theme {
     /// As this terminal can show it; `ascii` is what the person set.
     pub fn new(theme: &config::Theme, terminal: Terminal, ascii: bool) -> Self {

@@ -25,30 +25,50 @@ pub fn line(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     end
 }
 
-/// `text` in lines of at most `width` cells, broken at blanks where there are any.
+/// `text` in lines of at most `width` cells, broken at blanks where there are any. Blanks at the beginning of a paragraph are kept.
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(1));
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let mut row = String::new();
-        for word in paragraph.split_word_bounds() {
-            if row.width() + word.trim_end().width() > width && !row.trim().is_empty() {
+        let mut goes_on = false;
+        for word in paragraph.split_inclusive(char::is_whitespace) {
+            let bare = word.trim_end();
+            if row.width() + bare.width() > width && !row.trim().is_empty() {
                 lines.push(std::mem::take(&mut row).trim_end().to_owned());
+                goes_on = true;
             }
-            let is_blank = word.trim().is_empty();
-            if is_blank && (row.width() + word.width() > width || (row.is_empty() && !lines.is_empty())) {
+            if bare.is_empty() && row.is_empty() && goes_on {
                 continue;
             }
-            for grapheme in word.graphemes(true) {
-                if row.width() + grapheme.width() > width {
-                    lines.push(std::mem::take(&mut row));
-                }
-                row.push_str(grapheme);
+            goes_on |= hard_wrap(bare, width, &mut row, &mut lines);
+            if bare.len() < word.len() && row.width() < width {
+                row.push(' ');
             }
         }
         lines.push(row.trim_end().to_owned());
     }
     lines
+}
+
+/// Adds one word to `row`, which goes to `lines` as often as it is full: after a sign if there is one, else anywhere. Says if it was.
+fn hard_wrap(word: &str, width: usize, row: &mut String, lines: &mut Vec<String>) -> bool {
+    if row.width() + word.width() <= width {
+        row.push_str(word);
+        return false;
+    }
+    for piece in word.split_word_bounds() {
+        if row.width() + piece.width() > width && !row.trim().is_empty() {
+            lines.push(std::mem::take(row));
+        }
+        for grapheme in piece.graphemes(true) {
+            if row.width() + grapheme.width() > width {
+                lines.push(std::mem::take(row));
+            }
+            row.push_str(grapheme);
+        }
+    }
+    true
 }
 
 /// What a screen is about, in its first row: `TITLE  notes …`. `focused` where it is the pane that the arrows move in.
@@ -65,6 +85,9 @@ pub fn position(paint: &mut Paint<'_>, heading: Rect, shown: &std::ops::Range<us
         let text = format!(" {}-{} of {all}", shown.start + 1, shown.end);
         let width = u16::try_from(text.len()).unwrap_or(u16::MAX).min(heading.width);
         let area = Rect::new(heading.right() - width, heading.y, width, 1);
+        // The heading may be longer than what is left of it.
+        let covers = paint.buffer.cell((area.x, area.y)).is_some_and(|cell| cell.symbol() != " ");
+        let text = if covers { text.replacen(' ', "…", 1) } else { text };
         paint.text(area, &text, Role::Dim);
     }
 }
@@ -129,7 +152,8 @@ pub fn prompt(paint: &mut Paint<'_>, area: Rect, prompt: &Prompt) {
 /// The columns of a line from `hidden` on, each piece in the role of the byte where it begins. Returns the column after it. Says nothing of
 /// what it cuts.
 pub fn columns(paint: &mut Paint<'_>, area: Rect, text: &str, hidden: usize, role: impl Fn(usize) -> Role) -> u16 {
-    let room = usize::from(area.width);
+    let area = area.intersection(paint.buffer.area);
+    let room = if area.is_empty() { 0 } else { usize::from(area.width) };
     let (mut column, mut end) = (0, area.x);
     for (at, grapheme) in text.grapheme_indices(true) {
         let width = grapheme.width();
@@ -180,6 +204,17 @@ mod tests {
         assert_eq!(wrap("never fewer than 2 ready", 10), ["never", "fewer than", "2 ready"]);
         assert_eq!(wrap("sha256:0123456789", 8), ["sha256:", "01234567", "89"]);
         assert_eq!(wrap("a\n\nb", 8), ["a", "", "b"]);
+        assert_eq!(wrap("scroll sideways, or up", 16), ["scroll sideways,", "or up"]);
+        assert_eq!(wrap("scroll sideways, or up", 15), ["scroll", "sideways, or up"]);
+    }
+
+    #[test]
+    fn every_paragraph_keeps_its_indent_and_no_line_is_too_wide() {
+        assert_eq!(wrap("a:\n  b: 1", 8), ["a:", "  b: 1"]);
+        let text = "  漢字漢字 /very/long/path:with-signs  and   words";
+        for width in 2..30 {
+            assert!(wrap(text, width).iter().all(|line| line.width() <= usize::from(width)), "{width}");
+        }
     }
 
     #[test]

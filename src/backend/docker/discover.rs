@@ -240,3 +240,6 @@ impl Discovery {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -256,3 +256,6 @@ fn could_not_start(error: &Arc<str>) -> Reason {
         None => reason,
     }
 }
+
+#[cfg(test)]
+mod tests;

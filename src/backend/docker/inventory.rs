@@ -58,6 +58,9 @@ impl Books {
     pub fn put_images(&mut self, images: &[ImageSummary]) {
         let digests = |image: &ImageSummary| image.repo_digests.clone().unwrap_or_default();
         self.digests = images.iter().map(|image| (Arc::from(image.id.as_str()), digests(image))).collect();
+        for entry in self.containers.values_mut() {
+            name_by_registry(&mut entry.container, &self.digests);
+        }
     }
 
     pub fn knows_image(&self, id: &str) -> bool {
@@ -78,9 +81,7 @@ impl Books {
     }
 
     pub fn put(&mut self, mut container: Container, summary: Option<Summary>) {
-        if let Some(digests) = self.digests.get(&container.image_id) {
-            container.image.digest = digest(digests, &container.image.reference).or(container.image.digest);
-        }
+        name_by_registry(&mut container, &self.digests);
         self.containers.insert(container.id.clone(), Entry { container, summary });
     }
 
@@ -170,6 +171,13 @@ fn looks_alike(a: &Summary, b: &Summary) -> bool {
         (summary.names.clone(), summary.image_id.clone(), summary.state.clone(), parenthesis)
     };
     essence(a) == essence(b)
+}
+
+fn name_by_registry(container: &mut Container, digests: &BTreeMap<Arc<str>, Vec<String>>) {
+    let known = digests.get(&container.image_id).and_then(|digests| digest(digests, &container.image.reference));
+    if known.is_some() {
+        container.image.digest = known;
+    }
 }
 
 /// The digest that the repository of `reference` gave the image, without the repository's name.

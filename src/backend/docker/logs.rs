@@ -33,6 +33,7 @@ pub fn follow(api: Api, instance: InstanceId, since: Since) -> BoxStream<'static
         let item = follow.next().await?;
         Some((item, follow))
     })
+    .fuse()
     .boxed()
 }
 
@@ -151,7 +152,7 @@ impl Follow {
                 self.trouble(fault)
                     .help("its log driver sends logs elsewhere (docker inspect, LogConfig): read them there"),
             ),
-            Fault::Refused { status: 404, .. } => {
+            Fault::Refused { status: 404 | 409, .. } => {
                 FollowError::Refused(self.trouble(fault).help("the container was removed, and its log with it"))
             }
             // A stumble of the engine itself passes.

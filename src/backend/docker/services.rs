@@ -145,3 +145,6 @@ fn fingerprint(members: &[&Member]) -> u64 {
     }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

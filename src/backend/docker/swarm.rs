@@ -73,11 +73,12 @@ pub async fn find(api: &Api, id: &ServiceId) -> Result<Option<SwarmService>, Fau
     Ok(list(api).await?.into_iter().find(|service| service.id(&id.cluster) == *id))
 }
 
-/// How many of its tasks are up, of how many.
+/// How many of its tasks are up, of how many that should be.
 pub async fn progress(api: &Api, key: &str) -> Result<(usize, usize), Fault> {
     let filter = encoded(&format!(r#"{{"service":["{key}"],"desired-state":["running"]}}"#));
     let tasks: Vec<WireTask> = api.get(&format!("/tasks?filters={filter}")).await?;
-    Ok((tasks.iter().filter(|task| task.is("running")).count(), tasks.len()))
+    let wanted = || tasks.iter().filter(|task| task.desired_state.as_deref() == Some("running"));
+    Ok((wanted().filter(|task| task.is("running")).count(), wanted().count()))
 }
 
 impl SwarmService {

@@ -81,6 +81,7 @@ pub fn watch(subject: Subject) -> BoxStream<'static, Result<Change, Loss>> {
         let item = watch.next().await?;
         Some((item, watch))
     })
+    .fuse()
     .boxed()
 }
 

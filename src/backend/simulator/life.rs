@@ -144,11 +144,10 @@ impl<'a> Course<'a> {
             Some((trouble, from)) if trouble.kind == TroubleKind::CrashLoop => looping(trouble, from, restarts, now),
             _ => Phase { doing: Doing::Well, since: run, until: None, run, restarts, crash: None },
         };
-        match phase.doing {
-            // Only the first run of a crash loop looks like any other.
-            Doing::Looping(_) if phase.restarts > restarts => {}
-            Doing::Looping(_) | Doing::Well => self.settle(&mut phase, active, now),
-            _ => {}
+        // The first run of a crash loop looks like any other; nothing is settled between two runs.
+        let looks_usual = matches!(phase.doing, Doing::Well | Doing::Looping(_)) && phase.restarts == restarts;
+        if looks_usual {
+            self.settle(&mut phase, active, now);
         }
         phase.until = earlier(phase.until, until);
         phase

@@ -42,10 +42,12 @@ impl<'a> Lines<'a> {
         Self { world, instance, member, kind, period }
     }
 
-    /// The time of the oldest line that is kept at `now`.
+    /// The time of the oldest line that is kept at `now`. While nothing is written, nothing is thrown away.
     pub fn oldest(&self, now: Timestamp) -> Timestamp {
+        let phase = self.world.phase(self.instance, now);
+        let written_to = if let Doing::Ended(stop) = phase.doing { stop.done } else { now };
         let kept = self.period.map_or(i64::MAX / 4, |period| (period as f64 * KEPT_LINES) as i64);
-        later(now, -kept).max(self.member.born)
+        later(written_to, -kept).max(self.member.born)
     }
 
     /// How long it takes to write so many lines, at most what the engine keeps.
@@ -208,4 +210,52 @@ fn written(format: Format, script: &LineScript, subject: &Subject<'_>, chance: C
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::Value::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{backend::simulator::quantity::Span, clock::Clock};
+
+    #[tokio::test(start_paused = true)]
+    async fn however_a_stretch_is_cut_its_lines_are_the_same() {
+        let script = r#"
+            title = "x"
+            [logs.usual]
+            format = "json"
+            rate = 3
+            start = [{ message = "one" }, { message = "two" }]
+            lines = [{ message = "served {id}" }]
+            [[clusters]]
+            name = "here"
+            [[clusters.services]]
+            scope = "shop"
+            name = "web"
+            image = "web"
+            started = "5m"
+            health_check = true
+            logs = "usual"
+            troubles = [{ kind = "crash_loop", from = "-4m", runs = "9s", waits = "4s", last_words = ["the", "end"] }]
+        "#;
+        let script = Arc::new(toml::from_str(script).expect("a script"));
+        let clock = Clock::starting_at("2026-11-21T03:00:00Z".parse().expect("a time"));
+        let world = World::new(&script, 0, Chance::new(1), clock);
+        let lines = Lines::new(&world, 0);
+        let (from, to) = (Span::seconds(-300).after(world.began), world.began);
+        let whole: Vec<_> = lines.between(from, to).into_iter().map(|line| (line.at, line.text)).collect();
+        assert!(whole.len() > 400, "{}", whole.len());
+        for seed in 0..50 {
+            let mut cut = Vec::new();
+            let (mut at, mut chance) = (from, Chance::new(seed));
+            while at < to {
+                chance = chance.at(1);
+                let next = later(at, 1 + chance.below(20_000_000_000) as i64).min(to);
+                cut.extend(lines.between(at, next).into_iter().map(|line| (line.at, line.text)));
+                at = next;
+            }
+            assert!(cut == whole, "seed {seed}: expected {whole:#?}\ngot {cut:#?}");
+        }
+    }
 }

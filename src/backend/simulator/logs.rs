@@ -102,6 +102,9 @@ impl Follow {
             let now = self.line.now();
             if self.read_to < now {
                 self.read(now);
+            }
+            // Everything up to `read_to` was read; the clock has moved on since, and what it passed by is waited for too.
+            if !self.pieces.is_empty() || self.read_to < now {
                 continue;
             }
             let lines = Lines::new(&self.line.world, self.instance);

@@ -47,7 +47,7 @@ impl World {
                 words::health(&self.course(&self.instances[*member]), life_at(lives, now), phase, now)
             })
             .collect();
-        let (health, since) = words::of_service(&healths, script.instances, ready);
+        let (health, since) = words::of_service(&healths);
         Service {
             id: served.id.clone(),
             kind: script.kind,

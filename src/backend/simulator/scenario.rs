@@ -1,6 +1,6 @@
 //! A scenario: read from TOML, checked, and made into clusters. A mistake is told with its place and the nearest valid name.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use super::{
     SimulatedCluster,
@@ -9,7 +9,12 @@ use super::{
     template::{KNOWN, Template},
     world::World,
 };
-use crate::{backend::Connector, clock::Clock, domain::Cluster, domain::text};
+use crate::{
+    backend::Connector,
+    clock::Clock,
+    config::complaint::{Complaint, Position, did_you_mean},
+    domain::Cluster,
+};
 
 /// The file is a scenario's documentation too, so it is the default and there is no other copy of it.
 const EMBEDDED: [(&str, &str); 4] = [
@@ -25,35 +30,29 @@ pub struct Scenario {
     script: Arc<Script>,
 }
 
-/// Why a scenario cannot be used: `demo.toml:12:5: unknown key 'lmits': did you mean 'limits'?`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    pub file: Arc<str>,
-    /// Both from 1.
-    pub line: usize,
-    pub column: usize,
-    pub text: String,
+/// Where in the text, what, and what would help.
+struct Mistake {
+    place: Range<usize>,
+    text: String,
+    help: Option<String>,
 }
 
-impl fmt::Display for Complaint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, text } = self;
-        write!(f, "{file}:{line}:{column}: {text}")
+impl Mistake {
+    fn new(place: Range<usize>, text: String) -> Self {
+        Self { place, text, help: None }
+    }
+
+    fn unknown<'a>(place: Range<usize>, what: &str, typed: &str, names: impl Iterator<Item = &'a str>) -> Self {
+        Self { place, text: format!("unknown {what} \"{typed}\""), help: Some(did_you_mean(typed, names)) }
     }
 }
-
-impl std::error::Error for Complaint {}
-
-/// Where in the text, and what.
-type Mistake = (Range<usize>, String);
 
 impl Scenario {
     /// `file` is what complaints call it.
     pub fn parse(file: &str, toml: &str) -> Result<Self, Complaint> {
-        let complain = |(place, text): Mistake| {
-            let before = &toml[..toml.floor_char_boundary(place.start)];
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            Complaint { file: file.into(), line: before.matches('\n').count() + 1, column, text }
+        let complain = |mistake: Mistake| {
+            let complaint = Complaint::new(file, &mistake.text).at(Position::of(&mistake.place, toml));
+            mistake.help.iter().fold(complaint, |complaint, help| complaint.help(help))
         };
         let script: Script = toml::from_str(toml).map_err(|error| complain(explain(&error)))?;
         check(&script).map_err(complain)?;
@@ -63,7 +62,7 @@ impl Scenario {
     /// An embedded one; the error is for a person and names the nearest.
     pub fn named(name: &str) -> Result<Self, String> {
         let Some((name, toml)) = EMBEDDED.into_iter().find(|(known, _)| *known == name) else {
-            return Err(unknown("scenario", name, Self::names()));
+            return Err(format!("unknown scenario \"{name}\": {}", did_you_mean(name, Self::names())));
         };
         Self::parse(&format!("{name}.toml"), toml).map_err(|complaint| complaint.to_string())
     }
@@ -94,21 +93,12 @@ impl Scenario {
 fn explain(error: &toml::de::Error) -> Mistake {
     let message = error.message();
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let text = match (message.split('`').next(), quoted.next()) {
-        (Some("unknown field "), Some(key)) => unknown("key", key, quoted),
-        (Some("unknown variant "), Some(word)) => unknown("word", word, quoted),
-        (Some("missing field "), Some(key)) => format!("'{key}' is missing"),
-        _ => message.to_owned(),
-    };
-    (error.span().unwrap_or(0..0), text)
-}
-
-fn unknown<'a>(what: &str, typed: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.collect();
-    match text::nearest(typed, names.iter().copied()) {
-        Some(near) => format!("unknown {what} '{typed}': did you mean '{near}'?"),
-        None if names.is_empty() => format!("unknown {what} '{typed}': there is none"),
-        None => format!("unknown {what} '{typed}': one of {}", names.join(", ")),
+    let place = error.span().unwrap_or(0..0);
+    match (message.split('`').next(), quoted.next()) {
+        (Some("unknown field "), Some(key)) => Mistake::unknown(place, "key", key, quoted),
+        (Some("unknown variant "), Some(word)) => Mistake::unknown(place, "word", word, quoted),
+        (Some("missing field "), Some(key)) => Mistake::new(place, format!("\"{key}\" is missing")),
+        _ => Mistake::new(place, message.to_owned()),
     }
 }
 
@@ -119,15 +109,13 @@ fn check(script: &Script) -> Result<(), Mistake> {
     for (index, cluster) in script.clusters.iter().enumerate() {
         let name = &cluster.name;
         if script.clusters[..index].iter().any(|other| other.name.get_ref() == name.get_ref()) {
-            return Err((name.span(), format!("there are two clusters called '{}'", name.get_ref())));
+            return Err(Mistake::new(name.span(), format!("there are two clusters called \"{}\"", name.get_ref())));
         }
         for (index, service) in cluster.services.iter().enumerate() {
             let (name, before) = (service.name.get_ref(), &cluster.services[..index]);
             if before.iter().any(|other| other.scope == service.scope && other.name.get_ref() == name) {
-                return Err((
-                    service.name.span(),
-                    format!("there are two services called '{name}' in '{}'", service.scope),
-                ));
+                let text = format!("there are two services called \"{name}\" in \"{}\"", service.scope);
+                return Err(Mistake::new(service.name.span(), text));
             }
             check_service(script, cluster, service)?;
         }
@@ -137,24 +125,29 @@ fn check(script: &Script) -> Result<(), Mistake> {
 
 fn check_service(script: &Script, cluster: &ClusterScript, service: &ServiceScript) -> Result<(), Mistake> {
     if let Some(logs) = service.logs.as_ref().filter(|logs| !script.logs.contains_key(logs.get_ref())) {
-        return Err((logs.span(), unknown("kind of log", logs.get_ref(), script.logs.keys().map(String::as_str))));
+        return Err(Mistake::unknown(
+            logs.span(),
+            "kind of log",
+            logs.get_ref(),
+            script.logs.keys().map(String::as_str),
+        ));
     }
     if let Some(metrics) = service.metrics.as_ref().filter(|metrics| !script.metrics.contains_key(metrics.get_ref())) {
         let names = script.metrics.keys().map(String::as_str);
-        return Err((metrics.span(), unknown("kind of metrics", metrics.get_ref(), names)));
+        return Err(Mistake::unknown(metrics.span(), "kind of metrics", metrics.get_ref(), names));
     }
     let beside =
         || cluster.services.iter().filter(|other| other.scope == service.scope).map(|other| &**other.name.get_ref());
     for dependency in &service.depends_on {
         let name = &dependency.get_ref().0.service;
         if !beside().any(|other| other == &**name) {
-            return Err((dependency.span(), unknown("service", name, beside())));
+            return Err(Mistake::unknown(dependency.span(), "service", name, beside()));
         }
     }
     for instances in service.troubles.iter().filter_map(|trouble| trouble.instances.as_ref()) {
         if let Some(number) = instances.get_ref().iter().find(|number| !(1..=service.instances).contains(number)) {
             let text = format!("there is no instance {number}: there are {}, counted from 1", service.instances);
-            return Err((instances.span(), text));
+            return Err(Mistake::new(instances.span(), text));
         }
     }
     Ok(())
@@ -166,7 +159,7 @@ fn check_log(kind: &LogKind) -> Result<(), Mistake> {
         .names()
         .find(|name| !known().any(|other| other == *name))
     {
-        Some(name) => Err((place, unknown("place", name, known()))),
+        Some(name) => Err(Mistake::unknown(place, "place", name, known())),
         None => Ok(()),
     };
     for LineScript { message, fields, .. } in kind.start.iter().chain(&kind.lines).chain(&kind.troubled) {

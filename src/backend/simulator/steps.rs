@@ -226,7 +226,7 @@ async fn await_rollout(line: &Line, service: &ServiceId, within: u32, progress: 
         let ready =
             members.clone().filter(started).filter(|member| line.world.phase(*member, now).doing.is_ready()).count();
         let wanted = members.len();
-        let note = format!("{ready} of {wanted} ready");
+        let note = format!("{ready} of {wanted} replaced and ready");
         progress(&note);
         if ready == wanted {
             return Ok(());

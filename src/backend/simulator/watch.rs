@@ -89,13 +89,17 @@ fn happening(was: &Instance, is: &Instance, now: Timestamp) -> Option<Happening>
         InstanceState::Running if was.started != is.started || was.state != is.state => {
             (is.started, "started".to_owned(), false)
         }
-        InstanceState::Running if was.health.word() != is.health.word() => match &is.health {
-            Health::Healthy if was.has_health_check => (None, "healthy".to_owned(), false),
-            Health::Changing(reason) => (None, reason.text.to_string(), false),
-            Health::Failing(reason) => (None, format!("unhealthy: {reason}"), true),
-            Health::Healthy | Health::Degraded(_) | Health::Unknown(_) | Health::Stopped(_) => return None,
-        },
-        _ => return None,
+        InstanceState::Running if was.health.word() != is.health.word() => {
+            let (text, is_bad) = health_told(is)?;
+            (None, text, is_bad)
+        }
+        InstanceState::Running
+        | InstanceState::Restarting { .. }
+        | InstanceState::Exited { .. }
+        | InstanceState::Created
+        | InstanceState::Paused
+        | InstanceState::Removing
+        | InstanceState::Dead => return None,
     };
     Some(Happening {
         at: at.unwrap_or(now),
@@ -105,6 +109,16 @@ fn happening(was: &Instance, is: &Instance, now: Timestamp) -> Option<Happening>
         text: text.into(),
         is_bad,
     })
+}
+
+/// What an engine tells when only the health changed, and whether it is bad.
+fn health_told(is: &Instance) -> Option<(String, bool)> {
+    match &is.health {
+        Health::Healthy if is.has_health_check => Some(("healthy".to_owned(), false)),
+        Health::Changing(reason) => Some((reason.text.to_string(), false)),
+        Health::Failing(reason) => Some((format!("unhealthy: {reason}"), true)),
+        Health::Healthy | Health::Degraded(_) | Health::Unknown(_) | Health::Stopped(_) => None,
+    }
 }
 
 fn ended(exit_code: i64, out_of_memory: bool) -> String {

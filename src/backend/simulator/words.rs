@@ -94,23 +94,28 @@ pub fn exit(service: &ServiceScript, code: i64, out_of_memory: bool) -> String {
     format!("exit {code} ({meaning})")
 }
 
-/// Of a service, from how its instances are: the worst one gives the reason.
-pub fn of_service(instances: &[(Health, Timestamp)], wanted: u32, ready: u32) -> (Health, Option<Timestamp>) {
-    let Some((worst, since)) = instances.iter().min_by(|(a, _), (b, _)| a.cmp(b)) else {
-        return (Health::Stopped(Reason::new("there is no instance")), None);
+/// Of a service, from how its instances are. One of several that fails makes it degraded; all of them make it fail.
+pub fn of_service(instances: &[(Health, Timestamp)]) -> (Health, Option<Timestamp>) {
+    let Some((worst, _)) = instances.iter().min_by(|(a, _), (b, _)| a.cmp(b)) else {
+        return (Health::Unknown(Reason::new("it has no instances")), None);
     };
-    let worst = match worst {
-        // Something of it still answers.
-        Health::Failing(reason) | Health::Stopped(reason) if ready > 0 => Health::Degraded(Reason {
-            text: format!("{ready} of {wanted} ready: {}", reason.text).into(),
-            ..reason.clone()
-        }),
-        worst => worst.clone(),
+    let alike = || instances.iter().filter(|(health, _)| health.word() == worst.word());
+    let (count, total) = (alike().count(), instances.len());
+    let since = alike().map(|(_, since)| *since).min();
+    if total == 1 {
+        return (worst.clone(), since);
+    }
+    let told =
+        |reason: &Reason| Reason { text: format!("{count} of {total}: {}", reason.text).into(), ..reason.clone() };
+    let health = match worst {
+        Health::Failing(reason) if count == total => Health::Failing(told(reason)),
+        Health::Failing(reason) | Health::Degraded(reason) => Health::Degraded(told(reason)),
+        Health::Changing(reason) => Health::Changing(told(reason)),
+        Health::Unknown(reason) => Health::Unknown(told(reason)),
+        Health::Stopped(reason) if count == total => Health::Stopped(told(reason)),
+        // The others work.
+        Health::Stopped(reason) => Health::Degraded(told(reason)),
+        Health::Healthy => Health::Healthy,
     };
-    // Healthy since the last of them is; anything else since the first was.
-    let since = match worst {
-        Health::Healthy => instances.iter().map(|(_, since)| *since).max(),
-        _ => Some(*since),
-    };
-    (worst, since)
+    (health, since)
 }

@@ -58,10 +58,9 @@ async fn tell(inner: &Arc<Inner>, told: &mut BTreeMap<OperationId, Operation>, o
         return;
     }
     let is_news = told.get(&operation.id).is_some_and(|before| !before.is_over());
-    if operation.state == OperationState::Interrupted || is_news {
-        if let Some(notice) = notice_of(&operation, inner.parts.clock.now()) {
-            publish(inner, Event::Notice(notice)).await;
-        }
+    let notice = notice_of(&operation, inner.parts.clock.now());
+    if let Some(notice) = notice.filter(|_| operation.state == OperationState::Interrupted || is_news) {
+        publish(inner, Event::Notice(notice)).await;
     }
     told.insert(operation.id.clone(), operation.clone());
     publish(inner, Event::Operation(Box::new(operation))).await;

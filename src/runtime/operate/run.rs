@@ -19,6 +19,9 @@ use crate::{
     runtime::journal::{Hold, Opening, Page},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How long a lost link is waited for before the operation is left to a person.
 const LINK_BACK_WITHIN: Duration = Duration::from_secs(120);
 /// The link takes a moment to see what a call saw first.

@@ -126,8 +126,8 @@ async fn a_plan_that_was_confirmed_under_read_only_never_reaches_the_engine() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn read_only_of_one_cluster_leaves_the_others_open() {
+#[test]
+fn read_only_of_one_cluster_leaves_the_others_open() {
     assert!(Gate::new(false, [ClusterName::from("other")]).check(&prod()).is_ok());
 }
 
@@ -339,6 +339,31 @@ async fn nothing_is_done_that_cannot_be_written_down() {
     let desk = Desk::with(Journal::open(&blocked), &fake(), Gate::new(false, []));
     assert!(desk.operator.begin(restart()).await.unwrap().is_err());
     assert!(desk.fake.executed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_fills_up_in_the_middle_turns_the_plan_round_and_the_way_back_is_gone_all_the_same() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let journal = desk.operator.journal().clone().unwrap();
+    let mut execution = crate::plan::Execution::new(restart());
+    let (opening, mut page) = journal.create(restart(), &"ops@laptop".into(), noon()).unwrap();
+    let begun = execution.beginning(noon()).unwrap();
+    page.write(&begun).unwrap();
+    execution.apply(&begun).unwrap();
+    page.write(&execution.told(crate::plan::execution::Outcome::Done, noon()).unwrap()).unwrap();
+
+    let inner = desk.operator.inner.clone();
+    let full = page.on_a_full_disk();
+    drop(page);
+    let run = Run::new(inner.clone(), opening, execution, full, None);
+    run.carry_out(Counted::new(&inner)).await;
+    let Verdict::Undone { says } = desk.verdict().await else { panic!("not undone") };
+    assert!(says.contains("cannot be written down") && says.contains("taken back: web-1"), "{says}");
+    assert_eq!(desk.fake.executed(), [ALL[1], ALL[2]], "the way back; nothing forward");
+    // What could not be written is not there, and what is there can still be read, by whoever finds it.
+    let [left] = &journal.operations().operations[..] else { panic!("one") };
+    assert_eq!(left.state, OperationState::Interrupted);
 }
 
 #[tokio::test(start_paused = true)]

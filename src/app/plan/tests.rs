@@ -1,0 +1,219 @@
+//! What it takes to say yes, and what becomes of an operation's screens.
+
+use super::*;
+use crate::{
+    app::{Settings, operations::Operations},
+    domain::{Health, Operation, OperationId},
+    plan::{
+        Verb,
+        fixture::{Shop, failing, id, noon, request, stopped},
+    },
+};
+
+fn world(shop: &Shop) -> World {
+    let mut world = World::new(Settings { who: "ops@laptop".into(), ..Settings::default() }, noon());
+    world.inventory = shop.inventory();
+    world
+}
+
+fn screen(world: &World) -> PlanScreen {
+    let screen = PlanScreen::of(&request(Verb::Restart), world).expect("planned");
+    screen.was_painted();
+    screen
+}
+
+fn type_in(screen: &mut PlanScreen, text: &str) {
+    for c in text.chars() {
+        screen.prompt_mut().expect("it asks").edit(tui_input::InputRequest::InsertChar(c));
+    }
+}
+
+#[track_caller]
+fn begins(reply: &Reply) {
+    assert!(matches!(reply.effects[..], [Effect::Begin(_)]), "{reply:?}");
+    assert!(matches!(reply.go, Go::Become(Screen::Operation(_))), "{reply:?}");
+}
+
+#[track_caller]
+fn begins_nothing(reply: &Reply) {
+    assert!(reply.effects.is_empty(), "{reply:?}");
+    assert!(matches!(reply.go, Go::Stay | Go::Refuse(_)), "{reply:?}");
+}
+
+fn operation(number: u32, state: OperationState) -> Operation {
+    Operation {
+        id: OperationId::new(format!("20261121-1200{number:02}-abcd")),
+        title: "restart shop/web".into(),
+        service: id("web"),
+        who: "ops@laptop".into(),
+        why: None,
+        began: noon(),
+        ended: Some(noon() + Duration::from_secs(number.into())),
+        state,
+        steps: Vec::new(),
+    }
+}
+
+fn done() -> OperationState {
+    OperationState::Ended(Verdict::Done { says: "restart shop/web: done".into() })
+}
+
+fn put(world: &mut World, operation: Operation) {
+    world.operations.insert(operation.id.clone(), operation);
+}
+
+#[test]
+fn a_plan_that_was_read_is_carried_out_at_one_key_that_is_not_enter() {
+    let world = world(&Shop::healthy(2));
+    let mut screen = screen(&world);
+    begins_nothing(&screen.act(Action::Open, &world));
+    begins(&screen.act(Action::Confirm, &world));
+}
+
+#[test]
+fn a_key_from_before_the_plan_was_painted_does_not_confirm_it() {
+    let world = world(&Shop::healthy(2));
+    let mut screen = PlanScreen::of(&request(Verb::Restart), &world).expect("planned");
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    screen.was_painted();
+    begins(&screen.act(Action::Confirm, &world));
+}
+
+#[test]
+fn on_a_protected_cluster_the_name_is_typed_and_a_wrong_one_does_not_do() {
+    let world = world(&Shop::healthy(1).but(|shop| shop.cluster.protected = true));
+    let mut screen = screen(&world);
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    type_in(&mut screen, "we");
+    begins_nothing(&screen.act(Action::Open, &world));
+    assert_eq!(screen.prompt().and_then(|prompt| prompt.error.as_deref()), Some("not 'web'"));
+    type_in(&mut screen, "b");
+    begins(&screen.act(Action::Open, &world));
+}
+
+#[test]
+fn a_reason_that_is_asked_for_is_given_and_goes_with_the_plan() {
+    let mut world = world(&Shop::healthy(1));
+    world.settings.ask_reason = true;
+    let mut screen = screen(&world);
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    begins_nothing(&screen.act(Action::Open, &world));
+    type_in(&mut screen, "OPS-42");
+    let reply = screen.act(Action::Open, &world);
+    let [Effect::Begin(plan)] = &reply.effects[..] else { panic!("{reply:?}") };
+    assert_eq!(plan.request.why.as_deref(), Some("OPS-42"));
+}
+
+#[test]
+fn leaving_the_prompt_leaves_the_plan_on_the_screen() {
+    let world = world(&Shop::healthy(1).but(|shop| shop.cluster.protected = true));
+    let mut screen = screen(&world);
+    screen.act(Action::Confirm, &world);
+    begins_nothing(&screen.act(Action::Back, &world));
+    assert!(screen.prompt().is_none());
+}
+
+#[test]
+fn when_the_world_has_moved_the_new_plan_is_shown_and_has_to_be_painted_first() {
+    let mut world = world(&Shop::healthy(2));
+    let mut screen = screen(&world);
+    world.inventory = Shop::web([Health::Healthy, failing()]).but(|shop| shop.services[0].fingerprint = 2).inventory();
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    assert_eq!(screen.moved(), Some("web is failing now, 1 of 2 ready"));
+    assert_eq!(&*screen.plan().stages[0].title, "web-2", "the broken one has its turn first now");
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    screen.was_painted();
+    begins(&screen.act(Action::Confirm, &world));
+}
+
+#[test]
+fn when_nothing_can_be_planned_any_more_that_is_said() {
+    let mut world = world(&Shop::healthy(1));
+    let mut screen = screen(&world);
+    world.inventory = Shop::web([stopped()]).but(|shop| shop.services[0].fingerprint = 2).inventory();
+    let reply = screen.act(Action::Confirm, &world);
+    begins_nothing(&reply);
+    assert!(matches!(&reply.go, Go::Refuse(why) if why.contains("nothing of shop/web runs")), "{reply:?}");
+}
+
+#[test]
+fn nothing_is_begun_on_a_service_that_is_being_worked_on() {
+    let mut world = world(&Shop::healthy(1));
+    put(&mut world, operation(1, OperationState::Running));
+    begins_nothing(&screen(&world).act(Action::Confirm, &world));
+    put(&mut world, operation(1, done()));
+    begins(&screen(&world).act(Action::Confirm, &world));
+}
+
+#[test]
+fn how_long_it_took_before_is_the_median_of_what_went_well() {
+    let mut world = world(&Shop::healthy(1));
+    assert_eq!(screen(&world).took_before(&world), None);
+    for (number, state) in [(4, done()), (50, done()), (6, done()), (1, OperationState::Interrupted)] {
+        put(&mut world, operation(number, state));
+    }
+    assert_eq!(screen(&world).took_before(&world), Some((Duration::from_secs(6), 3)));
+}
+
+#[test]
+fn the_screen_of_what_was_just_begun_finds_its_operation_and_not_an_older_one() {
+    let mut world = world(&Shop::healthy(1));
+    put(&mut world, operation(1, done()));
+    world.now = noon() + Duration::from_secs(60);
+    let begun = OperationScreen::begun(screen(&world).plan(), &world);
+    assert_eq!(begun.operation(&world), None);
+    let ours = Operation { began: world.now, ..operation(9, OperationState::Running) };
+    put(&mut world, ours.clone());
+    assert_eq!(begun.operation(&world), Some(&ours));
+}
+
+#[test]
+fn each_state_of_an_operation_takes_its_own_words() {
+    let mut world = world(&Shop::healthy(1));
+    let mut reply = |state: OperationState, action: Action| {
+        let operation = operation(1, state);
+        put(&mut world, operation.clone());
+        OperationScreen::new(&operation).act(action, &world).effects
+    };
+    let id = || operation(1, done()).id;
+    assert_eq!(reply(OperationState::Running, Action::StopAndUndo), [Effect::StopAndUndo(id())]);
+    assert_eq!(reply(OperationState::Interrupted, Action::Resume), [Effect::Resume(id())]);
+    assert_eq!(reply(OperationState::Interrupted, Action::Undo), [Effect::Undo(id())]);
+    assert_eq!(reply(OperationState::Interrupted, Action::Leave), [Effect::Leave(id())]);
+    for (state, action) in [
+        (OperationState::Undoing, Action::StopAndUndo),
+        (OperationState::Interrupted, Action::StopAndUndo),
+        (OperationState::Running, Action::Resume),
+        (done(), Action::Undo),
+        (done(), Action::StopAndUndo),
+    ] {
+        assert_eq!(reply(state.clone(), action), [], "{action:?} while {state:?}");
+    }
+}
+
+#[test]
+fn the_logs_of_the_service_are_wanted_beside_its_operation_and_only_while_it_is_in_sight() {
+    let world = world(&Shop::healthy(2));
+    let screen = OperationScreen::new(&operation(1, OperationState::Running));
+    let wanted = |is_top| {
+        let mut wanted = crate::message::Subscriptions::default();
+        screen.subscribe(&world, is_top, &mut wanted);
+        wanted.logs.len()
+    };
+    assert_eq!((wanted(true), wanted(false)), (2, 0));
+}
+
+#[test]
+fn what_runs_or_waits_is_listed_above_what_is_over_and_enter_opens_it() {
+    let mut world = world(&Shop::healthy(1));
+    for (number, state) in [(1, OperationState::Interrupted), (2, OperationState::Running), (3, done()), (4, done())] {
+        put(&mut world, operation(number, state));
+    }
+    let mut list = Operations::default();
+    let order: Vec<_> = list.rows(&world).iter().map(|row| row.id.as_str()[13..15].to_owned()).collect();
+    assert_eq!(order, ["02", "01", "04", "03"]);
+    list.act(Action::Down, &world);
+    let reply = list.act(Action::Open, &world);
+    let Go::Open(Screen::Operation(opened)) = reply.go else { panic!("{reply:?}") };
+    assert_eq!(opened.operation(&world).map(|one| &one.state), Some(&OperationState::Interrupted));
+}

@@ -1,0 +1,131 @@
+//! What is on disk: private, whole, bounded, and readable after the worst.
+
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    domain::Verdict,
+    plan::{
+        Verb,
+        fixture::{Shop, noon},
+    },
+};
+
+fn journal() -> (TempDir, Journal) {
+    let state = tempfile::tempdir().unwrap();
+    let journal = Journal::open(state.path()).unwrap();
+    (state, journal)
+}
+
+fn create(journal: &Journal, minute: i64) -> (Opening, Page) {
+    let plan = Shop::healthy(1).plan(Verb::Stop).expect("planned");
+    let at = noon() + jiff::SignedDuration::from_mins(minute);
+    journal.create(plan, &"ops@laptop".into(), at).expect("created")
+}
+
+fn over() -> Record {
+    Record::Verdict { at: noon(), verdict: Verdict::Done { says: "done".into() } }
+}
+
+#[test]
+fn only_its_owner_can_read_the_journal() {
+    let (state, journal) = journal();
+    let (opening, _page) = create(&journal, 0);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state.path().join("operations")), 0o700);
+    assert_eq!(mode(&journal.path(&opening.id)), 0o600);
+}
+
+#[test]
+fn the_first_line_says_who_does_what_where_and_with_which_midwatch() {
+    let (_state, journal) = journal();
+    let (opening, _page) = create(&journal, 0);
+    let text = fs::read_to_string(journal.path(&opening.id)).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(first["who"], "ops@laptop");
+    assert_eq!(first["process"], std::process::id());
+    assert_eq!(first["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(first["plan"]["service"]["cluster"], "prod");
+    assert!(opening.id.as_str().starts_with("20261121-120000-"), "{}", opening.id);
+}
+
+#[test]
+fn whoever_has_the_file_is_running_and_when_nobody_has_it_was_cut_off() {
+    let (_state, journal) = journal();
+    let (opening, page) = create(&journal, 0);
+    assert_eq!(journal.operation(&opening.id).unwrap().state, OperationState::Running);
+    assert!(journal.take_over(&opening.id).is_err());
+    drop(page);
+    assert_eq!(journal.operation(&opening.id).unwrap().state, OperationState::Interrupted);
+    let taken = journal.take_over(&opening.id).expect("free");
+    assert_eq!(taken.0, opening);
+}
+
+#[test]
+fn a_record_that_could_not_be_written_whole_does_not_spoil_the_next() {
+    let (_state, journal) = journal();
+    let (opening, page) = create(&journal, 0);
+    drop(page);
+    let path = journal.path(&opening.id);
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"{\"record\":\"began\",\"at\":\"2026-").unwrap();
+    assert_eq!(journal.operation(&opening.id).unwrap().state, OperationState::Interrupted);
+
+    let (_, _, mut page) = journal.take_over(&opening.id).expect("readable");
+    page.write(&over()).unwrap();
+    assert!(journal.operation(&opening.id).expect("still readable").is_over());
+}
+
+#[test]
+fn a_file_that_makes_no_sense_is_told_of_and_hides_no_other() {
+    let (state, journal) = journal();
+    let (opening, _page) = create(&journal, 0);
+    let folder = state.path().join("operations");
+    fs::write(folder.join("20200101-000000-aaaa.jsonl"), "not json\n").unwrap();
+    fs::write(folder.join("20200101-000000-bbbb.jsonl"), "").unwrap();
+    // Written whole, and in an order in which it cannot have happened.
+    let text = fs::read_to_string(journal.path(&opening.id)).unwrap();
+    let nonsense = r#"{"record":"ended","at":"2026-11-21T12:00:00Z","which":{"step":5},"outcome":"done"}"#;
+    fs::write(folder.join("20200101-000000-cccc.jsonl"), format!("{text}{nonsense}\n")).unwrap();
+    let listing = journal.operations();
+    assert_eq!(listing.operations.iter().map(|one| &one.id).collect::<Vec<_>>(), [&opening.id]);
+    assert_eq!(listing.unreadable.len(), 3, "{:#?}", listing.unreadable);
+}
+
+#[test]
+fn the_oldest_that_are_over_are_forgotten_and_what_is_not_over_never_is() {
+    let (_state, mut journal) = journal();
+    journal.kept = 3;
+    let (unfinished, _) = create(&journal, 0);
+    for minute in 1..=5 {
+        let (_, mut page) = create(&journal, minute);
+        page.append(&over()).unwrap();
+    }
+    let kept = journal.operations().operations;
+    assert_eq!(kept.len(), 3 + 1);
+    assert_eq!(kept[0].id, unfinished.id);
+    assert!(kept[1].id.as_str().starts_with("20261121-120300"), "{}", kept[1].id);
+    assert_eq!(fs::read_dir(&journal.operations).unwrap().count(), 3 + 1);
+}
+
+#[test]
+fn an_id_that_a_person_types_does_not_lead_out_of_the_directory() {
+    let (state, journal) = journal();
+    fs::write(state.path().join("secret.jsonl"), "").unwrap();
+    let path = journal.path(&OperationId::new("../secret"));
+    assert_eq!(path.parent(), Some(state.path().join("operations").as_path()));
+}
+
+#[test]
+fn what_a_process_left_before_it_began_is_cleared_away_when_it_is_old() {
+    let (state, journal) = journal();
+    let path = state.path().join("operations/.new-20260101-000000-abcd");
+    let file = File::create(&path).unwrap();
+    journal.operations();
+    assert!(path.exists(), "young: somebody is at work");
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    journal.operations();
+    assert!(!path.exists());
+}

@@ -1,0 +1,161 @@
+//! The stage that is a real engine: containers of `lab/busybox`, made by the docker CLI and removed with the stage.
+
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures::future::BoxFuture;
+use midwatch::{
+    backend::{
+        Connector,
+        docker::{DockerConnector, Endpoint, Host},
+    },
+    domain::{ClusterName, InstanceId, Scope, ServiceId},
+};
+
+use crate::stage::{Does, Program, Running, Stage};
+
+const SOCKET: &str = "/var/run/docker.sock";
+pub const IMAGE: &str = "lab/busybox";
+const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
+
+pub struct DockerStage {
+    /// Of this stage alone: label and beginning of all names.
+    pub prefix: String,
+    made: AtomicU32,
+    connector: Arc<DockerConnector>,
+}
+
+impl DockerStage {
+    /// `None`, loudly, where no engine answers and none was demanded.
+    pub async fn open(case: &str) -> Option<Self> {
+        let host =
+            Host { name: "lab".into(), endpoint: Endpoint::Unix(SOCKET.into()), protected: false, read_only: false };
+        let connector = Arc::new(DockerConnector::new(host));
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), connector.connect()).await;
+        let why = match answer {
+            Ok(Ok(_)) => {
+                static STAGES: AtomicU32 = AtomicU32::new(0);
+                let prefix = format!("mwtest-{}-{}", std::process::id(), STAGES.fetch_add(1, Ordering::Relaxed));
+                return Some(Self { prefix, made: AtomicU32::new(0), connector });
+            }
+            Ok(Err(loss)) => loss.why.to_string(),
+            Err(_) => format!("the engine at {SOCKET} does not answer"),
+        };
+        assert!(std::env::var_os(DEMANDED).is_none(), "{DEMANDED} demands a real engine, but: {why}");
+        eprintln!("SKIPPED {case}: no real Docker Engine here: {why}");
+        None
+    }
+
+    /// `docker run -d` with these arguments before the image, and this script.
+    pub fn start(&self, arguments: &[&str], script: &str) -> Running {
+        let name = format!("{}-{}", self.prefix, self.made.fetch_add(1, Ordering::Relaxed));
+        let label = format!("{}=1", self.prefix);
+        let mut all = vec!["run", "-d", "--name", &name, "--label", &label, "--stop-timeout", "1"];
+        all.extend(arguments);
+        all.extend([IMAGE, "sh", "-c", script]);
+        let id = docker(&all);
+        self.running(&name, &id)
+    }
+
+    pub fn running(&self, name: &str, id: &str) -> Running {
+        let cluster = self.cluster();
+        Running {
+            service: ServiceId::new(&cluster, &Scope::from("containers"), name),
+            instance: InstanceId::new(&cluster, id),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl Stage for DockerStage {
+    fn cluster(&self) -> ClusterName {
+        "lab".into()
+    }
+
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.connector.clone()
+    }
+
+    fn run<'a>(&'a self, program: Program) -> BoxFuture<'a, Running> {
+        Box::pin(async move {
+            let (script, mut arguments) = script(&program.does);
+            if program.tty {
+                arguments.push("--tty".into());
+            }
+            for (key, value) in &program.environment {
+                arguments.extend(["--env".into(), format!("{key}={value}")]);
+            }
+            for (key, value) in &program.labels {
+                arguments.extend(["--label".into(), format!("{key}={value}")]);
+            }
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            self.start(&arguments, &script)
+        })
+    }
+
+    fn remove<'a>(&'a self, running: &'a Running) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            docker(&["rm", "-f", &running.name]);
+        })
+    }
+}
+
+impl Drop for DockerStage {
+    fn drop(&mut self) {
+        let filter = format!("label={}", self.prefix);
+        let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
+        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        if !ids.is_empty() {
+            _ = Command::new("docker").args(["rm", "-f", "-v"]).args(ids).output();
+        }
+    }
+}
+
+pub fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().expect("the docker CLI runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn script(does: &Does) -> (String, Vec<String>) {
+    let stay = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
+    let echo =
+        |lines: &[String], to: &str| -> String { lines.iter().map(|line| format!("echo '{line}'{to}; ")).collect() };
+    let args = |arguments: &[&str]| arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>();
+    match does {
+        Does::Says { stdout, stderr } => (format!("{}{}{stay}", echo(stdout, ""), echo(stderr, " >&2")), Vec::new()),
+        Does::CountsAndEnds { lines, code } => {
+            (format!("i=1; while [ $i -le {lines} ]; do echo line $i; i=$((i+1)); done; exit {code}"), Vec::new())
+        }
+        Does::SaysLong { length } => {
+            (format!("head -c {length} /dev/zero | tr '\\0' x; echo; echo after; {stay}"), Vec::new())
+        }
+        Does::SaysInvalidUtf8 => (format!("printf 'raw\\377\\376\\n'; {stay}"), Vec::new()),
+        Does::Crashes { code } => (format!("echo crashing; sleep 0.2; exit {code}"), args(&["--restart", "always"])),
+        Does::EatsMemory { limit } => {
+            let memory = format!("{limit}m");
+            // tail keeps what has no line end in its memory.
+            ("exec tail /dev/zero".into(), args(&["--memory", &memory, "--memory-swap", &memory]))
+        }
+        Does::FailsItsCheck { output } => (
+            stay.into(),
+            args(&[
+                "--health-cmd",
+                &format!("echo '{output}'; exit 1"),
+                "--health-interval",
+                "1s",
+                "--health-retries",
+                "2",
+            ]),
+        ),
+        Does::PassesItsCheck => (stay.into(), args(&["--health-cmd", "true", "--health-interval", "1s"])),
+        Does::Burns => ("while :; do :; done".into(), Vec::new()),
+    }
+}

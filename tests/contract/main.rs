@@ -1,0 +1,28 @@
+//! What every backend must do, as cases that are written once (`cases`) and played on every stage there is (`stage`). On top of it what
+//! only Docker has: its grouping (`compose`, `swarm`), and engines that misbehave (`faults`).
+
+mod cases;
+mod compose;
+mod docker;
+mod fake;
+mod faults;
+mod observer;
+mod stage;
+mod swarm;
+
+macro_rules! on_docker {
+    ($($case:ident),* $(,)?) => {
+        mod on_docker {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    if let Some(stage) = crate::docker::DockerStage::open(stringify!($case)).await {
+                        crate::cases::$case(&stage).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+cases::every_case!(on_docker);

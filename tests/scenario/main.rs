@@ -1,0 +1,10 @@
+//! The runtime on the simulator, on paused time: minutes of trouble in milliseconds.
+
+mod answers;
+mod links;
+mod logs;
+mod scenarios;
+mod steps;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
