@@ -27,8 +27,11 @@ fn a_list_is_coloured_in_a_terminal_and_plain_in_a_pipe() {
 
 #[test]
 fn a_reader_that_goes_away_ends_a_followed_log_quietly() {
-    let mut child =
-        midwatch(&["logs", "-f", "prod-eu/shop/cart"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut child = midwatch(&["logs", "-f", "prod-eu/shop/cart"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     assert!(lines.next().expect("a line").expect("text").contains("shop-cart-"));
     drop(lines);
