@@ -59,6 +59,8 @@ pub struct State {
     chord: Vec<Next>,
     hits: Hits,
     last_click: Option<(Instant, Click)>,
+    /// The screen in sight has more to work out than one turn should take.
+    has_work: bool,
     /// Nothing happened since what is wanted of the outside was compared with what runs.
     is_reconciled: bool,
 }
@@ -94,7 +96,9 @@ impl Console {
         let (mut facts, mut logs) = (Vec::new(), Vec::new());
         loop {
             if !std::mem::replace(&mut self.state.is_reconciled, true) {
-                self.effects.runtime.reconcile(&self.app.subscriptions());
+                let wanted = self.app.subscriptions();
+                self.app.world.keep_tails(&wanted);
+                self.effects.runtime.reconcile(&wanted);
             }
             match self.turn(&mut input, &mut signals, &mut ages, &mut facts, &mut logs).await {
                 Turn::Input(Some(Ok(event))) => {
@@ -113,8 +117,8 @@ impl Console {
                 Turn::Gauges(gauges) => self.observe(gauges.into_iter()),
                 Turn::Ages => self.pace.want(Due::Calm, Instant::now()),
                 Turn::Work => {
-                    let due = self.app.work(WORK_A_TURN);
-                    self.pace.want(due, Instant::now());
+                    self.state.has_work = self.app.work(WORK_A_TURN);
+                    self.pace.want(Due::Soon, Instant::now());
                 }
                 Turn::End(ended) => return Ok(ended),
             }
@@ -133,7 +137,7 @@ impl Console {
         facts: &mut Vec<Event>,
         logs: &mut Vec<Event>,
     ) -> Turn {
-        let (terminal, due, has_work) = (&self.terminal, self.pace.due(), self.app.has_work());
+        let (terminal, due, has_work) = (&self.terminal, self.pace.due(), self.state.has_work);
         let frame = async {
             match due {
                 Some(due) => {
@@ -158,7 +162,16 @@ impl Console {
 
     fn observe(&mut self, events: impl Iterator<Item = Event>) {
         let now = self.clock.now();
-        let due = events.map(|event| self.app.observe(event, now)).max();
+        let operator = &self.effects.operator;
+        let due = events.map(|event| {
+            if let Event::Operation(operation) = &event
+                && operator.carries_out(&operation.id)
+            {
+                self.app.world.ours.insert(operation.id.clone());
+            }
+            self.app.observe(event, now)
+        });
+        let due = due.max();
         self.pace.want(due.unwrap_or(Due::Never), Instant::now());
     }
 
@@ -292,6 +305,7 @@ impl Console {
 
     /// Paints what is true now. Bytes go out only where cells changed.
     pub fn draw(&mut self) {
+        self.state.has_work = self.app.work(WORK_A_TURN);
         let keymap = &self.keymap;
         let keys = |place: Place, action: Action| keymap.keys_of(place, action);
         let mut hits = Hits::default();

@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use crate::{
     action::{Action, Place},
     app::{
-        Due, Go, Page, Reply, Screen, Subject, World, instances::Instances, list::List, prompt::Prompt,
+        Due, Go, Page, Reply, Screen, Subject, World,
+        instances::Instances,
+        list::List,
+        logs::{LogView, Target},
+        prompt::Prompt,
         service_filter::Filter,
     },
     domain::{ClusterName, Health, Release, Scope, Service, ServiceId},
@@ -248,6 +252,7 @@ impl Page for Main {
         }
         if let Some(service) = self.service(world) {
             let refresh = Refresh::WhenChanged(service.fingerprint);
+            LogView::new(Target::Service(service.id.clone())).subscribe(world, wanted);
             wanted.answers.insert(Question::Releases(service.id.clone()), refresh);
         }
     }

@@ -1,7 +1,7 @@
 //! What an action means where the screen in sight has no meaning of its own for it, and whether it has one at all.
 
 use crate::{
-    action::{Action, Danger},
+    action::{Action, Danger, Place},
     app::{
         App, Overlay, Screen, Subject, configuration::Configuration, events::Events, help::Help, instances::Instances,
         logs::Logs, metrics::Metrics, notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
@@ -60,6 +60,11 @@ pub fn may(app: &App, action: Action) -> Result<(), String> {
     let subject = app.subject();
     if action.danger() == Danger::Changes {
         changes_are_allowed(app, subject.as_ref())?;
+    }
+    if let Screen::Operation(screen) = app.top()
+        && action.place() == Place::Operation
+    {
+        screen.may(action, &app.world)?;
     }
     let about_something = matches!(
         action,

@@ -143,17 +143,6 @@ impl App {
         }
     }
 
-    pub fn has_work(&self) -> bool {
-        self.top().page().has_work(&self.world)
-    }
-
-    /// Does a piece of what would take too long at once, between keys. Says how soon what it came to should be seen.
-    pub fn work(&mut self, bytes: usize) -> Due {
-        let top = self.screens.last_mut().expect("the main screen is never closed");
-        top.page_mut().work(&self.world, bytes);
-        Due::Soon
-    }
-
     /// Something happened outside. Says how soon it should be seen.
     pub fn observe(&mut self, event: Event, now: Timestamp) -> Due {
         self.world.now = now;
@@ -164,6 +153,13 @@ impl App {
     pub fn unbound(&mut self, keys: &str, help: Option<&String>) {
         let help = help.map_or_else(String::new, |key| format!("; {key} lists the keys"));
         self.message = Some(format!("{keys} does nothing here{help}"));
+    }
+
+    /// What the screen in sight has to work out, a slice at a time: before a frame, and while there is nothing better to do. Says
+    /// whether there is more.
+    pub fn work(&mut self, bytes: usize) -> bool {
+        let top = self.screens.last_mut().expect("the main screen is never closed");
+        top.page_mut().work(&self.world, bytes)
     }
 
     /// What an effect came to, said where the person looks.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World, plan::Scroll},
+    app::{Page, Reply, Subject, World, scroll::Scroll},
     domain::{Operation, OperationId, OperationState, ServiceId},
     message::{Effect, Since, Subscriptions, Tail},
     plan::Plan,
@@ -61,7 +61,7 @@ impl OperationScreen {
         &self.title
     }
 
-    pub fn scroll_state(&self) -> &Scroll {
+    pub fn scroll(&self) -> &Scroll {
         &self.scroll
     }
 
@@ -78,14 +78,24 @@ impl OperationScreen {
         }
     }
 
-    fn with_interrupted(&self, world: &World, effect: impl Fn(OperationId) -> Effect) -> Reply {
-        match self.operation(world) {
-            Some(operation) if operation.state == OperationState::Interrupted => {
-                Reply::stay().with(effect(operation.id.clone()))
-            }
-            Some(operation) if operation.is_running() => Reply::refuse("it runs"),
-            Some(_) => Reply::refuse("it is over"),
-            None => Reply::refuse("it is only just being begun"),
+    /// What a person may want of it as it stands, or why not.
+    pub fn may(&self, action: Action, world: &World) -> Result<(), &'static str> {
+        let Some(operation) = self.operation(world) else { return Err("it is only just being begun") };
+        match (&operation.state, action) {
+            (OperationState::Running, Action::StopAndUndo) => Ok(()),
+            (OperationState::Interrupted, Action::Resume | Action::Undo | Action::Leave) => Ok(()),
+            (OperationState::Running, _) => Err("it runs"),
+            (OperationState::Undoing, _) => Err("it takes back already what was done"),
+            (OperationState::Interrupted, _) => Err("it does not run: resume it, undo it or leave it"),
+            (OperationState::Ended(_), _) => Err("it is over"),
+        }
+    }
+
+    fn wish(&self, action: Action, world: &World, effect: impl Fn(OperationId) -> Effect) -> Reply {
+        match (self.may(action, world), self.operation(world)) {
+            (Ok(()), Some(operation)) => Reply::stay().with(effect(operation.id.clone())),
+            (Ok(()), None) => Reply::stay(),
+            (Err(why), _) => Reply::refuse(why),
         }
     }
 }
@@ -97,22 +107,10 @@ impl Page for OperationScreen {
 
     fn act(&mut self, action: Action, world: &World) -> Reply {
         match action {
-            Action::StopAndUndo => match self.operation(world) {
-                Some(operation) if operation.state == OperationState::Running => {
-                    Reply::stay().with(Effect::StopAndUndo(operation.id.clone()))
-                }
-                Some(operation) if operation.state == OperationState::Undoing => {
-                    Reply::refuse("it takes back already what was done")
-                }
-                Some(operation) if operation.state == OperationState::Interrupted => {
-                    Reply::refuse("it does not run: resume it, undo it or leave it")
-                }
-                Some(_) => Reply::refuse("it is over"),
-                None => Reply::refuse("it is only just being begun"),
-            },
-            Action::Resume => self.with_interrupted(world, Effect::Resume),
-            Action::Undo => self.with_interrupted(world, Effect::Undo),
-            Action::Leave => self.with_interrupted(world, Effect::Leave),
+            Action::StopAndUndo => self.wish(action, world, Effect::StopAndUndo),
+            Action::Resume => self.wish(action, world, Effect::Resume),
+            Action::Undo => self.wish(action, world, Effect::Undo),
+            Action::Leave => self.wish(action, world, Effect::Leave),
             _ if self.scroll.act(action) => Reply::stay(),
             _ => Reply::pass(),
         }

@@ -5,7 +5,9 @@ use std::{cell::Cell, time::Duration};
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Screen, Subject, World, operation::OperationScreen, prompt::Prompt, screen::Go},
+    app::{
+        Page, Reply, Screen, Subject, World, operation::OperationScreen, prompt::Prompt, screen::Go, scroll::Scroll,
+    },
     domain::{OperationState, Verdict, text},
     message::Effect,
     plan::{self, Plan, Refusal, Request},
@@ -32,14 +34,6 @@ enum Asking {
     Name(Prompt),
 }
 
-/// A plan may be longer than the screen. How long is the picture's to know.
-#[derive(Debug, Default)]
-pub struct Scroll {
-    offset: usize,
-    last: Cell<usize>,
-    page: Cell<usize>,
-}
-
 impl PlanScreen {
     pub fn new(plan: Plan, _world: &World) -> Self {
         Self { plan, moved: None, asking: None, scroll: Scroll::default(), painted: Cell::new(false) }
@@ -63,7 +57,7 @@ impl PlanScreen {
         self.painted.set(true);
     }
 
-    pub fn scroll_state(&self) -> &Scroll {
+    pub fn scroll(&self) -> &Scroll {
         &self.scroll
     }
 
@@ -137,36 +131,11 @@ impl PlanScreen {
             self.moved = Some(moved.unwrap_or_else(|| "what it depends on has changed".into()));
             self.plan = today;
             self.painted.set(false);
-            self.scroll = Scroll::default();
+            self.scroll.to_top();
             return Reply::refuse("the world has moved: read the plan again");
         }
         let screen = OperationScreen::begun(&today, world);
         Reply { effects: vec![Effect::Begin(Box::new(today))], go: Go::Become(Screen::Operation(screen)) }
-    }
-}
-
-impl Scroll {
-    /// The first row to paint, of `rows` in `height` lines.
-    pub fn first(&self, rows: usize, height: usize) -> usize {
-        self.last.set(rows.saturating_sub(height));
-        self.page.set(height.saturating_sub(1).max(1));
-        self.offset.min(self.last.get())
-    }
-
-    pub fn act(&mut self, action: Action) -> bool {
-        let (last, page) = (self.last.get(), self.page.get());
-        let from = self.offset.min(last);
-        self.offset = match action {
-            Action::Up => from.saturating_sub(1),
-            Action::Down => from + 1,
-            Action::PageUp => from.saturating_sub(page),
-            Action::PageDown => from + page,
-            Action::First => 0,
-            Action::Last => last,
-            _ => return false,
-        }
-        .min(last);
-        true
     }
 }
 

@@ -115,17 +115,15 @@ pub trait Page {
     /// A row was clicked; `pane` is the screen's own numbering, as its twin gave it to the hits.
     fn click(&mut self, _pane: usize, _row: usize, _world: &World) {}
 
-    /// There is more to look through than one turn should take.
-    fn has_work(&self, _world: &World) -> bool {
-        false
-    }
-
-    /// Looks through about this many bytes more.
-    fn work(&mut self, _world: &World, _bytes: usize) {}
-
     /// How soon new log lines should be seen here.
     fn logs_due(&self) -> Due {
         Due::Never
+    }
+
+    /// Does some of what it has to work out (a filter over many lines), and says whether there is more. Called before a frame, and
+    /// again while there is nothing better to do; `bytes` of text is about a slice.
+    fn work(&mut self, _world: &World, _bytes: usize) -> bool {
+        false
     }
 
     /// The wheel over it, `lines` down (negative: up).

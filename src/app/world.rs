@@ -12,7 +12,7 @@ use crate::{
         ClusterName, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service, ServiceId,
         Trouble,
     },
-    message::{Answer, Notice, Question, TailState, Weight},
+    message::{Answer, Notice, Question, Subscriptions, TailState, Weight},
     store::{
         log,
         series::{self, Metric},
@@ -146,6 +146,12 @@ impl World {
 
     fn zoned(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.settings.zone.clone())
+    }
+
+    /// Forgets the tails, and their lines, that are not wanted any more.
+    pub fn keep_tails(&mut self, wanted: &Subscriptions) {
+        self.tails.retain(|instance, _| wanted.logs.contains_key(instance));
+        self.log.keep_only(|instance| wanted.logs.contains_key(instance));
     }
 
     /// The operation that is changing a service now, or was interrupted while it did.

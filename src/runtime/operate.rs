@@ -70,7 +70,7 @@ impl Operator {
         Self { inner: Arc::new(Inner { parts, running: Mutex::default(), count: watch::Sender::new(0) }) }
     }
 
-    /// Carries out a plan that a person confirmed. The handle says as what it was begun, or why it was not; it need not be awaited.
+    /// Carries out a plan that a person confirmed. The handle says as what it was begun, or why it was not: that is the caller's to tell.
     pub fn begin(&self, plan: Plan) -> JoinHandle<Result<OperationId, Trouble>> {
         let inner = self.inner.clone();
         let counted = Counted::new(&inner);
@@ -118,6 +118,11 @@ impl Operator {
         *self.inner.count.borrow()
     }
 
+    /// This process carries it out: leaving would leave it alone.
+    pub fn carries_out(&self, id: &OperationId) -> bool {
+        self.inner.running().contains_key(id)
+    }
+
     /// Waits until none runs: what keeps the process alive when its terminal is gone.
     pub async fn finished(&self) {
         let mut count = self.inner.count.subscribe();
@@ -138,17 +143,9 @@ impl Operator {
         let (inner, id) = (self.inner.clone(), id.clone());
         let counted = Counted::new(&inner);
         tokio::spawn(async move {
-            let result = take_over(&inner, id, word).await;
-            match result {
-                Ok(run) => {
-                    tokio::spawn(run.carry_out(counted));
-                    Ok(())
-                }
-                Err(trouble) => {
-                    publish(&inner, Event::Notice(Notice::error(inner.parts.clock.now(), &trouble))).await;
-                    Err(trouble)
-                }
-            }
+            let run = take_over(&inner, id, word).await?;
+            tokio::spawn(run.carry_out(counted));
+            Ok(())
         })
     }
 }
@@ -244,7 +241,6 @@ async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
         steps: plan.steps().map(skipped).collect(),
     };
     publish(inner, Event::Operation(Box::new(operation))).await;
-    publish(inner, Event::Notice(Notice::error(now, trouble))).await;
 }
 
 /// Says both what could not be done and why as one reason.

@@ -14,10 +14,9 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use crate::{
-    action::Action,
     app::{World, operation::OperationScreen},
     config::theme::Role,
-    domain::{Health, Operation, OperationState, ServiceId, StepReport, StepState, Verdict, units},
+    domain::{Operation, OperationState, ServiceId, StepReport, StepState, Verdict, units},
     ui::{Paint, widget},
 };
 
@@ -50,14 +49,13 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
         logs_beside(screen.service(), paint, logs);
     }
     heading(operation, world, paint, Rect { height: 1, ..story });
-    let foot = u16::try_from(verdict.len()).unwrap_or(u16::MAX).min(story.height / 2) + 1;
-    let body = Rect { y: story.y + 1, height: story.height.saturating_sub(1 + foot), ..story };
-    let first = screen.scroll_state().first(rows.len(), usize::from(body.height));
-    draw_rows(&rows[first..], operation, world.now, paint, body);
-    for (y, (text, role)) in (body.bottom()..story.bottom() - 1).zip(&verdict) {
+    let below = u16::try_from(verdict.len()).unwrap_or(u16::MAX).min(story.height / 2);
+    let body = Rect { y: story.y + 1, height: story.height - 1 - below, ..story };
+    let shown = screen.scroll().window(rows.len(), usize::from(body.height));
+    draw_rows(&rows[shown], operation, world.now, paint, body);
+    for (y, (text, role)) in (body.bottom()..story.bottom()).zip(&verdict) {
         paint.text(Rect { y, height: 1, ..story }, text, *role);
     }
-    choices(operation, paint, Rect { y: story.bottom() - 1, height: 1, ..story });
 }
 
 /// The live logs of the service's instances, in the part of the screen that is theirs.
@@ -72,8 +70,8 @@ fn divide(area: Rect, rows: usize) -> (Rect, Option<Rect>) {
         let left = area.width / 2;
         return (Rect { width: left, ..area }, Some(Rect { x: area.x + left, width: area.width - left, ..area }));
     }
-    // With the heading, the choices and one note that comes and goes, so that the logs do not move up and down with it.
-    let needed = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
+    // With the heading and one note that comes and goes, so that the logs do not move up and down with it.
+    let needed = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
     let left = area.height.saturating_sub(needed).min(MOST_LOGS_BELOW);
     if left < FEWEST_LOGS_BELOW {
         return (area, None);
@@ -176,15 +174,8 @@ fn seconds_since(began: Timestamp, now: Timestamp) -> String {
 }
 
 fn draw_instance(instance: &crate::domain::Instance, paint: &mut Paint<'_>, line: Rect) {
-    let (sign, role) = match &instance.health {
-        Health::Failing(_) => (" x", Role::Failing),
-        Health::Degraded(_) => (" !", Role::Degraded),
-        Health::Changing(_) => (" ~", Role::Changing),
-        Health::Unknown(_) => (" ?", Role::Unknown),
-        Health::Stopped(_) => (" -", Role::Stopped),
-        Health::Healthy => (" *", Role::Healthy),
-    };
-    paint.text(Rect { width: 2, ..line }, sign, role);
+    let (sign, role) = widget::health(Some(&instance.health));
+    paint.text(Rect { x: line.x + 1, width: 1, ..line }, sign, role);
     let reason = instance.health.reason().map_or(String::new(), |reason| format!(": {reason}"));
     let text = format!("{}  {}{reason}", instance.name, instance.health.word());
     paint.text(Rect { x: line.x + 3, width: line.width.saturating_sub(3), ..line }, &text, Role::Text);
@@ -211,20 +202,6 @@ fn verdict(operation: &Operation, width: u16) -> Vec<(String, Role)> {
         help.into_iter().flat_map(|help| widget::wrap(&format!("try: {help}"), width)).map(|line| (line, Role::Key)),
     );
     lines
-}
-
-fn choices(operation: &Operation, paint: &mut Paint<'_>, area: Rect) {
-    let choices: &[(&str, Action)] = match operation.state {
-        OperationState::Running => &[("stop and undo", Action::StopAndUndo)],
-        OperationState::Interrupted => &[("resume", Action::Resume), ("undo", Action::Undo), ("leave", Action::Leave)],
-        OperationState::Undoing | OperationState::Ended(_) => &[("go back", Action::Back)],
-    };
-    let mut x = area.x;
-    for &(text, action) in choices {
-        let end = paint.text(Rect { x, width: area.right().saturating_sub(x), ..area }, text, Role::Key);
-        paint.button(Rect { x, width: end.saturating_sub(x), ..area }, action);
-        x = end.saturating_add(3).min(area.right());
-    }
 }
 
 /// An operation's state in a word, and how the word looks.

@@ -117,9 +117,16 @@ impl Hand {
         if self.lines.is_empty() {
             return;
         }
-        // Boxed: a chunk must not hold on to the room that was made for a larger one.
-        let text = Bytes::from(std::mem::take(&mut self.text).into_boxed_slice());
-        let lines = std::mem::take(&mut self.lines).into_boxed_slice();
+        // Copied, so that a chunk has just the room that it needs and a flood fills the same buffers again and again.
+        let text = Bytes::copy_from_slice(&self.text);
+        let lines = Box::from(self.lines.as_slice());
+        if self.text.len() < CHUNK {
+            // A quiet tail does not keep the room that its history took.
+            self.text.shrink_to(self.text.len() * 2);
+            self.lines.shrink_to(self.lines.len() * 2);
+        }
+        self.text.clear();
+        self.lines.clear();
         let chunk = Arc::new(Chunk { source: self.source.clone(), text, lines });
         self.closed_bytes += chunk.bytes();
         self.closed.push_back(chunk);

@@ -1,6 +1,7 @@
 //! One tail: reads an instance's log for as long as it is wanted, across interruptions, ends and restarts, and sends it as chunks.
 
 mod hand;
+mod history;
 mod lines;
 mod overlap;
 
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use self::{hand::Hand, lines::Lines, overlap::Overlap};
+use self::{hand::Hand, history::History, lines::Lines, overlap::Overlap};
 use super::{channels::Outbox, connections::Connections};
 use crate::{
     backend::{Backend, FollowError, LogPiece},
@@ -84,10 +85,9 @@ impl Pump {
         }
     }
 
-    /// Reads one stream to its end. Everything that is older than its beginning is history: it is finite, and waits for room instead
-    /// of being dropped.
+    /// Reads one stream to its end. History waits for room; of what is written now the oldest in hand is dropped.
     async fn follow(&mut self, engine: &dyn Backend) -> Result<End, Closed> {
-        let began = nanos(self.clock.now());
+        let mut history = History::before(nanos(self.clock.now()));
         let since = match self.overlap.resume() {
             Some(from) => Since::Time(Timestamp::from_nanosecond(from.into()).unwrap_or(Timestamp::UNIX_EPOCH)),
             None => self.since,
@@ -96,14 +96,15 @@ impl Pump {
         let mut lines = Lines::default();
         let settled = Instant::now() + SETTLED;
         loop {
+            // After an end it is said only when something comes: an engine may leave the log of what does not run open for a while.
             let is_waiting = !matches!(self.told, Some(TailState::Live | TailState::Ended));
-            let next = if is_waiting {
+            let next = if is_waiting && settled <= Instant::now() {
+                self.tell(TailState::Live).await?;
+                continue;
+            } else if is_waiting {
                 match self.sender.send_while(timeout_at(settled, stream.next())).await? {
                     Ok(next) => next,
-                    Err(_) => {
-                        self.tell(TailState::Live).await?;
-                        continue;
-                    }
+                    Err(_) => continue,
                 }
             } else {
                 self.sender.send_while(stream.next()).await?
@@ -114,8 +115,7 @@ impl Pump {
                     if newest.is_some() && self.told == Some(TailState::Ended) {
                         self.tell(TailState::Live).await?;
                     }
-                    let is_history = newest.is_some_and(|newest| newest < began);
-                    while is_history && self.sender.hand.is_full() {
+                    while newest.is_some_and(|newest| history.has(newest)) && self.sender.hand.is_full() {
                         self.sender.send_one().await?;
                     }
                     self.sender.hand.drop_oldest();

@@ -105,9 +105,10 @@ fn has_capital(expression: &str) -> bool {
     while let Some(c) = characters.next() {
         match c {
             '\\' => {
-                // `\pL`, `\x4A` and `\u004A` name characters, not letters as typed.
-                if matches!(characters.next(), Some('p' | 'P')) {
-                    characters.next();
+                // The name of a class in `\p{Lu}` or `\pL` is no letter as typed.
+                let is_class = matches!(characters.next(), Some('p' | 'P'));
+                if is_class && characters.next() == Some('{') {
+                    characters.by_ref().find(|&c| c == '}');
                 }
             }
             c if c.is_uppercase() => return true,
@@ -165,8 +166,7 @@ impl Filter {
         if self.looks_at_lines() {
             for (shown, line) in shown.iter_mut().zip(&chunk.lines) {
                 let is_grave = line.level == Level::None || line.level >= self.at_least;
-                *shown = is_grave && matches!(self.outputs, Outputs::Both)
-                    || is_grave && self.outputs == Outputs::Only(line.output);
+                *shown = is_grave && (self.outputs == Outputs::Both || self.outputs == Outputs::Only(line.output));
             }
         }
         let mut matched = vec![false; count];
@@ -206,6 +206,7 @@ mod tests {
         assert_eq!(shown(&include("timeout"), &lines), [0, 1, 2]);
         assert_eq!(shown(&include("Timeout"), &lines), [1]);
         assert_eq!(shown(&include(r"\Stimeout|\Dimeout"), &lines), [0, 1, 2]);
+        assert_eq!(shown(&include(r"\p{Lu}imeout|\pLimeout"), &lines), [0, 1, 2]);
     }
 
     #[test]

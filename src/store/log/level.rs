@@ -214,7 +214,7 @@ fn token_level(token: &[u8], in_bracket: bool, closing: Option<u8>, is_head: boo
     }
     let level = word(name)?;
     let is_marked = in_bracket && matches!(closing, Some(b']' | b')' | b'>' | b' ')) || is_head && has_colon;
-    (is_upper || is_marked || name.len() == 3 && is_upper).then_some(level)
+    (is_upper || is_marked).then_some(level)
 }
 
 /// What a line may begin with before it names its level.

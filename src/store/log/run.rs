@@ -60,6 +60,8 @@ pub struct Run {
     pub held: VecDeque<Held>,
     /// Lines and gaps that ever came, also those that are not kept any more.
     pub arrived: u64,
+    /// Lines and gaps that are held.
+    pub lines: u64,
     last_key: i64,
 }
 
@@ -72,7 +74,7 @@ pub struct Place {
 
 impl Run {
     pub fn new(source: Arc<Source>) -> Self {
-        Self { source, held: VecDeque::new(), arrived: 0, last_key: i64::MIN }
+        Self { source, held: VecDeque::new(), arrived: 0, lines: 0, last_key: i64::MIN }
     }
 
     pub fn push(&mut self, chunk: Arc<Chunk>, first: u64) {
@@ -95,6 +97,7 @@ impl Run {
         });
         self.last_key = key;
         self.arrived += chunk.lines.len() as u64;
+        self.lines += chunk.lines.len() as u64;
         let worst = chunk.lines.iter().map(|line| line.level).max().unwrap_or_default();
         let has_escapes = harmless::has_escapes(&chunk.text);
         self.held.push_back(Held { piece: Piece::Chunk(chunk), first, keys, last_key: key, worst, has_escapes });
@@ -104,6 +107,7 @@ impl Run {
         let from = i64::try_from(gap.from.as_nanosecond()).unwrap_or(i64::MAX);
         self.last_key = self.last_key.max(from);
         self.arrived += 1;
+        self.lines += 1;
         self.held.push_back(Held {
             piece: Piece::Gap(gap),
             first,
@@ -114,9 +118,11 @@ impl Run {
         });
     }
 
-    pub fn lines(&self) -> u64 {
-        // Line numbers are given to all sources together, so a run's own are not without holes.
-        self.held.iter().map(|held| held.len() as u64).sum()
+    /// Lets its oldest chunk go.
+    pub fn pop(&mut self) -> Option<Held> {
+        let held = self.held.pop_front()?;
+        self.lines -= held.len() as u64;
+        Some(held)
     }
 
     /// O(log chunks).

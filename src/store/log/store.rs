@@ -68,7 +68,7 @@ impl Store {
 
     /// Lines and gaps that are held.
     pub fn lines(&self) -> u64 {
-        self.runs.iter().map(Run::lines).sum()
+        self.runs.iter().map(|run| run.lines).sum()
     }
 
     pub fn bytes(&self) -> usize {
@@ -126,7 +126,7 @@ impl Store {
             let chunks: usize = self.runs.iter().map(|run| run.held.len()).sum();
             let oldest = self.runs.iter_mut().filter(|run| !run.held.is_empty()).min_by_key(|run| run.held[0].first);
             let Some(run) = oldest.filter(|_| chunks > 1) else { break };
-            let held = run.held.pop_front().expect("runs without chunks were passed over");
+            let held = run.pop().expect("runs without chunks were passed over");
             self.bytes -= held.bytes();
             self.evicted += held.len() as u64;
         }

@@ -6,12 +6,13 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     action::Action,
     app::{
+        logs::{LogView, Target},
         main_screen::{Main, Row},
         world::Trend,
     },
     config::theme::Role,
-    domain::{Cluster, Link, Service, units},
-    ui::{Paint, widget},
+    domain::{Cluster, Link, Service, ServiceId, units},
+    ui::{Paint, logs, widget},
 };
 
 pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
@@ -37,7 +38,7 @@ pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     {
         facts(paint, row, service);
     }
-    logs(screen, paint, rows.rest());
+    logs(service.id.clone(), paint, rows.rest());
 }
 
 /// `checkout  x crash loop: exit 137 (out of memory, limit 128Mi)                 R restart`
@@ -132,7 +133,17 @@ fn facts(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     paint.text(row, &facts.join("   "), Role::Dim);
 }
 
-fn logs(_screen: &Main, _paint: &mut Paint<'_>, _area: Rect) {}
+/// The end of its log. It moves with the beat, like everything here; the whole of it, at once, is a key away.
+fn logs(service: ServiceId, paint: &mut Paint<'_>, area: Rect) {
+    if area.height < 2 {
+        return;
+    }
+    let view = LogView::new(Target::Service(service));
+    let sources = view.tails(&paint.app.world).sources;
+    let notes = if sources == 1 { "1 source".to_owned() } else { format!("{sources} sources") };
+    widget::heading(paint, area, "LOGS", &notes, false);
+    logs::preview(&view, paint, Rect { y: area.y + 1, height: area.height - 1, ..area });
+}
 
 /// Eight cells of ten seconds each, against one core or the limit: whole cells, so that it moves every ten seconds and not before.
 pub fn cpu_trend(paint: &mut Paint<'_>, place: Rect, service: &Service) {

@@ -7,6 +7,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     action::Action,
     app::{App, Page, Settings, operation::OperationScreen, operations::Operations, plan::PlanScreen},
+    config::{
+        self, Paths,
+        terminal::{Depth, Terminal},
+    },
     domain::{Health, Operation, OperationId, OperationState, Reason, StepState, Trouble, Verdict},
     plan::{
         Execution, Verb,
@@ -27,10 +31,10 @@ fn picture(app: &App, width: u16, height: u16, draw: impl Fn(&mut Paint<'_>, Rec
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     let mut hits = Hits::default();
-    draw(
-        &mut Paint { app, theme: &Theme::default(), keys: &|_, _| Vec::new(), buffer: &mut buffer, hits: &mut hits },
-        area,
-    );
+    let (theme, _) = config::Theme::load("midnight", &Paths::default());
+    let theme = Theme::new(&theme, Terminal { depth: Depth::True, unicode: true }, true);
+    let keys = |_, _| Vec::new();
+    draw(&mut Paint { app, theme: &theme, keys: &keys, buffer: &mut buffer, hits: &mut hits }, area);
     let rows = (0..height).map(|y| {
         let row: String = (0..width).map(|x| buffer[(x, y)].symbol()).collect();
         row.trim_end().to_owned()
@@ -108,10 +112,10 @@ fn a_verdict_and_what_to_try_stay_until_they_were_read() {
 }
 
 #[test]
-fn what_was_cut_off_is_marked_as_not_known_and_offers_three_ways_on() {
+fn what_was_cut_off_is_marked_as_not_known_and_says_the_three_ways_on() {
     let picture = operation_picture(OperationState::Interrupted, 80, 24);
     assert!(picture.contains(" ? wait until web-1 is ready"), "{picture}");
-    assert!(picture.contains("resume   undo   leave"), "{picture}");
+    assert!(picture.contains("Resume it, take back what was done, or leave"), "{picture}");
 }
 
 #[test]
