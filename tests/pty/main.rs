@@ -3,4 +3,6 @@
 #[path = "../support/terminal.rs"]
 mod terminal;
 
+mod commands;
+mod console;
 mod harness;

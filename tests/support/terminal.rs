@@ -23,7 +23,8 @@ pub struct Terminal {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
     shown: Arc<Shown>,
     modes_before: String,
-    home: tempfile::TempDir,
+    /// The program's home, gone with this.
+    _home: tempfile::TempDir,
 }
 
 /// Columns, rows.
@@ -71,7 +72,7 @@ impl Terminal {
             let (shown, writer) = (shown.clone(), writer.clone());
             move || read(reader, &shown, &writer)
         });
-        Self { child, master: pair.master, writer, shown, modes_before, home }
+        Self { child, master: pair.master, writer, shown, modes_before, _home: home }
     }
 
     /// midwatch, as cargo built it for this test.
@@ -81,11 +82,6 @@ impl Terminal {
 
     pub fn midwatch_in(size: Size, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::start(size, env!("CARGO_BIN_EXE_midwatch"), arguments, environment)
-    }
-
-    /// The program's home directory, gone with this.
-    pub fn home(&self) -> &Path {
-        self.home.path()
     }
 
     /// Keys as a terminal sends them: `"\r"` is Enter, `"\x1b"` Esc, `"\x03"` Ctrl-C.

@@ -99,7 +99,7 @@ impl<'a> Reading<'a> {
                 let mut start = 0;
                 for line in &chunk.lines {
                     let end = line.end as usize;
-                    if source.takes(line.at, chunk.source.epoch, self.asked.follow) {
+                    if source.takes(line.at, self.asked.follow) {
                         let piece = Piece::Line { chunk: chunk.clone(), text: start..end, line: *line };
                         self.merge.push(&chunk.source.instance, line.at, piece);
                     }
@@ -113,7 +113,7 @@ impl<'a> Reading<'a> {
                 self.merge.push(&instance, at, Piece::Gap(gap));
             }
             Event::Tail { instance, state } => self.tail(&instance, state, printer),
-            Event::Changed { .. } if self.asked.follow => self.follow_changes(session),
+            Event::Changed { .. } if self.asked.follow && self.asked.instance.is_none() => self.follow_changes(session),
             Event::Link { .. }
             | Event::Capabilities { .. }
             | Event::Latency { .. }
@@ -129,6 +129,8 @@ impl<'a> Reading<'a> {
         let Some(source) = self.sources.get_mut(instance) else { return };
         match state {
             TailState::Live => source.heard(),
+            // It may be started again, and then its log goes on.
+            TailState::Ended if self.asked.follow => {}
             TailState::Ended => source.ended(),
             // A person who follows waits for it to come back; who wanted what is there has it not all.
             TailState::Interrupted(why) if self.asked.follow => printer.trouble(&why),
@@ -141,21 +143,13 @@ impl<'a> Reading<'a> {
         self.close_if_over(instance);
     }
 
-    /// A service that is followed may get other instances, and an instance that ended may be started again.
+    /// A service that is followed may get other instances. One that is started again goes on by itself.
     fn follow_changes(&mut self, session: &mut Session) {
-        let instances: Vec<Instance> = session.inventory.instances_of(&self.service).into_iter().cloned().collect();
-        for instance in instances {
-            let Some(source) = self.sources.get_mut(&instance.id) else {
-                if self.asked.instance.is_none() {
-                    self.add(session, &instance, Since::Beginning);
-                }
-                continue;
-            };
-            if instance.state.is_alive() && source.revive() {
-                session.wanted.logs.insert(instance.id.clone(), source.tail());
-                session.reconcile();
-                self.merge.open(instance.id);
-            }
+        let instances = session.inventory.instances_of(&self.service);
+        let is_new = |instance: &&Instance| !self.sources.contains_key(&instance.id);
+        let new: Vec<Instance> = instances.into_iter().filter(is_new).cloned().collect();
+        for instance in &new {
+            self.add(session, instance, Since::Beginning);
         }
     }
 

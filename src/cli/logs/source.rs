@@ -18,12 +18,10 @@ const YOUNG: Duration = Duration::from_secs(3);
 pub struct Source {
     name: Arc<str>,
     since: Since,
-    epoch: u32,
     state: State,
     quiet_at: Instant,
     /// nanoseconds since 1970
     asked_at: i64,
-    last: Option<i64>,
     /// Lines still wanted, where they were counted.
     left: Option<u32>,
     young_until: Option<Instant>,
@@ -45,33 +43,29 @@ impl Source {
         Self {
             name,
             since,
-            epoch: 0,
             state: State::Reading,
             quiet_at: Instant::now() + SILENT,
             asked_at: nanoseconds(now),
-            last: None,
             left,
             young_until: None,
         }
     }
 
     pub fn tail(&self) -> Tail {
-        Tail { since: self.since, epoch: self.epoch, name: self.name.clone() }
+        Tail { since: self.since, epoch: 0, name: self.name.clone() }
     }
 
-    /// Whether a line is one of those that are wanted, and what that says of the end.
-    pub fn takes(&mut self, at: i64, epoch: u32, follow: bool) -> bool {
-        // After a revival the last second is read again.
-        let is_old = epoch != self.epoch || (self.epoch > 0 && self.last.is_some_and(|last| at <= last));
-        if is_old || (self.state != State::Reading && !follow) {
-            return false;
+    /// Whether a line is one of those that are wanted, and what that says of the end. Who follows wants all of them.
+    pub fn takes(&mut self, at: i64, follow: bool) -> bool {
+        if follow {
+            return true;
         }
-        self.last = self.last.max(Some(at));
-        if !follow {
+        let is_wanted = self.state == State::Reading;
+        if is_wanted {
             self.heard();
             self.count(at);
         }
-        true
+        is_wanted
     }
 
     fn count(&mut self, at: i64) {
@@ -115,20 +109,6 @@ impl Source {
     pub fn has_failed(&self) -> bool {
         self.state == State::Failed
     }
-
-    /// Begins anew behind its last line, if it had ended.
-    pub fn revive(&mut self) -> bool {
-        if self.state != State::Ended {
-            return false;
-        }
-        self.state = State::Reading;
-        self.epoch += 1;
-        self.since = match self.last.map(|last| Timestamp::from_nanosecond(last.into())) {
-            Some(Ok(last)) => Since::Time(last),
-            Some(Err(_)) | None => Since::Beginning,
-        };
-        true
-    }
 }
 
 fn nanoseconds(time: Timestamp) -> i64 {
@@ -148,32 +128,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_source_is_over_when_as_many_lines_came_as_were_asked_for() {
         let mut source = source(Since::Lines(2));
-        assert!(source.takes(1, 0, false) && !source.is_over());
-        assert!(source.takes(2, 0, false) && source.is_over());
-        assert!(!source.takes(3, 0, false), "one more than was asked for");
+        assert!(source.takes(1, false) && !source.is_over());
+        assert!(source.takes(2, false) && source.is_over());
+        assert!(!source.takes(3, false), "one more than was asked for");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_never_pauses_ends_soon_after_the_question() {
         let mut source = source(Since::Beginning);
         for younger in 1..=YOUNG.as_secs() {
-            assert!(source.takes(ASKED_AT + 1, 0, false) && !source.is_over(), "{younger}");
+            assert!(source.takes(ASKED_AT + 1, false) && !source.is_over(), "{younger}");
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        source.takes(ASKED_AT + 2, 0, false);
+        source.takes(ASKED_AT + 2, false);
         assert!(source.is_over());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_instance_that_starts_again_goes_on_behind_its_last_line() {
-        let mut source = source(Since::Lines(2));
-        assert!(source.takes(7, 0, true));
-        assert!(!source.revive(), "it has not ended");
-        source.ended();
-        assert!(source.revive());
-        assert_eq!(source.tail().epoch, 1);
-        assert!(!source.takes(7, 1, true), "read twice");
-        assert!(!source.takes(8, 0, true), "from the tail before");
-        assert!(source.takes(8, 1, true));
     }
 }
