@@ -120,3 +120,30 @@ async fn many_containers_are_pictured_quickly() {
 fn dyn_stage(stage: &DockerStage) -> &dyn Stage {
     stage
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_without_a_shell_says_so() {
+    let Some(stage) = DockerStage::open("a_container_without_a_shell").await else { return };
+    let (name, label) = (format!("{}-x", stage.prefix), format!("{}=1", stage.prefix));
+    // Nothing in it but one program, as in an image made from scratch.
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, archive) = (directory.path().join("busybox"), directory.path().join("image.tar"));
+    let donor = docker(&["create", "--label", &label, crate::docker::IMAGE, "true"]);
+    docker(&["cp", "-L", &format!("{donor}:/bin/busybox"), &path.display().to_string()]);
+    let mut tar = std::process::Command::new("tar");
+    tar.arg("-C").arg(directory.path()).arg("-cf").arg(&archive).arg("busybox");
+    assert!(tar.status().expect("tar runs").success());
+    let image = docker(&["import", &archive.display().to_string()]);
+    let id = docker(&["run", "-d", "--name", &name, "--label", &label, &image, "/busybox", "sleep", "1000"]);
+    let shell = dyn_stage(&stage).backend().await.attach(stage.running(&name, &id).instance, (80, 24)).await;
+    let trouble = match shell {
+        Err(trouble) => trouble,
+        Ok(shell) => {
+            let all: Vec<_> = tokio::time::timeout(PATIENCE, shell.output.collect()).await.expect("ends");
+            all.into_iter().find_map(Result::err).expect("the end says what is wrong")
+        }
+    };
+    docker(&["rm", "-f", &name]);
+    docker(&["rmi", &image]);
+    assert!(trouble.why.contains("there is none in the container"), "{trouble}");
+}
