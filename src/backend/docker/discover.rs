@@ -92,7 +92,11 @@ impl Endpoint {
     fn short_name(&self) -> String {
         let host = |address: &str| address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned();
         match self {
-            Self::Unix(_) => "local".to_owned(),
+            // `docker.sock` is where an engine of this machine usually is; any other socket is told apart by its own name.
+            Self::Unix(path) => match path.file_stem().and_then(|stem| stem.to_str()) {
+                None | Some("docker") => "local".to_owned(),
+                Some(stem) => stem.to_owned(),
+            },
             Self::Tcp { address, .. } => host(address),
             Self::Ssh { destination, .. } => {
                 host(destination.rsplit_once('@').map_or(destination, |(_, address)| address))
