@@ -303,28 +303,31 @@ impl Console {
         Ok(None)
     }
 
-    /// Paints what is true now. Bytes go out only where cells changed.
-    pub fn draw(&mut self) {
+    fn draw(&mut self) {
         self.state.has_work = self.app.work(WORK_A_TURN);
-        let keymap = &self.keymap;
-        let keys = |place: Place, action: Action| keymap.keys_of(place, action);
-        let mut hits = Hits::default();
-        let (app, theme, state) = (&self.app, &self.theme, &self.state);
-        let bytes = self.terminal.draw(|buffer| {
-            let mut paint = Paint { app, theme, keys: &keys, buffer, hits: &mut hits };
-            frame::draw(&mut paint);
-            if !state.chord.is_empty() {
-                let next: Vec<(String, &str)> =
-                    state.chord.iter().map(|next| (next.key.to_string(), comes(next.comes))).collect();
-                let area = paint.buffer.area;
-                overlay::chord(&mut paint, area, &print_sequence(state.keys.pressed()), &next);
-            }
-        });
-        self.state.hits = hits;
+        let bytes = paint(&self.app, &self.theme, &self.keymap, &mut self.terminal, &mut self.state);
         // The rows in sight may be others now, and what is measured with them.
         self.state.is_reconciled = false;
         self.pace.drawn(bytes, Instant::now());
     }
+}
+
+/// Paints what is true now, and says how many bytes that took. Bytes go out only where cells changed.
+pub fn paint(app: &App, theme: &Theme, keymap: &Keymap, terminal: &mut Terminal, state: &mut State) -> usize {
+    let keys = |place: Place, action: Action| keymap.keys_of(place, action);
+    let mut hits = Hits::default();
+    let bytes = terminal.draw(|buffer| {
+        let mut paint = Paint { app, theme, keys: &keys, buffer, hits: &mut hits };
+        frame::draw(&mut paint);
+        if !state.chord.is_empty() {
+            let next: Vec<(String, &str)> =
+                state.chord.iter().map(|next| (next.key.to_string(), comes(next.comes))).collect();
+            let area = paint.buffer.area;
+            overlay::chord(&mut paint, area, &print_sequence(state.keys.pressed()), &next);
+        }
+    });
+    state.hits = hits;
+    bytes
 }
 
 fn comes(comes: Comes) -> &'static str {

@@ -18,7 +18,7 @@ use midwatch::{
     config::terminal::Terminal as Kind,
     domain::Trouble,
     effects::Effects,
-    event_loop::{Console, Ended, State},
+    event_loop::{self, Console, Ended, State},
     message::{Event, Notice, Weight},
     own_log,
     runtime::{
@@ -62,8 +62,12 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     for notice in setup::notices(&setup.complaints, clock.now()) {
         app.observe(Event::Notice(notice), clock.now());
     }
-    let terminal = Terminal::take(Options { mouse: setup.config.mouse, ascii: setup.config.ascii })?;
+    let kind = Kind::read(|name| std::env::var(name).ok());
+    let theme = Theme::new(&setup.theme, kind, setup.config.ascii);
     catch_panics(setup.paths.state.as_deref())?;
+    let mut terminal = Terminal::take(Options { mouse: setup.config.mouse, ascii: setup.config.ascii })?;
+    let mut state = State::default();
+    event_loop::paint(&app, &theme, &setup.keymap, &mut terminal, &mut state);
 
     let what = "could not start";
     let threads = tokio::runtime::Builder::new_multi_thread()
@@ -72,7 +76,6 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         .build()
         .map_err(|error| Trouble::new(what, error))?;
     let entered = threads.enter();
-    let kind = Kind::read(|name| std::env::var(name).ok());
     let (runtime, inbox) = Runtime::new(connectors, clock);
     let facts = runtime.outbox().facts;
     let operator = Operator::new(Parts {
@@ -87,7 +90,7 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     let mut console = Console {
         app,
         terminal,
-        theme: Theme::new(&setup.theme, kind, setup.config.ascii),
+        theme,
         keymap: setup.keymap,
         effects: Effects {
             runtime,
@@ -102,9 +105,8 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         inbox,
         clock,
         pace: Pace::new(bytes_per_second),
-        state: State::default(),
+        state,
     };
-    console.draw();
     let own_log = own_log::begin(setup.paths.own_log(), &setup.config.own_log);
     if let Err(trouble) = &own_log {
         let text: Arc<str> = trouble.line().into();

@@ -190,6 +190,17 @@ impl World {
         })
     }
 
+    /// `usage` for a list: the mean of the last ten seconds that are over, so that a list of many stands still between them.
+    pub fn calm_usage(&self, service: &ServiceId) -> Option<Usage> {
+        let now = self.usage(service)?;
+        let instances = self.inventory.instances_of(service);
+        let mean = |metric, now: u64| {
+            let last = self.series.sum_of_tens(instances.iter().map(|instance| &instance.id), metric, 1, self.now);
+            last.first().copied().flatten().map_or(now, |mean| mean.round() as u64)
+        };
+        Some(Usage { cpu: mean(Metric::Cpu, now.cpu), memory: mean(Metric::Memory, now.memory), ..now })
+    }
+
     /// The last `cells` times ten seconds of a service, oldest first: CPU as a share of its limit or of one core, memory of its limit
     /// or of the most that is shown.
     pub fn trend(&self, service: &ServiceId, what: Trend, cells: usize) -> Vec<Option<f64>> {

@@ -10,6 +10,9 @@ use crate::app::Due;
 const SOON: Duration = Duration::from_millis(33);
 /// Numbers and previews move together, once a second.
 const BEAT: Duration = Duration::from_secs(1);
+/// What they may cost on average: a frame that took more bytes makes the next beat later, but not later than `LONGEST_BEAT`.
+const CALM_BYTES_PER_SECOND: f64 = 256.0;
+const LONGEST_BEAT: Duration = Duration::from_secs(4);
 /// How far the bytes may run ahead of their rate: a screenful after a key should not wait.
 const AHEAD: Duration = Duration::from_millis(500);
 
@@ -17,27 +20,40 @@ pub struct Pace {
     bytes_per_second: u64,
     due: Option<Instant>,
     drawn: Option<Instant>,
+    /// When the next beat may be.
     beat: Option<Instant>,
+    /// What is due is due for numbers and previews only.
+    is_calm: bool,
     /// By when everything sent so far is through, at the rate that the link allows.
     through: Option<Instant>,
 }
 
 impl Pace {
     pub fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1), due: None, drawn: None, beat: None, through: None }
+        Self {
+            bytes_per_second: bytes_per_second.max(1),
+            due: None,
+            drawn: None,
+            beat: None,
+            is_calm: true,
+            through: None,
+        }
     }
 
     /// A person waits for an answer.
     pub fn now(&mut self, now: Instant) {
+        self.is_calm = false;
         self.at_the_latest(now);
     }
 
     pub fn want(&mut self, due: Due, now: Instant) {
-        let after = |last: Option<Instant>, pause| last.map_or(now, |last| now.max(last + pause));
         match due {
             Due::Never => {}
-            Due::Soon => self.at_the_latest(after(self.drawn, SOON)),
-            Due::Calm => self.at_the_latest(after(self.beat, BEAT)),
+            Due::Soon => {
+                self.is_calm = false;
+                self.at_the_latest(self.drawn.map_or(now, |drawn| now.max(drawn + SOON)));
+            }
+            Due::Calm => self.at_the_latest(self.beat.map_or(now, |beat| now.max(beat))),
         }
     }
 
@@ -51,10 +67,11 @@ impl Pace {
         self.due = None;
         self.drawn = Some(now);
         // The beat goes on from where it was, so that a key in between does not shift or double it.
-        let beat_is_over = self.beat.is_none_or(|beat| now >= beat + BEAT);
-        if beat_is_over {
-            self.beat = Some(now);
+        if self.beat.is_none_or(|beat| now >= beat) {
+            let cost = if self.is_calm { Duration::from_secs_f64(bytes as f64 / CALM_BYTES_PER_SECOND) } else { BEAT };
+            self.beat = Some(now + cost.clamp(BEAT, LONGEST_BEAT));
         }
+        self.is_calm = true;
         let sending = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
         self.through = Some(self.through.map_or(now, |through| through.max(now)) + sending);
     }
@@ -105,6 +122,15 @@ mod tests {
         let (mut pace, now) = start();
         pace.want(Due::Calm, now + ms(5000));
         assert_eq!(pace.due(), Some(now + ms(5000)));
+    }
+
+    #[test]
+    fn numbers_that_cost_many_bytes_move_more_seldom() {
+        let (mut pace, now) = start();
+        pace.want(Due::Calm, now + ms(1000));
+        pace.drawn(768, now + ms(1000));
+        pace.want(Due::Calm, now + ms(1001));
+        assert_eq!(pace.due(), Some(now + ms(4000)));
     }
 
     #[test]

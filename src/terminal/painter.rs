@@ -46,80 +46,108 @@ impl Painter {
 
     /// Appends what makes the terminal show `next`. Nothing at all when it already does.
     pub fn paint(&mut self, next: &Buffer, out: &mut String) {
-        let began = out.len();
-        let plain = self.changed(next).then(|| {
-            let mut bytes = String::new();
-            let mut painter = self.like(&self.shown);
-            painter.difference(next, &mut bytes);
-            (painter, bytes)
-        });
-        if let Some((mut painter, mut bytes)) = plain {
-            if bytes.len() > SCROLL_FROM
-                && let Some(moved) = self.moved(next)
-            {
-                let mut scrolled = String::new();
-                let mut scroller = self.like(&self.shown);
-                scroller.scroll(&moved, &mut scrolled);
-                scroller.difference(next, &mut scrolled);
-                if scrolled.len() < bytes.len() {
-                    (painter, bytes) = (scroller, scrolled);
-                }
-            }
-            self.pen = painter.pen;
-            self.cursor = painter.cursor;
-            self.shown.clone_from(next);
-            out.push_str(&bytes);
+        if !self.changed(next) {
+            return;
         }
+        let began = out.len();
+        let mut best = self.shortest(next, None);
+        if best.1.len() > SCROLL_FROM
+            && let Some(moved) = self.moved(next)
+        {
+            let scrolled = self.shortest(next, Some(&moved));
+            if scrolled.1.len() < best.1.len() {
+                best = scrolled;
+            }
+        }
+        let (painter, bytes) = best;
+        *self = painter;
+        self.shown.clone_from(next);
+        out.push_str(&bytes);
         if out.len() - began > SYNCHRONIZE_FROM {
             out.insert_str(began, "\x1b[?2026h");
             out.push_str("\x1b[?2026l");
         }
     }
 
-    fn like(&self, shown: &Buffer) -> Self {
-        Self { shown: shown.clone(), pen: self.pen, cursor: self.cursor, ascii: self.ascii }
+    /// Row by row, or one colour after the other: changing colours can cost more than going to and fro.
+    fn shortest(&self, next: &Buffer, moved: Option<&Moved>) -> (Self, String) {
+        let mut start = self.like();
+        let mut scroll = String::new();
+        if let Some(moved) = moved {
+            start.scroll(moved, &mut scroll);
+        }
+        let mut runs = start.runs(next);
+        let by_row = start.like().write(next, &runs, scroll.clone());
+        let mut pens: Vec<Pen> = vec![start.pen];
+        for run in &runs {
+            if !pens.contains(&run.pen) {
+                pens.push(run.pen);
+            }
+        }
+        runs.sort_by_key(|run| pens.iter().position(|pen| *pen == run.pen));
+        let by_colour = start.write(next, &runs, scroll);
+        if by_colour.1.len() < by_row.1.len() { by_colour } else { by_row }
+    }
+
+    fn like(&self) -> Self {
+        Self { shown: self.shown.clone(), pen: self.pen, cursor: self.cursor, ascii: self.ascii }
     }
 
     fn changed(&self, next: &Buffer) -> bool {
         self.shown.area != next.area || self.shown.content != next.content
     }
 
-    fn difference(&mut self, next: &Buffer, out: &mut String) {
+    /// What differs, in pieces of one colour each.
+    fn runs(&self, next: &Buffer) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
         for y in next.area.top()..next.area.bottom() {
-            self.row(next, y, out);
-        }
-    }
-
-    fn row(&mut self, next: &Buffer, y: u16, out: &mut String) {
-        let row = row_of(next, y);
-        let old = row_of(&self.shown, y);
-        if old == row {
-            return;
-        }
-        let old = old.to_vec();
-        // Blanks up to the end of the row are erased by one short sequence.
-        let last = row.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1);
-        let mut x = 0;
-        while x < row.len() {
-            let width = cell_width(&row[x]);
-            if old[x..(x + width).min(old.len())] == row[x..(x + width).min(row.len())] {
-                x += width;
+            let (row, old) = (row_of(next, y), row_of(&self.shown, y));
+            if row == old {
                 continue;
             }
-            self.move_to(x, y, row, out);
-            if x >= last && row.len() - x > 3 && old[x..].iter().filter(|cell| !is_blank(cell)).count() > 3 {
-                self.pen.set(&row[x], out);
-                out.push_str("\x1b[K");
-                break;
+            // Blanks up to the end of the row are erased by one short sequence.
+            let blank_from = row.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1);
+            let mut x = 0;
+            while x < row.len() {
+                let end = (x + cell_width(&row[x])).min(row.len());
+                if old[x..end] == row[x..end] {
+                    x = end;
+                    continue;
+                }
+                let pen = Pen::of(&row[x]);
+                if x >= blank_from && old[x..].iter().filter(|cell| !is_blank(cell)).count() > 3 {
+                    runs.push(Run { y, cells: x..row.len(), pen, erases: true });
+                    break;
+                }
+                match runs.last_mut() {
+                    Some(run) if run.y == y && run.cells.end == x && run.pen == pen => run.cells.end = end,
+                    _ => runs.push(Run { y, cells: x..end, pen, erases: false }),
+                }
+                x = end;
             }
-            self.pen.set(&row[x], out);
-            let symbol = harmless(row[x].symbol(), self.ascii);
-            out.push_str(symbol);
-            x += width;
+        }
+        runs
+    }
+
+    fn write(mut self, next: &Buffer, runs: &[Run], mut out: String) -> (Self, String) {
+        for run in runs {
+            let row = row_of(next, run.y);
+            self.move_to(run.cells.start, run.y, row, &mut out);
+            self.pen.set(run.pen, &mut out);
+            if run.erases {
+                out.push_str("\x1b[K");
+                continue;
+            }
+            let mut x = run.cells.start;
+            while x < run.cells.end {
+                out.push_str(harmless(row[x].symbol(), self.ascii));
+                x += cell_width(&row[x]);
+            }
             // In the last column terminals differ in where the cursor is.
             let at = u16::try_from(x).unwrap_or(u16::MAX);
-            self.cursor = (at < next.area.width).then_some((at, y));
+            self.cursor = (at < next.area.width).then_some((at, run.y));
         }
+        (self, out)
     }
 
     /// The shortest way: writing what lies between again, stepping right, or naming the place.
@@ -198,6 +226,15 @@ impl Painter {
     }
 }
 
+/// Cells of one row that differ from what is shown, all of one colour.
+struct Run {
+    y: u16,
+    cells: Range<usize>,
+    pen: Pen,
+    /// They are blank up to the end of the row.
+    erases: bool,
+}
+
 struct Moved {
     /// All rows that the scrolling region spans.
     rows: Range<u16>,
@@ -229,8 +266,7 @@ impl Pen {
     }
 
     /// Either what differs, or everything from a clean slate: whichever is shorter.
-    fn set(&mut self, cell: &Cell, out: &mut String) {
-        let wanted = Self::of(cell);
+    fn set(&mut self, wanted: Self, out: &mut String) {
         if *self == wanted {
             return;
         }

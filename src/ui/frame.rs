@@ -58,19 +58,25 @@ fn title(paint: &mut Paint<'_>, row: Rect) {
     let app = paint.app;
     let (link, link_role) = link(app);
     let end = paint.text(row, " midwatch", Role::Title);
-    let mut x = end + 2;
-    let right = row.right().saturating_sub(u16::try_from(link.width()).unwrap_or(0) + 1);
-    for (text, role, action) in summary(app) {
-        let width = u16::try_from(text.width()).unwrap_or(0);
-        if x + width >= right {
+    let right = row.right().saturating_sub(u16::try_from(link.width()).unwrap_or(0) + 3);
+    let mut parts = summary(app);
+    let width = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX).saturating_add(2);
+    // Where there is no room for all of it, what is only good to know goes before what needs somebody.
+    while parts.iter().map(|part| width(&part.0)).sum::<u16>() + end > right {
+        let Some(least) = parts.iter().position(|part| part.1 == Role::Text).or_else(|| parts.len().checked_sub(1))
+        else {
             break;
-        }
-        let place = Rect::new(x, row.y, width, 1);
+        };
+        parts.remove(least);
+    }
+    let mut x = end + 2;
+    for (text, role, action) in parts {
+        let place = Rect::new(x, row.y, width(&text) - 2, 1);
         paint.text(place, &text, role);
         if let Some(action) = action {
             paint.button(place, action);
         }
-        x += width + 2;
+        x += width(&text);
     }
     paint.text_right(Rect { width: row.width - 1, ..row }, &link, link_role);
 }

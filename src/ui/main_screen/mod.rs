@@ -50,7 +50,7 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
 }
 
 fn panes(screen: &Main, paint: &mut Paint<'_>, area: Rect, narrow: bool) {
-    let left = Rect { width: 26.min(area.width / 3), ..area };
+    let left = Rect { width: (area.width / 6).clamp(22, 26), ..area };
     let right = |width: u16| Rect { x: area.right() - width, width, ..area };
     if narrow {
         tabs(screen, paint, area);
@@ -70,7 +70,7 @@ fn panes(screen: &Main, paint: &mut Paint<'_>, area: Rect, narrow: bool) {
         pane(screen, second, paint, wide);
         return bar(paint, wide);
     }
-    let releases = right(36.min(area.width / 4));
+    let releases = right((area.width / 5).clamp(24, 34));
     let services = Rect { x: left.right() + 1, width: area.width - left.width - releases.width - 2, ..area };
     pane(screen, Pane::Clusters, paint, left);
     pane(screen, Pane::Services, paint, services);

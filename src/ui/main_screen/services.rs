@@ -32,8 +32,6 @@ enum Cell {
     Why,
 }
 
-const NAME: Column<Cell> = Column::left(Cell::Name, "NAME", 14, 0);
-
 pub fn wanted_rows(screen: &Main, paint: &Paint<'_>) -> u16 {
     u16::try_from(screen.rows(&paint.app.world).len() + 1).unwrap_or(u16::MAX)
 }
@@ -61,23 +59,25 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
 fn columns(keys: &[ServiceId], scope: &Row, area: Rect) -> Table<Cell> {
     let longest = keys.iter().map(|id| label(id, scope).chars().count()).max().unwrap_or(0);
     let longest_cluster = keys.iter().map(|id| id.cluster.as_str().chars().count()).max().unwrap_or(0);
-    let name = u16::try_from(longest.clamp(10, 26)).expect("at most 26");
+    // A long name gives way before a whole column does.
+    let most = if area.width < 80 { 20 } else { 26 };
+    let name = u16::try_from(longest.clamp(10, most)).expect("at most 26");
     let mut columns = vec![Column::left(Cell::Mark, "", 1, 0)];
     if *scope == Row::Everything && keys.windows(2).any(|pair| pair[0].cluster != pair[1].cluster) {
         let width = u16::try_from(longest_cluster.clamp(7, 12)).expect("at most 12");
         columns.push(Column::left(Cell::Cluster, "CLUSTER", width, 3));
     }
     columns.extend([
-        Column { width: name, ..NAME },
+        Column::left(Cell::Name, "NAME", name, 0),
         Column::right(Cell::Ready, "READY", 5, 1),
-        Column::left(Cell::Release, "RELEASE", 10, 4),
+        Column::left(Cell::Release, "RELEASE", 9, 4),
         Column::right(Cell::Cpu, "CPU", 5, 5),
         Column::left(Cell::Trend, "", 8, 9),
         Column::right(Cell::Memory, "MEM", 5, 6),
         Column::right(Cell::Restarts, "RST", 4, 7),
         Column::right(Cell::Age, "AGE", 5, 8),
         Column::left(Cell::Ports, "PORTS", 12, 10),
-        Column::left(Cell::Why, "WHY", 18, 2),
+        Column::left(Cell::Why, "WHY", 16, 2),
     ]);
     Table::fit(&columns, Cell::Why, area)
 }
@@ -100,7 +100,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
     let ready_role = if service.ready < service.wanted { health } else { Role::Dim };
     table.cell(paint, Cell::Ready, y, &format!("{}/{}", service.ready, service.wanted), role(ready_role));
     table.cell(paint, Cell::Release, y, service.release(), role(Role::Text));
-    if let Some(usage) = world.usage(id).filter(|_| is_known) {
+    if let Some(usage) = world.calm_usage(id).filter(|_| is_known) {
         table.cell(paint, Cell::Cpu, y, &units::cpu(calm(usage.cpu)), Role::Text);
         table.cell(paint, Cell::Memory, y, &units::bytes(usage.memory), Role::Text);
     }
