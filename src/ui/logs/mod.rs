@@ -14,7 +14,7 @@ use crate::{
     domain::{Level, Output, text, units},
     message::TailState,
     store::log::Outputs,
-    ui::Paint,
+    ui::{Paint, widget},
 };
 
 pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
@@ -30,8 +30,10 @@ pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
     if let Some(trouble) = trouble(view, world)
         && body.height > 1
     {
-        paint.text(Rect { height: 1, ..body }, &trouble, Role::NoticeWarning);
-        body = Rect { y: body.y + 1, height: body.height - 1, ..body };
+        // Three rows are enough for a reason and what would help, and leave some for the lines.
+        let most = if body.height >= 9 { 3 } else { 1 };
+        let taken = widget::says(paint, Rect { height: most, ..body }, &trouble, Role::NoticeWarning);
+        body = Rect { y: body.y + taken, height: body.height - taken, ..body };
     }
     if body.is_empty() {
         return;
@@ -156,7 +158,8 @@ fn trouble(view: &LogView, world: &World) -> Option<String> {
             TailState::Live | TailState::Ended => return None,
         };
         let name = world.inventory.instance(instance).map_or(&*instance.key, |known| &*known.name);
-        Some(format!("{}: {}", text::clean(name), text::clean(&why)))
+        let (name, why) = (text::clean(name), text::clean(&why));
+        Some(if why.contains(&*name) { why.into_owned() } else { format!("{name}: {why}") })
     })
 }
 
@@ -165,6 +168,7 @@ fn nothing(view: &LogView, world: &World) -> &'static str {
     match () {
         () if !view.filter().is_empty() && view.counts(world).0 > 0 => "no line passes the filter",
         () if tails.sources == 0 => "there is no instance to read from",
+        () if tails.refused == tails.sources => "",
         () if tails.live + tails.ended > 0 => "nothing has been logged yet",
         () => "waiting for the log",
     }
