@@ -55,13 +55,15 @@ pub fn sample(ago: i64, cpu: u64) -> [Sample; 1] {
 /// Lines that an instance writes to stdout, each so many seconds ago.
 pub fn write<'a>(world: &mut World, name: &str, lines: impl IntoIterator<Item = (i64, &'a str)>) {
     let source = source(world, name);
-    for (ago, text) in lines {
-        let text = format!("{text}\n");
-        let at = seconds_ago(ago).as_nanosecond() as i64;
-        let level = level::of(text.as_bytes());
-        let line = Line { end: text.len() as u32, level, output: Output::Stdout, at };
-        let chunk = Chunk { source: source.clone(), text: text.into(), lines: [line].into() };
-        world.log.push(Arc::new(chunk));
+    for together in lines.into_iter().collect::<Vec<_>>().chunks(500) {
+        let mut text = String::new();
+        let line = |(ago, line): &(i64, &str)| {
+            text.extend([*line, "\n"]);
+            let at = seconds_ago(*ago).as_nanosecond() as i64;
+            Line { end: text.len() as u32, level: level::of(line.as_bytes()), output: Output::Stdout, at }
+        };
+        let lines = together.iter().map(line).collect();
+        world.log.push(Arc::new(Chunk { source: source.clone(), text: text.into(), lines }));
     }
     world.tails.insert(instance_id(name), TailState::Live);
 }

@@ -11,7 +11,7 @@ use crate::{
         logs::{LogView, Logs, Reading, since},
     },
     config::theme::Role,
-    domain::{Level, Output, text, units},
+    domain::{InstanceId, Level, Output, text, units},
     message::TailState,
     store::log::Outputs,
     ui::{Paint, widget},
@@ -154,7 +154,10 @@ fn trouble(view: &LogView, world: &World) -> Option<String> {
     view.instances(world).iter().find_map(|instance| {
         let why = match world.tails.get(instance)? {
             TailState::Interrupted(why) => format!("interrupted, trying again: {}", why.line()),
-            TailState::Refused(why) => why.to_string().replace('\n', " "),
+            TailState::Refused(why) => match &why.help {
+                Some(help) => format!("{}; {help}", why.line()),
+                None => why.line(),
+            },
             TailState::Live | TailState::Ended => return None,
         };
         let name = world.inventory.instance(instance).map_or(&*instance.key, |known| &*known.name);
@@ -168,10 +171,16 @@ fn nothing(view: &LogView, world: &World) -> &'static str {
     match () {
         () if !view.filter().is_empty() && view.counts(world).0 > 0 => "no line passes the filter",
         () if tails.sources == 0 => "there is no instance to read from",
+        () if tails.live + tails.ended == 0 && is_out_of_reach(view, world) => "waiting for the cluster to be reached",
         () if tails.refused == tails.sources => "",
         () if tails.live + tails.ended > 0 => "nothing has been logged yet",
         () => "waiting for the log",
     }
+}
+
+fn is_out_of_reach(view: &LogView, world: &World) -> bool {
+    let cluster = |instance: &InstanceId| world.inventory.cluster(&instance.cluster);
+    view.instances(world).iter().filter_map(cluster).any(|cluster| !cluster.link.is_live())
 }
 
 #[cfg(test)]
