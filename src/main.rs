@@ -70,8 +70,9 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     event_loop::paint(&app, &theme, &setup.keymap, &mut terminal, &mut state);
 
     let what = "could not start";
+    // One beside the loop's own: engines are waited for, not computed with, and each thread costs memory and wakes the other.
     let threads = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Trouble::new(what, error))?;

@@ -166,7 +166,10 @@ pub fn overrides(options: &Options) -> Overrides {
 /// `user@host`, for the journal: who asked.
 pub fn who() -> Arc<str> {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(|_| match rustix::process::getuid() {
+        id if id.is_root() => "root".to_owned(),
+        id => format!("uid {}", id.as_raw()),
+    });
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}").into()
 }

@@ -2,10 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     domain::{ClusterName, InstanceId},
@@ -42,11 +46,21 @@ pub fn channels() -> (Outbox, Inbox) {
     (Outbox { facts, flood, gauges: gauges.clone() }, Inbox { facts: facts_in, flood: flood_in, gauges })
 }
 
+/// How long gauges gather before the loop is woken: engines measure everything at about the same time, and numbers can wait.
+const GATHER: Duration = Duration::from_millis(150);
+
 /// The last value of each gauge that the loop has not read yet.
 #[derive(Clone, Default)]
 pub struct Gauges {
-    latest: Arc<Mutex<BTreeMap<Gauge, Event>>>,
+    inner: Arc<Mutex<Gathered>>,
     changed: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    latest: BTreeMap<Gauge, Event>,
+    /// When the first of them came.
+    since: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,18 +71,33 @@ pub enum Gauge {
 
 impl Gauges {
     pub fn set(&self, gauge: Gauge, event: Event) {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner).insert(gauge, event);
-        self.changed.notify_one();
+        let is_first = {
+            let mut gathered = self.gathered();
+            gathered.latest.insert(gauge, event);
+            let is_first = gathered.since.is_none();
+            gathered.since.get_or_insert_with(Instant::now);
+            is_first
+        };
+        if is_first {
+            self.changed.notify_one();
+        }
     }
 
-    /// Waits until at least one has changed, and takes all that have.
+    /// Waits until at least one has changed and others had the time to, and takes all that have.
     pub async fn take(&self) -> Vec<Event> {
         loop {
-            let taken = std::mem::take(&mut *self.latest.lock().unwrap_or_else(PoisonError::into_inner));
-            if !taken.is_empty() {
-                return taken.into_values().collect();
+            let since = self.gathered().since;
+            match since {
+                Some(since) => {
+                    sleep_until(since + GATHER).await;
+                    return std::mem::take(&mut *self.gathered()).latest.into_values().collect();
+                }
+                None => self.changed.notified().await,
             }
-            self.changed.notified().await;
         }
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -83,7 +83,7 @@ impl Terminal {
         self.next.reset();
         paint(&mut self.next);
         let mut out = String::new();
-        self.painter.paint(&self.next, &mut out);
+        self.painter.paint(&mut self.next, &mut out);
         let bytes = out.len();
         if bytes > 0 {
             self.writer.write(out);

@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_millis(33);
 /// Numbers and previews move together, once a second.
 const BEAT: Duration = Duration::from_secs(1);
 /// What they may cost on average: a frame that took more bytes makes the next beat later, but not later than `LONGEST_BEAT`.
-const CALM_BYTES_PER_SECOND: f64 = 256.0;
+const CALM_BYTES_PER_SECOND: f64 = 224.0;
 const LONGEST_BEAT: Duration = Duration::from_secs(4);
 /// How far the bytes may run ahead of their rate: a screenful after a key should not wait.
 const AHEAD: Duration = Duration::from_millis(500);
@@ -128,7 +128,7 @@ mod tests {
     fn numbers_that_cost_many_bytes_move_more_seldom() {
         let (mut pace, now) = start();
         pace.want(Due::Calm, now + ms(1000));
-        pace.drawn(768, now + ms(1000));
+        pace.drawn(672, now + ms(1000));
         pace.want(Due::Calm, now + ms(1001));
         assert_eq!(pace.due(), Some(now + ms(4000)));
     }

@@ -14,6 +14,12 @@ use crate::domain::text::is_hostile;
 /// What the terminal shows and where its cursor and colours are. Nothing else may write to the terminal while it is in use.
 pub struct Painter {
     shown: Buffer,
+    hand: Hand,
+}
+
+/// Where the terminal's cursor is, if that is known, and what it writes with.
+#[derive(Clone, Copy)]
+struct Hand {
     pen: Pen,
     cursor: Option<(u16, u16)>,
     ascii: bool,
@@ -29,104 +35,99 @@ const FARTHEST_SCROLL: u16 = 60;
 impl Painter {
     /// The terminal is taken to be cleared, its cursor hidden and its colours reset.
     pub fn new(size: Rect, ascii: bool) -> Self {
-        Self { shown: Buffer::empty(size), pen: Pen::default(), cursor: None, ascii }
+        Self { shown: Buffer::empty(size), hand: Hand { pen: Pen::default(), cursor: None, ascii } }
     }
 
     /// Forgets what is shown: the next frame clears the screen and paints everything.
     pub fn forget(&mut self, size: Rect) {
         self.shown = Buffer::empty(size);
-        self.cursor = None;
+        self.hand.cursor = None;
     }
 
     pub fn clear(&mut self, out: &mut String) {
-        self.pen = Pen::default();
-        self.cursor = None;
+        self.hand.pen = Pen::default();
+        self.hand.cursor = None;
         out.push_str("\x1b[0m\x1b[2J");
     }
 
-    /// Appends what makes the terminal show `next`. Nothing at all when it already does.
-    pub fn paint(&mut self, next: &Buffer, out: &mut String) {
+    /// Appends what makes the terminal show `next`, and takes that as what is shown. Nothing at all when it is shown already.
+    pub fn paint(&mut self, next: &mut Buffer, out: &mut String) {
         if !self.changed(next) {
             return;
         }
-        let began = out.len();
-        let mut best = self.shortest(next, None);
-        if best.1.len() > SCROLL_FROM
+        let (mut hand, mut bytes) = self.hand.shortest(&self.shown, next, String::new());
+        if bytes.len() > SCROLL_FROM
             && let Some(moved) = self.moved(next)
         {
-            let scrolled = self.shortest(next, Some(&moved));
-            if scrolled.1.len() < best.1.len() {
-                best = scrolled;
+            let mut scrolled = self.shown.clone();
+            let mut scroll = String::new();
+            let mut scrolling = self.hand;
+            scrolling.scroll(&mut scrolled, &moved, &mut scroll);
+            let (with_scroll, fewer) = scrolling.shortest(&scrolled, next, scroll);
+            if fewer.len() < bytes.len() {
+                (hand, bytes) = (with_scroll, fewer);
             }
         }
-        let (painter, bytes) = best;
-        *self = painter;
-        self.shown.clone_from(next);
-        out.push_str(&bytes);
-        if out.len() - began > SYNCHRONIZE_FROM {
-            out.insert_str(began, "\x1b[?2026h");
+        self.hand = hand;
+        std::mem::swap(&mut self.shown, next);
+        if bytes.len() > SYNCHRONIZE_FROM {
+            out.push_str("\x1b[?2026h");
+            out.push_str(&bytes);
             out.push_str("\x1b[?2026l");
+        } else {
+            out.push_str(&bytes);
         }
-    }
-
-    /// Row by row, or one colour after the other: changing colours can cost more than going to and fro.
-    fn shortest(&self, next: &Buffer, moved: Option<&Moved>) -> (Self, String) {
-        let mut start = self.like();
-        let mut scroll = String::new();
-        if let Some(moved) = moved {
-            start.scroll(moved, &mut scroll);
-        }
-        let mut runs = start.runs(next);
-        let by_row = start.like().write(next, &runs, scroll.clone());
-        let mut pens: Vec<Pen> = vec![start.pen];
-        for run in &runs {
-            if !pens.contains(&run.pen) {
-                pens.push(run.pen);
-            }
-        }
-        runs.sort_by_key(|run| pens.iter().position(|pen| *pen == run.pen));
-        let by_colour = start.write(next, &runs, scroll);
-        if by_colour.1.len() < by_row.1.len() { by_colour } else { by_row }
-    }
-
-    fn like(&self) -> Self {
-        Self { shown: self.shown.clone(), pen: self.pen, cursor: self.cursor, ascii: self.ascii }
     }
 
     fn changed(&self, next: &Buffer) -> bool {
         self.shown.area != next.area || self.shown.content != next.content
     }
 
-    /// What differs, in pieces of one colour each.
-    fn runs(&self, next: &Buffer) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        for y in next.area.top()..next.area.bottom() {
-            let (row, old) = (row_of(next, y), row_of(&self.shown, y));
-            if row == old {
-                continue;
-            }
-            // Blanks up to the end of the row are erased by one short sequence.
-            let blank_from = row.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1);
-            let mut x = 0;
-            while x < row.len() {
-                let end = (x + cell_width(&row[x])).min(row.len());
-                if old[x..end] == row[x..end] {
-                    x = end;
-                    continue;
+    /// Rows that stand in `next` at another height than they are shown at: the largest such block.
+    fn moved(&self, next: &Buffer) -> Option<Moved> {
+        if self.shown.area != next.area {
+            return None;
+        }
+        let height = next.area.height;
+        let same = |shown: u16, wanted: u16| row_of(&self.shown, shown) == row_of(next, wanted);
+        let mut best: Option<Moved> = None;
+        for by in 1..height.min(FARTHEST_SCROLL) {
+            for up in [true, false] {
+                let mut run = 0_u16;
+                for y in 0..=(height - by) {
+                    let (shown, wanted) = if up { (y + by, y) } else { (y, y + by) };
+                    let goes_on = y < height - by
+                        && same(shown, wanted)
+                        && row_of(next, wanted).iter().any(|cell| !is_blank(cell));
+                    if goes_on {
+                        run += 1;
+                        continue;
+                    }
+                    if run >= 2 && best.as_ref().is_none_or(|best| run > best.run) {
+                        best = Some(Moved { rows: (y - run)..(y + by), by, up, run });
+                    }
+                    run = 0;
                 }
-                let pen = Pen::of(&row[x]);
-                if x >= blank_from && old[x..].iter().filter(|cell| !is_blank(cell)).count() > 3 {
-                    runs.push(Run { y, cells: x..row.len(), pen, erases: true });
-                    break;
-                }
-                match runs.last_mut() {
-                    Some(run) if run.y == y && run.cells.end == x && run.pen == pen => run.cells.end = end,
-                    _ => runs.push(Run { y, cells: x..end, pen, erases: false }),
-                }
-                x = end;
             }
         }
-        runs
+        best
+    }
+}
+
+impl Hand {
+    /// Row by row, or one colour after the other: changing colours can cost more than going to and fro.
+    fn shortest(self, shown: &Buffer, next: &Buffer, before: String) -> (Self, String) {
+        let mut runs = runs(shown, next);
+        let by_row = self.write(next, &runs, before.clone());
+        let mut pens = vec![self.pen];
+        for run in &runs {
+            if !pens.contains(&run.pen) {
+                pens.push(run.pen);
+            }
+        }
+        runs.sort_by_key(|run| pens.iter().position(|pen| *pen == run.pen));
+        let by_colour = self.write(next, &runs, before);
+        if by_colour.1.len() < by_row.1.len() { by_colour } else { by_row }
     }
 
     fn write(mut self, next: &Buffer, runs: &[Run], mut out: String) -> (Self, String) {
@@ -175,45 +176,15 @@ impl Painter {
         self.cursor = Some((column, y));
     }
 
-    /// Rows that stand in `next` at another height than they are shown at: the largest such block.
-    fn moved(&self, next: &Buffer) -> Option<Moved> {
-        if self.shown.area != next.area {
-            return None;
-        }
-        let height = next.area.height;
-        let same = |shown: u16, wanted: u16| row_of(&self.shown, shown) == row_of(next, wanted);
-        let mut best: Option<Moved> = None;
-        for by in 1..height.min(FARTHEST_SCROLL) {
-            for up in [true, false] {
-                let mut run = 0_u16;
-                for y in 0..=(height - by) {
-                    let (shown, wanted) = if up { (y + by, y) } else { (y, y + by) };
-                    let goes_on = y < height - by
-                        && same(shown, wanted)
-                        && row_of(next, wanted).iter().any(|cell| !is_blank(cell));
-                    if goes_on {
-                        run += 1;
-                        continue;
-                    }
-                    if run >= 2 && best.as_ref().is_none_or(|best| run > best.run) {
-                        best = Some(Moved { rows: (y - run)..(y + by), by, up, run });
-                    }
-                    run = 0;
-                }
-            }
-        }
-        best
-    }
-
     /// Lets the terminal move the rows itself, by deleting or inserting lines inside a scrolling region.
-    fn scroll(&mut self, moved: &Moved, out: &mut String) {
+    fn scroll(&mut self, shown: &mut Buffer, moved: &Moved, out: &mut String) {
         self.pen.reset(out);
         let Moved { rows, by, up, .. } = moved;
         let (top, bottom) = (rows.start + 1, rows.end);
         let _ = write!(out, "\x1b[{top};{bottom}r\x1b[{top}H\x1b[{by}{}\x1b[r", if *up { 'M' } else { 'L' });
         self.cursor = None;
-        let width = usize::from(self.shown.area.width);
-        let cells = &mut self.shown.content[usize::from(rows.start) * width..usize::from(rows.end) * width];
+        let width = usize::from(shown.area.width);
+        let cells = &mut shown.content[usize::from(rows.start) * width..usize::from(rows.end) * width];
         let shift = usize::from(*by) * width;
         let blank = if *up {
             cells.rotate_left(shift);
@@ -224,6 +195,38 @@ impl Painter {
         };
         cells[blank].iter_mut().for_each(Cell::reset);
     }
+}
+
+/// What differs, in pieces of one colour each.
+fn runs(shown: &Buffer, next: &Buffer) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for y in next.area.top()..next.area.bottom() {
+        let (row, old) = (row_of(next, y), row_of(shown, y));
+        if row == old {
+            continue;
+        }
+        // Blanks up to the end of the row are erased by one short sequence.
+        let blank_from = row.iter().rposition(|cell| !is_blank(cell)).map_or(0, |last| last + 1);
+        let mut x = 0;
+        while x < row.len() {
+            let end = (x + cell_width(&row[x])).min(row.len());
+            if old[x..end] == row[x..end] {
+                x = end;
+                continue;
+            }
+            let pen = Pen::of(&row[x]);
+            if x >= blank_from && old[x..].iter().filter(|cell| !is_blank(cell)).count() > 3 {
+                runs.push(Run { y, cells: x..row.len(), pen, erases: true });
+                break;
+            }
+            match runs.last_mut() {
+                Some(run) if run.y == y && run.cells.end == x && run.pen == pen => run.cells.end = end,
+                _ => runs.push(Run { y, cells: x..end, pen, erases: false }),
+            }
+            x = end;
+        }
+    }
+    runs
 }
 
 /// Cells of one row that differ from what is shown, all of one colour.
@@ -423,7 +426,7 @@ mod tests {
 
     fn bytes(painter: &mut Painter, next: &Buffer) -> String {
         let mut out = String::new();
-        painter.paint(next, &mut out);
+        painter.paint(&mut next.clone(), &mut out);
         out
     }
 

@@ -58,7 +58,7 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Save, "save"),
             (Action::Copy, "copy"),
         ],
-        Place::Plan => &[(Action::Confirm, "carry out"), (Action::Back, "leave it")],
+        Place::Plan => &[(Action::Confirm, "carry out")],
         Place::Operation => &[
             (Action::StopAndUndo, "stop and undo"),
             (Action::Resume, "resume"),

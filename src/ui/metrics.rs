@@ -154,7 +154,7 @@ fn plot(paint: &mut Paint<'_>, area: Rect, panel: &Panel, line: &Line, values: &
         };
         paint.text_right(label(area.bottom() - 1), &word, Role::Dim);
     }
-    let (style, limit_style) = (paint.style(role_of(line.metric)), paint.style(Role::Danger));
+    let (style, limit_style) = (paint.style(role_of(line.metric)), paint.style(Role::NoticeWarning));
     let limit = panel.limit.map(|limit| (limit, limit_style));
     let place = Rect { x: area.x + AXIS, width: area.width - AXIS, ..area };
     chart::plot(paint.buffer, place, paint.theme.glyphs.chart, Plot { points: values, top, style, limit });

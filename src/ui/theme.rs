@@ -160,7 +160,7 @@ impl Glyphs {
         scrollbar: "▐",
         spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         spark_unknown: "┄",
-        chart: chart::Glyphs::Braille,
+        chart: chart::Glyphs::Blocks,
         borders: border::ROUNDED,
     };
 

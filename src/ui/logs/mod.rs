@@ -8,7 +8,11 @@ use self::row::Columns;
 use crate::{
     app::{
         World,
-        logs::{LogView, Logs, Reading, since},
+        logs::{
+            LogView, Logs, Reading, Times,
+            rows::{Content, Row},
+            since,
+        },
     },
     config::theme::Role,
     domain::{InstanceId, Level, Output, text, units},
@@ -38,7 +42,7 @@ pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
     if body.is_empty() {
         return;
     }
-    let columns = Columns::new(view, world, body.width, true);
+    let columns = Columns::new(view, world, body.width, true, view.times);
     let rows = view.window(world, columns.text.into(), body.height.into());
     if rows.is_empty() {
         paint.text(Rect { height: 1, ..body }, nothing(view, world), Role::Dim);
@@ -71,8 +75,13 @@ pub fn preview(view: &LogView, paint: &mut Paint<'_>, area: Rect) {
     }
     let app = paint.app;
     let world = &app.world;
-    let columns = Columns::new(view, world, area.width, false);
-    let rows = view.newest(world, columns.text.into(), area.height.into());
+    // Lines that tell the time themselves are not told it twice: that is room, and bytes for each of them.
+    let mut columns = Columns::new(view, world, area.width, false, Times::Hidden);
+    let mut rows = view.newest(world, columns.text.into(), area.height.into());
+    if !rows.iter().all(tells_the_time) {
+        columns = Columns::new(view, world, area.width, false, Times::OfDay);
+        rows = view.newest(world, columns.text.into(), area.height.into());
+    }
     if rows.is_empty() {
         let why = trouble(view, world);
         paint.text(Rect { height: 1, ..area }, why.as_deref().unwrap_or(nothing(view, world)), Role::Dim);
@@ -80,6 +89,19 @@ pub fn preview(view: &LogView, paint: &mut Paint<'_>, area: Rect) {
     for (place, row) in rows.iter().enumerate() {
         columns.row(row, false, paint, Rect { y: area.y + place as u16, height: 1, ..area });
     }
+}
+
+/// A time of day stands near the beginning of its text.
+fn tells_the_time(row: &Row) -> bool {
+    const CLOCK: [u8; 8] = *b"dd:dd:dd";
+    let Content::Line(line) = &row.content else { return true };
+    let beginning = &line.text.as_bytes()[..line.text.len().min(48)];
+    beginning.windows(CLOCK.len()).any(|place| {
+        place
+            .iter()
+            .zip(CLOCK)
+            .all(|(byte, wanted)| if wanted == b'd' { byte.is_ascii_digit() } else { *byte == wanted })
+    })
 }
 
 /// `LOGS shop/web  3 sources, 1 ended  frozen, 1,234 new  level>=warn  keep /checkout/  match 3 of 17`

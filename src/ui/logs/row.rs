@@ -32,9 +32,9 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub fn new(view: &LogView, world: &World, width: u16, has_sign: bool) -> Self {
+    pub fn new(view: &LogView, world: &World, width: u16, has_sign: bool, times: Times) -> Self {
         // Where there is hardly room for text, what stands before it goes first.
-        let times = if width < 40 { Times::Hidden } else { view.times };
+        let times = if width < 40 { Times::Hidden } else { times };
         let instances = view.instances(world);
         let names = world.log.sources().filter(|source| instances.contains(&source.instance));
         let widest = names.map(|source| text::clean(&source.name).width()).max().unwrap_or(0);

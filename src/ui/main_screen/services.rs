@@ -102,7 +102,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
     table.cell(paint, Cell::Release, y, service.release(), role(Role::Text));
     if let Some(usage) = world.calm_usage(id).filter(|_| is_known) {
         table.cell(paint, Cell::Cpu, y, &units::cpu(calm(usage.cpu)), Role::Text);
-        table.cell(paint, Cell::Memory, y, &units::bytes(usage.memory), Role::Text);
+        table.cell(paint, Cell::Memory, y, &units::bytes(calm(usage.memory)), Role::Text);
     }
     if let Some(trend) = table.place(Cell::Trend, y).filter(|_| is_known) {
         super::detail::cpu_trend(paint, trend, service);
@@ -129,12 +129,15 @@ fn why(world: &World, service: &Service, health: Role) -> (String, Role) {
 }
 
 /// Two digits are enough in a list, and a list of more would never stand still.
-fn calm(milli: u64) -> u64 {
-    match milli {
-        0..100 => (milli + 2) / 5 * 5,
-        100..1000 => (milli + 5) / 10 * 10,
-        _ => milli,
+fn calm(value: u64) -> u64 {
+    let mut unit = 1;
+    // Of bytes two digits mean less with each unit of 1024 than of a thousand, but not by so much that anybody would see it.
+    while value / unit >= 100 {
+        unit *= 10;
     }
+    // The smallest are the most restless.
+    let unit = if value < 10 { 5 } else { unit };
+    (value + unit / 2) / unit * unit
 }
 
 fn label(id: &ServiceId, scope: &Row) -> String {
