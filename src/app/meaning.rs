@@ -47,6 +47,13 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
             Some(id) => return vec![Effect::Shell(id)],
             None => app.say("there is no running instance to enter"),
         },
+        // Deeper than an instance there is only what it says.
+        Action::Open => match app.subject() {
+            Some(Subject::Instance(instance)) if app.place() == Place::Instances => {
+                open(app, Screen::Logs(Box::new(Logs::of_instance(instance))));
+            }
+            Some(_) | None => app.say("there is nothing to open here"),
+        },
         Action::Restart => plan(app, Verb::Restart),
         Action::Stop => plan(app, Verb::Stop),
         Action::Start => plan(app, Verb::Start),

@@ -35,6 +35,9 @@ pub mod service_filter;
 pub mod world;
 pub mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use overlay::Overlay;
 pub use screen::{Due, Go, Page, Reply, Screen, Subject};
 pub use world::{Settings, World};

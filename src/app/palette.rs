@@ -82,18 +82,21 @@ impl Palette {
         let pattern = Pattern::parse(self.prompt.text(), CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
-        let mut scored: Vec<(bool, u32, usize)> = Vec::new();
+        let mut scored: Vec<(bool, bool, u32, usize)> = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let name = entry.action.name().replace('_', " ");
             let text = format!("{name} {}", entry.action.help());
             // The name counts for more than the words that explain it.
             let in_name = pattern.score(Utf32Str::new(&name, &mut buffer), &mut matcher).unwrap_or(0);
             if let Some(score) = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher) {
-                scored.push((entry.refused.is_some(), score + in_name * 2, index));
+                // Who types a whole name means that and nothing that resembles it, also where it is refused.
+                let is_another = !name.eq_ignore_ascii_case(self.prompt.text().trim());
+                scored.push((is_another, entry.refused.is_some(), score + in_name * 2, index));
             }
         }
-        scored.sort_by_key(|&(refused, score, index)| (refused, std::cmp::Reverse(score), index));
-        self.matches = scored.into_iter().map(|(_, _, index)| index).collect();
+        scored
+            .sort_by_key(|&(is_another, refused, score, index)| (is_another, refused, std::cmp::Reverse(score), index));
+        self.matches = scored.into_iter().map(|(.., index)| index).collect();
         self.list = List::default();
     }
 }

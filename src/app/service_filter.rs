@@ -132,8 +132,8 @@ fn test(word: &str) -> Result<Option<Test>, String> {
 
 fn unknown(column: &str, names: impl Iterator<Item = &'static str> + Clone) -> String {
     match nearest(column, names.clone()) {
-        Some(name) => format!("there is no column '{column}': did you mean '{name}'?"),
-        None => format!("there is no column '{column}': one of {}", names.collect::<Vec<_>>().join(", ")),
+        Some(name) => format!("no column '{column}', perhaps '{name}'?"),
+        None => format!("no column '{column}': one of {}", names.collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_mistyped_column_is_told_with_the_nearest_one_and_the_rest_is_used() {
         let (filter, error) = Filter::parse("stat:failing web");
-        assert_eq!(error.as_deref(), Some("there is no column 'stat': did you mean 'state'?"));
+        assert_eq!(error.as_deref(), Some("no column 'stat', perhaps 'state'?"));
         assert!(!filter.is_empty());
     }
 

@@ -11,6 +11,7 @@ use crate::{
 };
 
 pub mod docker;
+mod mask;
 pub mod simulator;
 
 /// A way to one cluster. Kept for as long as the cluster is wanted; `connect` is called for each new try.
@@ -23,24 +24,28 @@ pub trait Connector: Send + Sync + 'static {
 pub trait Backend: Send + Sync + 'static {
     fn capabilities(&self) -> Capabilities;
 
-    /// First a full picture, then changes. Ends with a loss, or without one when the engine closed the stream.
+    /// First a full picture, then changes, what happened before what it changed. Ends with a loss, or without one when the engine closed
+    /// the stream. Names and texts in it are clean already.
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>>;
 
     /// The shortest question there is, to measure the link and to see that it lives.
     fn ping(&self) -> BoxFuture<'static, Result<(), Loss>>;
 
-    /// The log of an instance from `since` on, and what is added while it runs. Ends without an error when the instance has ended.
+    /// The log of an instance from `since` on, exact to the nanosecond, and what is added while it runs, through restarts by the engine.
+    /// Ends without an error when the instance has ended for good; when it is removed, with or without a refusal.
     fn follow(&self, instance: InstanceId, since: Since) -> BoxStream<'static, Result<LogPiece, FollowError>>;
 
     /// About one measurement a second, until dropped.
     fn sample(&self, instance: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>>;
 
-    /// Makes it so: doing it again, or when it is already so, is no error. This is retry, resume after a crash, and undo.
+    /// Makes it so: doing it again, or when it is already so, is no error. This is retry, resume after a crash, and undo. On an instance
+    /// that is gone it fails in words. Waiting for readiness fails as soon as that cannot come any more, with where to look next.
     fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>>;
 
+    /// No secret is in the answer, by what it is called or by what it looks like.
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>>;
 
-    /// A shell in the instance, with a terminal of `size` (columns, rows).
+    /// A shell in the instance, with its environment and a terminal of `size` (columns, rows). Its output ends with it.
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>>;
 }
 
@@ -52,7 +57,8 @@ pub struct Loss {
 }
 
 /// Bytes of a log as they come, in pieces that need not end where lines do. Every line begins with its RFC 3339 time and one space,
-/// as Docker and Kubernetes write it when asked for timestamps; text is as the program wrote it, hostile.
+/// as Docker and Kubernetes write it when asked for timestamps; text is as the program wrote it, hostile. What has
+/// a terminal writes everything to stdout, with whichever line ends the engine keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogPiece {
     pub output: Output,

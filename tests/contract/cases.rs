@@ -295,10 +295,10 @@ pub async fn releases_name_the_current_image(stage: &dyn Stage) {
 }
 
 pub async fn a_shell_runs_a_command_and_gives_its_output(stage: &dyn Stage) {
-    let running = stage.run(Program::idle()).await;
+    let running = stage.run(Program::idle().env("SUM", "42")).await;
     let mut shell = stage.backend().await.attach(running.instance, (100, 30)).await.expect("a shell");
     (shell.resize)((120, 40)).await;
-    shell.input.write_all(b"echo sum $((40 + 2))\nexit\n").await.expect("is written");
+    shell.input.write_all(b"echo sum $SUM\nexit\n").await.expect("is written");
     let mut output = Vec::new();
     let reading = async {
         while let Some(piece) = shell.output.next().await {

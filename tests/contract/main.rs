@@ -7,6 +7,7 @@ mod docker;
 mod fake;
 mod faults;
 mod observer;
+mod simulated;
 mod stage;
 mod swarm;
 
@@ -25,4 +26,18 @@ macro_rules! on_docker {
     };
 }
 
+macro_rules! on_the_simulator {
+    ($($case:ident),* $(,)?) => {
+        mod on_the_simulator {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $case() {
+                    crate::cases::$case(&crate::simulated::SimulatedStage::open().await).await;
+                }
+            )*
+        }
+    };
+}
+
 cases::every_case!(on_docker);
+cases::every_case!(on_the_simulator);

@@ -34,7 +34,7 @@ pub struct Running {
 }
 
 /// What the instance does, in words that a simulator understands too.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Does {
     /// Writes these lines and stays.
     Says { stdout: Vec<String>, stderr: Vec<String> },
@@ -56,7 +56,7 @@ pub enum Does {
     Burns,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     pub does: Does,
     pub tty: bool,

@@ -4,6 +4,8 @@ mod configuration;
 mod events;
 mod help;
 mod instances;
+mod logs;
+mod main_screen;
 mod metrics;
 mod notices;
 mod overlays;

@@ -7,11 +7,12 @@ use midwatch::{
     app::App,
     config::{
         self,
+        keymap::Keymap,
         paths::Paths,
         terminal::{Depth, Terminal},
         theme::Role,
     },
-    ui::{Hits, Paint, Theme, chart::Glyphs, theme},
+    ui::{Hits, Paint, Theme, chart::Glyphs, frame, theme},
 };
 use ratatui::{buffer::Buffer, buffer::Cell, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
@@ -29,6 +30,25 @@ pub fn check(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
     }
 }
 
+/// One snapshot a size of the whole frame, with the keys that people have; the usual terminal of old too.
+pub fn check_frames(name: &str, app: &App) {
+    for (width, height) in SIZES.into_iter().chain([(80, 24)]) {
+        let picture =
+            written(&painted_with(app, width, height, Glyphs::Braille, &usual_keys(), |paint, _| frame::draw(paint)));
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
+    }
+}
+
+pub fn survives_every_frame(app: &App) {
+    survives_every_size(app, |paint, _| frame::draw(paint));
+}
+
+fn usual_keys() -> impl Fn(Place, Action) -> Vec<String> {
+    let (keymap, complaints) = Keymap::load(config::keymap::DEFAULT, &Paths::default());
+    assert_eq!(complaints, []);
+    move |place, action| keymap.keys_of(place, action)
+}
+
 pub fn picture(app: &App, width: u16, height: u16, glyphs: Glyphs, draw: impl Fn(&mut Paint<'_>, Rect)) -> String {
     written(&painted(app, width, height, glyphs, draw))
 }
@@ -43,11 +63,22 @@ pub fn survives_every_size(app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
 }
 
 fn painted(app: &App, width: u16, height: u16, glyphs: Glyphs, draw: impl Fn(&mut Paint<'_>, Rect)) -> Buffer {
+    painted_with(app, width, height, glyphs, &keys, draw)
+}
+
+fn painted_with(
+    app: &App,
+    width: u16,
+    height: u16,
+    glyphs: Glyphs,
+    keys: &dyn Fn(Place, Action) -> Vec<String>,
+    draw: impl Fn(&mut Paint<'_>, Rect),
+) -> Buffer {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
     let (theme, mut hits) = (theme(glyphs), Hits::default());
     buffer.set_style(area, theme.style(Role::Text));
-    draw(&mut Paint { app, theme: &theme, buffer: &mut buffer, keys: &keys, hits: &mut hits }, area);
+    draw(&mut Paint { app, theme: &theme, buffer: &mut buffer, keys, hits: &mut hits }, area);
     buffer
 }
 

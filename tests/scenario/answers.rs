@@ -96,7 +96,7 @@ async fn a_configuration_tells_no_secret_and_reads_as_yaml() {
     let Ok(Answer::Configuration(yaml)) = answer else { panic!("{answer:?}") };
     assert!(!yaml.contains("hunter2"), "{yaml}");
     let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
-    assert_eq!(read["config"]["environment"]["LOG_LEVEL"], "info: \"all\"");
+    assert_eq!(read["config"]["environment"][2], "LOG_LEVEL=info: \"all\"");
     assert_eq!(read["host"]["ports"][0], "8080->80");
     assert_eq!(stage.instance("web", 1).state, InstanceState::Running);
 }

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use midwatch::{
     app::{App, Settings, World},
     domain::{
-        Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, Image, Instance, InstanceId,
-        InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Reason, Sample, Scope, Service,
-        ServiceId, ServiceKind, Trouble, inventory::Picture,
+        Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, HostFacts, Image, Instance,
+        InstanceId, InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Output, Reason,
+        Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
-    message::{Answer, Notice, Question, Weight},
+    message::{Answer, Notice, Question, TailState, Weight},
+    store::log::{Chunk, Gap, Line, Source, level},
 };
 
 /// The cluster that everything is on unless another is named.
@@ -51,6 +52,22 @@ pub fn sample(ago: i64, cpu: u64) -> [Sample; 1] {
     [Sample { at, cpu, memory: 64 << 20, received: 0, sent: 0, read: 0, written: 0, pids: 4 }]
 }
 
+/// Lines that an instance writes to stdout, each so many seconds ago.
+pub fn write<'a>(world: &mut World, name: &str, lines: impl IntoIterator<Item = (i64, &'a str)>) {
+    let source = source(world, name);
+    for together in lines.into_iter().collect::<Vec<_>>().chunks(500) {
+        let mut text = String::new();
+        let line = |(ago, line): &(i64, &str)| {
+            text.extend([*line, "\n"]);
+            let at = seconds_ago(*ago).as_nanosecond() as i64;
+            Line { end: text.len() as u32, level: level::of(line.as_bytes()), output: Output::Stdout, at }
+        };
+        let lines = together.iter().map(line).collect();
+        world.log.push(Arc::new(Chunk { source: source.clone(), text: text.into(), lines }));
+    }
+    world.tails.insert(instance_id(name), TailState::Live);
+}
+
 pub fn world() -> Builder {
     let world = World::new(Settings::default(), now());
     Builder { world }.cluster(CLUSTER)
@@ -85,7 +102,8 @@ impl Builder {
             read_only: false,
             latency: None,
         });
-        self.world.inventory.apply(&name, Change::Picture(Picture::default()), now());
+        let picture = Picture { facts: facts(), ..Picture::default() };
+        self.world.inventory.apply(&name, Change::Picture(picture), now());
         self
     }
 
@@ -97,6 +115,31 @@ impl Builder {
             retry_at: None,
         };
         self.world.inventory.cluster_mut(&cluster.into()).expect("the cluster is there").link = link;
+        self
+    }
+
+    pub fn connecting(mut self, cluster: &str) -> Self {
+        let name = ClusterName::from(cluster);
+        let known = self.world.inventory.cluster(&name).expect("the cluster is there").clone();
+        // What was never pictured is not known to be empty.
+        self.world.inventory.remove_cluster(&name);
+        self.world.inventory.put_cluster(Cluster { link: Link::Connecting { since: seconds_ago(2) }, ..known });
+        self
+    }
+
+    /// The usual cluster is gone too: nothing was found.
+    pub fn without_clusters(mut self) -> Self {
+        self.world.inventory.remove_cluster(&CLUSTER.into());
+        self
+    }
+
+    pub fn on(mut self, cluster: &str, how: impl FnOnce(&mut Cluster)) -> Self {
+        how(self.world.inventory.cluster_mut(&cluster.into()).expect("the cluster is there"));
+        self
+    }
+
+    pub fn settings(mut self, how: impl FnOnce(&mut Settings)) -> Self {
+        how(&mut self.world.settings);
         self
     }
 
@@ -131,6 +174,22 @@ impl Builder {
         self
     }
 
+    pub fn changed(mut self, address: &str, how: impl FnOnce(&mut Service)) -> Self {
+        let id = service_id(address);
+        let mut service = self.world.inventory.service(&id).expect("the service is there").clone();
+        how(&mut service);
+        self.world.inventory.apply(&id.cluster, Change::Service(Box::new(service)), now());
+        self
+    }
+
+    /// None of its instances is ready, for three minutes now.
+    pub fn broken(self, address: &str, why: &str) -> Self {
+        self.changed(address, |service| {
+            service.health = Health::Failing(Reason::new(why));
+            (service.ready, service.restarts, service.since) = (0, 7, Some(seconds_ago(180)));
+        })
+    }
+
     pub fn instance(mut self, name: &str, how: impl FnOnce(&mut Instance)) -> Self {
         change(&mut self.world, name, how);
         self
@@ -150,6 +209,18 @@ impl Builder {
     /// Measurements of an instance, oldest first.
     pub fn measured(mut self, name: &str, samples: impl IntoIterator<Item = Sample>) -> Self {
         samples.into_iter().for_each(|sample| self.world.series.push(&instance_id(name), sample));
+        self
+    }
+
+    pub fn logged<'a>(mut self, name: &str, lines: impl IntoIterator<Item = (i64, &'a str)>) -> Self {
+        write(&mut self.world, name, lines);
+        self
+    }
+
+    /// So many lines could not be kept up with.
+    pub fn log_gap(mut self, name: &str, ago: i64, lines: u64) -> Self {
+        let at = seconds_ago(ago);
+        self.world.log.push_gap(Gap { source: source(&self.world, name), lines, from: at, to: at });
         self
     }
 
@@ -195,6 +266,28 @@ impl Builder {
         self.world.answers.insert(question, answer);
         self
     }
+}
+
+fn facts() -> HostFacts {
+    HostFacts {
+        engine_version: "27.3.1".into(),
+        api_version: "1.47".into(),
+        system: "Debian GNU/Linux 12 (bookworm), x86_64".into(),
+        cpus: 8,
+        memory: 32 << 30,
+        remarks: Vec::new(),
+    }
+}
+
+/// The one that it has had since its first line: another one would begin its log anew.
+fn source(world: &World, name: &str) -> Arc<Source> {
+    if let Some(source) = world.log.sources().find(|source| source.instance == instance_id(name)) {
+        return source.clone();
+    }
+    let known = world.inventory.instance(&instance_id(name)).expect("the instance is there");
+    // As a tail is named: by what tells it from the others of its service.
+    let short = name.strip_prefix(&*format!("{}-", known.service.scope)).unwrap_or(name);
+    Arc::new(Source { instance: known.id.clone(), name: short.into(), epoch: 0 })
 }
 
 fn image(service: &ServiceId) -> Image {

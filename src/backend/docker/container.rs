@@ -118,7 +118,7 @@ impl Container {
             tty: config.tty.unwrap_or(false),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()).map(|signal| clean(&signal).into()),
             stop_timeout: config.stop_timeout.unwrap_or(DEFAULT_GRACE),
-            command: shorten(&clean(&super::mask::arguments(&command).join(" ")), 400).into(),
+            command: shorten(&clean(&crate::backend::mask::arguments(&command).join(" ")), 400).into(),
             state: instance_state(&state),
             name,
         }

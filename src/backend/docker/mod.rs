@@ -15,7 +15,6 @@ mod health;
 mod inventory;
 mod labels;
 mod logs;
-mod mask;
 mod metrics;
 mod query;
 mod releases;

@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{
     api::{Api, Id},
     fault::Fault,
-    mask, releases,
+    releases,
     wire::Top,
 };
 use crate::{
+    backend::mask,
     domain::{
         InstanceId, Trouble,
         text::{clean, clean_lines},

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{gone, life::Doing, script::ServiceScript, template::push, world::World};
 use crate::{
+    backend::mask,
     domain::{Instance, Release, ServiceId, Trouble, text::clean},
     message::{Answer, Processes, Question},
 };
@@ -29,7 +30,8 @@ fn releases(world: &World, service: &ServiceId, now: Timestamp) -> Result<Vec<Re
         .find_service(service)
         .ok_or_else(|| Trouble::new(format!("could not list the releases of {service}"), "there is no such service"))?;
     let (served, script) = (&world.services[index], world.script(index));
-    let alive = world.members(index).filter(|member| world.phase(*member, now).doing.is_alive()).count() as u32;
+    let alive =
+        world.members(index).into_iter().filter(|member| world.phase(*member, now).doing.is_alive()).count() as u32;
     let release = |place: usize| {
         let written = script.releases.get(place);
         Release {
@@ -84,6 +86,7 @@ fn configuration(world: &World, index: usize, now: Timestamp) -> String {
     push(out, format_args!("config:\n  command: {}\n  tty: {}\n", quoted(&instance.command), instance.tty));
     push(out, format_args!("  stop_signal: SIGTERM\n  stop_timeout: {}\n", instance.stop_timeout));
     environment(out, script);
+    labels(out, script);
     lists(out, &instance);
     yaml
 }
@@ -94,8 +97,18 @@ fn environment(out: &mut String, script: &ServiceScript) {
     }
     push(out, format_args!("  environment:\n"));
     for (name, value) in &script.environment {
-        let shown = if is_secret(name) { "********" } else { value };
-        push(out, format_args!("    {name}: {}\n", quoted(shown)));
+        let entry = clean(&format!("{name}={}", mask::named(name, value))).into_owned();
+        push(out, format_args!("  - {}\n", quoted(&entry)));
+    }
+}
+
+fn labels(out: &mut String, script: &ServiceScript) {
+    if script.labels.is_empty() {
+        return;
+    }
+    push(out, format_args!("  labels:\n"));
+    for (name, value) in &script.labels {
+        push(out, format_args!("    {}: {}\n", quoted(&clean(name)), quoted(&clean(&mask::named(name, value)))));
     }
 }
 
@@ -133,17 +146,11 @@ fn lists(out: &mut String, instance: &Instance) {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    const MARKS: [&str; 7] = ["PASSWORD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "PASSWD", "DSN"];
-    let name = name.to_ascii_uppercase();
-    MARKS.iter().any(|mark| name.contains(mark))
-}
-
 /// A JSON string is a YAML string too, whatever is in it.
 fn quoted(text: &str) -> String {
     let is_plain = !text.is_empty()
         && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-=*".contains(c))
         && !matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off");
     if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
@@ -176,6 +183,6 @@ pub fn table(world: &World, index: usize, now: Timestamp) -> Processes {
         vec![pid.to_string().into(), "app".into(), time.into(), clean(&command).into()]
     };
     let worker = |n: u64| row(7 + chance.at(n).below(3) + n * 4, 20 + n as i64, format!("{program}: worker {n}"));
-    let rows = std::iter::once(row(1, 40, script.command.to_string())).chain((1..=workers).map(worker)).collect();
+    let rows = std::iter::once(row(1, 40, mask::text(&script.command))).chain((1..=workers).map(worker)).collect();
     Processes { titles: ["PID", "USER", "TIME", "COMMAND"].map(Arc::from).to_vec(), rows }
 }

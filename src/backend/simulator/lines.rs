@@ -31,6 +31,8 @@ pub struct Lines<'a> {
     kind: Option<&'a LogKind>,
     /// Nanoseconds between two lines; none where nothing is written regularly.
     period: Option<i64>,
+    /// Where a program complains: a terminal has one output for everything.
+    complaints: Output,
 }
 
 impl<'a> Lines<'a> {
@@ -39,7 +41,8 @@ impl<'a> Lines<'a> {
         let kind = world.log_kind(member.service);
         let rate = kind.filter(|kind| !kind.lines.is_empty()).map_or(0.0, |kind| kind.rate.0);
         let period = (rate > 0.0).then(|| (1e9 / rate.min(1e7)).min(1e15) as i64);
-        Self { world, instance, member, kind, period }
+        let complaints = if world.script(member.service).tty { Output::Stdout } else { Output::Stderr };
+        Self { world, instance, member, kind, period, complaints }
     }
 
     /// The time of the oldest line that is kept at `now`. While nothing is written, nothing is thrown away.
@@ -63,7 +66,8 @@ impl<'a> Lines<'a> {
             [index, index + 1].map(|index| self.time_of(index, period)).into_iter().filter(|at| *at > now).min()
         });
         // The lines of a burst come right after a start or right before an end, and are read together.
-        let burst = |time: Timestamp| later(time, 10 * APART);
+        let length = self.kind.map_or(0, |kind| kind.start.len()).max(10);
+        let burst = |time: Timestamp| later(time, length as i64 * APART);
         let started = Some(burst(phase.run)).filter(|at| *at > now);
         [phase.until.map(burst), started, regular.flatten()].into_iter().flatten().min()
     }
@@ -103,7 +107,7 @@ impl<'a> Lines<'a> {
             let count = trouble.last_words.len() as i64;
             lines.extend(trouble.last_words.iter().zip(0..).map(|(words, n)| Line {
                 at: later(crash, (n - count) * APART),
-                output: Output::Stderr,
+                output: self.complaints,
                 text: words.to_string(),
             }));
         }
@@ -150,7 +154,7 @@ impl<'a> Lines<'a> {
         let text = written(kind.format, script, &subject, self.member.chance.of("words").at(count));
         // A twelve-factor program writes everything to one output; an old one complains on the other.
         let complains = script.level >= Level::Error && matches!(kind.format, Format::Plain | Format::Raw);
-        Line { at, output: if complains { Output::Stderr } else { Output::Stdout }, text }
+        Line { at, output: if complains { self.complaints } else { Output::Stdout }, text }
     }
 
     /// Each line has a slot of one period, and comes somewhere in it.

@@ -25,6 +25,7 @@ const TICK: i64 = 20_000_000;
 
 struct Follow {
     line: Line,
+    id: InstanceId,
     instance: usize,
     moved: watch::Receiver<Vec<Vec<Life>>>,
     read_to: Timestamp,
@@ -43,7 +44,7 @@ pub fn follow(line: Line, instance: InstanceId, since: Since) -> impl Stream<Ite
         let moved = line.world.moved();
         let lines = Lines::new(&line.world, index);
         let read_to = first(&lines, since, line.now());
-        Ok(Follow { instance: index, moved, read_to, pieces: Vec::new(), line })
+        Ok(Follow { id: instance, instance: index, moved, read_to, pieces: Vec::new(), line })
     };
     stream::unfold(State::Begin(Box::pin(begin)), |state| async move {
         let mut follow = match state {
@@ -100,6 +101,9 @@ impl Follow {
                 return Ok(Some(piece));
             }
             let now = self.line.now();
+            if self.line.world.find(&self.id).is_none() {
+                return Err(FollowError::Refused(gone("read the log of", &self.id)));
+            }
             if self.read_to < now {
                 self.read(now);
             }

@@ -113,6 +113,16 @@ impl SimulatedCluster {
     pub fn streams(&self) -> &Tally {
         &self.tally
     }
+
+    /// Takes an instance away by force, as somebody with a shell on that machine would.
+    pub fn take_away(&self, instance: &InstanceId) {
+        self.world.take_away(instance);
+    }
+
+    /// One that was taken away, as if it were made now.
+    pub fn put_back(&self, instance: &InstanceId) {
+        self.world.put_back(instance);
+    }
 }
 
 fn endpoint(world: &World) -> String {

@@ -12,7 +12,10 @@ use super::{
     words,
     world::{Served, World},
 };
-use crate::domain::{HostFacts, Image, Instance, InstanceState, Limits, Service, inventory::Picture, text::clean};
+use crate::{
+    backend::mask,
+    domain::{HostFacts, Image, Instance, InstanceState, Limits, Service, inventory::Picture, text::clean},
+};
 
 impl World {
     pub fn facts(&self) -> HostFacts {
@@ -28,17 +31,22 @@ impl World {
     }
 
     pub fn picture(&self, now: Timestamp) -> Picture {
+        let there = (0..self.services.len()).filter(|service| !self.is_gone(*service));
         Picture {
             facts: self.facts(),
-            services: (0..self.services.len()).map(|service| self.service(service, now)).collect(),
-            instances: (0..self.instances.len()).map(|instance| self.instance(instance, now)).collect(),
+            services: there.clone().map(|service| self.service(service, now)).collect(),
+            instances: there
+                .flat_map(|service| self.members(service))
+                .map(|instance| self.instance(instance, now))
+                .collect(),
         }
     }
 
     pub fn service(&self, index: usize, now: Timestamp) -> Service {
         let (served, script) = (&self.services[index], self.script(index));
+        let members = self.members(index);
         let phases: Vec<_> =
-            self.members(index).map(|member| (self.phase(member, now), self.lives(member), member)).collect();
+            members.iter().map(|member| (self.phase(*member, now), self.lives(*member), *member)).collect();
         let ready = phases.iter().filter(|(phase, ..)| phase.doing.is_ready()).count() as u32;
         let restarts = phases.iter().map(|(phase, ..)| phase.restarts).sum();
         let healths: Vec<_> = phases
@@ -51,7 +59,7 @@ impl World {
         Service {
             id: served.id.clone(),
             kind: script.kind,
-            wanted: script.instances,
+            wanted: members.len() as u32,
             ready,
             health,
             since,
@@ -59,7 +67,7 @@ impl World {
             image: Some(self.image(served, script, 0)),
             ports: script.ports.iter().map(|Brief(port)| port.clone()).collect(),
             depends_on: script.depends_on.iter().map(|dependency| dependency.get_ref().0.clone()).collect(),
-            created: self.members(index).map(|member| self.instances[member].born).min(),
+            created: members.iter().map(|member| self.instances[*member].born).min(),
             fingerprint: self.fingerprint(index),
         }
     }
@@ -89,7 +97,7 @@ impl World {
             has_health_check: script.health_check,
             stop_signal: Some("SIGTERM".into()),
             stop_timeout: script.stop_timeout.length().as_secs() as u32,
-            command: cleaned(&script.command),
+            command: cleaned(&mask::text(&script.command)),
         }
     }
 

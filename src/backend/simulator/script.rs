@@ -101,6 +101,8 @@ pub struct ServiceScript {
     pub command: Arc<str>,
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// `"8080"`, `"80->8080"`, `"127.0.0.1:5432->5432"`, `"53/udp"`
     #[serde(default)]
     pub ports: Vec<Brief<Port>>,

@@ -1,6 +1,9 @@
 //! A shell in a simulated instance: small, and honest about what it is.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
@@ -106,7 +109,7 @@ impl Shell {
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         let answer = match command {
             "" => String::new(),
-            "echo" => format!("{rest}\n"),
+            "echo" => format!("{}\n", expanded(rest, &script.environment)),
             "help" => format!("{HELP}\n"),
             "hostname" => format!("{}\n", world.instances[self.index].id.key),
             "ls" => "app  bin  dev  etc  home  lib  proc  root  run  sys  tmp  usr  var\n".to_owned(),
@@ -131,6 +134,19 @@ impl Shell {
     fn prompt(&self) -> String {
         format!("{}:/ (simulated) # ", self.line.world.instances[self.index].name)
     }
+}
+
+/// With the values of its variables: `$NAME`, and nothing for one that is not set.
+fn expanded(text: &str, environment: &BTreeMap<String, String>) -> String {
+    let mut parts = text.split('$');
+    let mut expanded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(part.len());
+        let (name, rest) = part.split_at(end);
+        expanded += if name.is_empty() { "$" } else { environment.get(name).map_or("", String::as_str) };
+        expanded += rest;
+    }
+    expanded
 }
 
 /// Waits until the instance is down.

@@ -128,9 +128,13 @@ async fn await_ready(
 ) -> Result<(), StepError> {
     let index = find(line, "wait for", instance, name)?;
     let script = line.world.script(line.world.instances[index].service);
-    let failed = |why: String| StepError::Failed(Trouble::new(format!("{name} did not get ready"), why));
+    let failed = |why: String| {
+        let trouble = Trouble::new(format!("{name} did not get ready"), why);
+        StepError::Failed(trouble.help("the last lines of its log usually say why"))
+    };
     let restarts = line.world.phase(index, line.now()).restarts;
     loop {
+        find(line, "wait for", instance, name)?;
         let now = line.now();
         let phase = line.world.phase(index, now);
         let note = match &phase.doing {
@@ -203,7 +207,7 @@ fn redeploy(line: &Line, service: &ServiceId) -> Result<(), StepError> {
 
 /// The last start that is still to come, or that has not had its time yet.
 fn under_way(world: &World, service: usize, now: Timestamp) -> Option<Timestamp> {
-    let starts = world.members(service).filter_map(|member| world.lives(member).pop());
+    let starts = world.members(service).into_iter().filter_map(|member| world.lives(member).pop());
     let last = starts.filter(|life| life.by_hand).map(|life| life.started).max()?;
     let done = world.script(service).starts_in.after(last);
     (now < done).then_some(done)
@@ -223,15 +227,19 @@ async fn await_rollout(line: &Line, service: &ServiceId, within: u32, progress: 
         let now = line.now();
         let members = line.world.members(index);
         let started = |member: &usize| line.world.lives(*member).last().is_some_and(|life| life.started <= now);
-        let ready =
-            members.clone().filter(started).filter(|member| line.world.phase(*member, now).doing.is_ready()).count();
+        let ready = members
+            .iter()
+            .copied()
+            .filter(started)
+            .filter(|member| line.world.phase(*member, now).doing.is_ready())
+            .count();
         let wanted = members.len();
         let note = format!("{ready} of {wanted} replaced and ready");
         progress(&note);
         if ready == wanted {
             return Ok(());
         }
-        for member in members.filter(started) {
+        for member in members.into_iter().filter(started) {
             if let Doing::Crashed(trouble) | Doing::Unwell(trouble) = line.world.phase(member, now).doing {
                 let name = &line.world.instances[member].name;
                 let why = if trouble.kind == TroubleKind::FailingCheck {

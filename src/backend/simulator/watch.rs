@@ -1,6 +1,6 @@
 //! Tells what changes in the world: a full picture first, then the differences, when they happen.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use futures::{Stream, stream};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{Line, life::Life};
 use crate::{
     backend::Loss,
-    domain::{Change, Happening, Health, Instance, InstanceState, Service, inventory::Picture},
+    domain::{Change, Happening, Health, Instance, InstanceState, inventory::Picture},
 };
 
 struct Watch {
@@ -68,14 +68,35 @@ impl Watch {
 
 /// What happened comes before the changes that it brought, as from a real engine.
 fn differences(before: &Picture, after: &Picture, now: Timestamp, queue: &mut VecDeque<Change>) {
-    // A simulated cluster neither gains nor loses services, so the two stand side by side.
-    for (was, is) in before.instances.iter().zip(&after.instances).filter(|(was, is)| was != is) {
-        queue.extend(happening(was, is, now).map(Change::Happened));
+    let mut instances: BTreeMap<_, _> = before.instances.iter().map(|was| (&was.id, was)).collect();
+    for is in &after.instances {
+        let was = instances.remove(&is.id);
+        if was == Some(is) {
+            continue;
+        }
+        let happening = was.map_or_else(|| Some(told(is, now, "created", false)), |was| happening(was, is, now));
+        queue.extend(happening.map(Change::Happened));
         queue.push_back(Change::Instance(Box::new(is.clone())));
     }
-    let changed = |(was, is): &(&Service, &Service)| was != is;
-    let services = before.services.iter().zip(&after.services).filter(changed);
-    queue.extend(services.map(|(_, is)| Change::Service(Box::new(is.clone()))));
+    let mut services: BTreeMap<_, _> = before.services.iter().map(|was| (&was.id, was)).collect();
+    let changed = after.services.iter().filter(|is| services.remove(&is.id) != Some(is));
+    queue.extend(changed.map(|is| Change::Service(Box::new(is.clone()))));
+    for gone in instances.into_values() {
+        queue.push_back(Change::Happened(told(gone, now, "removed", false)));
+        queue.push_back(Change::InstanceGone(gone.id.clone()));
+    }
+    queue.extend(services.into_keys().map(|gone| Change::ServiceGone(gone.clone())));
+}
+
+fn told(instance: &Instance, at: Timestamp, text: &str, is_bad: bool) -> Happening {
+    Happening {
+        at,
+        service: Some(instance.service.clone()),
+        instance: Some(instance.id.clone()),
+        subject: instance.name.clone(),
+        text: text.into(),
+        is_bad,
+    }
 }
 
 fn happening(was: &Instance, is: &Instance, now: Timestamp) -> Option<Happening> {
@@ -101,14 +122,7 @@ fn happening(was: &Instance, is: &Instance, now: Timestamp) -> Option<Happening>
         | InstanceState::Removing
         | InstanceState::Dead => return None,
     };
-    Some(Happening {
-        at: at.unwrap_or(now),
-        service: Some(is.service.clone()),
-        instance: Some(is.id.clone()),
-        subject: is.name.clone(),
-        text: text.into(),
-        is_bad,
-    })
+    Some(told(is, at.unwrap_or(now), &text, is_bad))
 }
 
 /// What an engine tells when only the health changed, and whether it is bad.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{ClusterName, InstanceId, Scope, ServiceId, ServiceKind},
+    domain::{ClusterName, InstanceId, Scope, ServiceId, ServiceKind, text::clean},
 };
 
 pub struct World {
@@ -27,7 +27,7 @@ pub struct World {
     script: Arc<Script>,
     /// Which of the script's clusters.
     index: usize,
-    /// By instance, oldest first. Everything that people do to the world is done by changing these.
+    /// By instance, oldest first; one without a life was taken away. Everything that people do to the world is done by changing these.
     lives: watch::Sender<Vec<Vec<Life>>>,
 }
 
@@ -80,7 +80,7 @@ impl World {
     }
 
     fn settle(&mut self, script: usize, service: &ServiceScript, name: Arc<str>) {
-        let id = ServiceId::new(&self.name, &Scope::new(service.scope.clone()), name);
+        let id = ServiceId::new(&self.name, &Scope::new(clean(&service.scope)), clean(&name));
         let first = self.instances.len();
         let chance = self.chance.of(&service.scope).of(&id.name);
         for number in 1..=service.instances {
@@ -118,16 +118,43 @@ impl World {
     }
 
     pub fn find(&self, instance: &InstanceId) -> Option<usize> {
+        self.find_ever(instance).filter(|index| !self.lives.borrow()[*index].is_empty())
+    }
+
+    /// Also one that was taken away.
+    fn find_ever(&self, instance: &InstanceId) -> Option<usize> {
         self.instances.iter().position(|member| member.id == *instance)
     }
 
     pub fn find_service(&self, service: &ServiceId) -> Option<usize> {
-        self.services.iter().position(|served| served.id == *service)
+        self.services.iter().position(|served| served.id == *service).filter(|index| !self.is_gone(*index))
     }
 
-    pub fn members(&self, service: usize) -> std::ops::Range<usize> {
+    /// Those that were not taken away.
+    pub fn members(&self, service: usize) -> Vec<usize> {
         let Served { first, count, .. } = self.services[service];
-        first..first + count
+        let lives = self.lives.borrow();
+        (first..first + count).filter(|member| !lives[*member].is_empty()).collect()
+    }
+
+    /// A service goes with its last instance; one that never had any stays.
+    pub fn is_gone(&self, service: usize) -> bool {
+        self.services[service].count > 0 && self.members(service).is_empty()
+    }
+
+    /// By force, and without a word to those who look at it.
+    pub fn take_away(&self, instance: &InstanceId) {
+        if let Some(index) = self.find_ever(instance) {
+            self.change(index, Vec::clear);
+        }
+    }
+
+    /// One that was taken away, as if it were made now.
+    pub fn put_back(&self, instance: &InstanceId) {
+        if let Some(index) = self.find_ever(instance).filter(|_| self.find(instance).is_none()) {
+            let life = self.course(&self.instances[index]).first_life(self.clock.now());
+            self.change(index, |lives| lives.push(life));
+        }
     }
 
     pub fn course(&self, member: &Member) -> Course<'_> {
@@ -161,13 +188,14 @@ impl World {
 
     /// Of the objects behind a service: what people did to them, not what they do by themselves.
     pub fn fingerprint(&self, service: usize) -> u64 {
+        let members = self.members(service);
         let lives = self.lives.borrow();
         let base = self.chance.of("fingerprint").at(service as u64);
         let mark = |chance: Chance, life: &Life| {
             let asked = life.stop.as_ref().map_or(0, |stop| stop.asked.as_microsecond());
             chance.at(life.started.as_microsecond() as u64).at(asked as u64)
         };
-        self.members(service).fold(base, |chance, member| lives[member].iter().fold(chance.at(1), mark)).bits()
+        members.into_iter().fold(base, |chance, member| lives[member].iter().fold(chance.at(1), mark)).bits()
     }
 }
 

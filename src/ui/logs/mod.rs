@@ -15,10 +15,10 @@ use crate::{
         },
     },
     config::theme::Role,
-    domain::{Level, Output, text, units},
+    domain::{InstanceId, Level, Output, text, units},
     message::TailState,
     store::log::Outputs,
-    ui::Paint,
+    ui::{Paint, widget},
 };
 
 pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
@@ -34,8 +34,10 @@ pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
     if let Some(trouble) = trouble(view, world)
         && body.height > 1
     {
-        paint.text(Rect { height: 1, ..body }, &trouble, Role::NoticeWarning);
-        body = Rect { y: body.y + 1, height: body.height - 1, ..body };
+        // Three rows are enough for a reason and what would help, and leave some for the lines.
+        let most = if body.height >= 9 { 3 } else { 1 };
+        let taken = widget::says(paint, Rect { height: most, ..body }, &trouble, Role::NoticeWarning);
+        body = Rect { y: body.y + taken, height: body.height - taken, ..body };
     }
     if body.is_empty() {
         return;
@@ -174,11 +176,15 @@ fn trouble(view: &LogView, world: &World) -> Option<String> {
     view.instances(world).iter().find_map(|instance| {
         let why = match world.tails.get(instance)? {
             TailState::Interrupted(why) => format!("interrupted, trying again: {}", why.line()),
-            TailState::Refused(why) => why.to_string().replace('\n', " "),
+            TailState::Refused(why) => match &why.help {
+                Some(help) => format!("{}; {help}", why.line()),
+                None => why.line(),
+            },
             TailState::Live | TailState::Ended => return None,
         };
         let name = world.inventory.instance(instance).map_or(&*instance.key, |known| &*known.name);
-        Some(format!("{}: {}", text::clean(name), text::clean(&why)))
+        let (name, why) = (text::clean(name), text::clean(&why));
+        Some(if why.contains(&*name) { why.into_owned() } else { format!("{name}: {why}") })
     })
 }
 
@@ -187,9 +193,16 @@ fn nothing(view: &LogView, world: &World) -> &'static str {
     match () {
         () if !view.filter().is_empty() && view.counts(world).0 > 0 => "no line passes the filter",
         () if tails.sources == 0 => "there is no instance to read from",
+        () if tails.live + tails.ended == 0 && is_out_of_reach(view, world) => "waiting for the cluster to be reached",
+        () if tails.refused == tails.sources => "",
         () if tails.live + tails.ended > 0 => "nothing has been logged yet",
         () => "waiting for the log",
     }
+}
+
+fn is_out_of_reach(view: &LogView, world: &World) -> bool {
+    let cluster = |instance: &InstanceId| world.inventory.cluster(&instance.cluster);
+    view.instances(world).iter().filter_map(cluster).any(|cluster| !cluster.link.is_live())
 }
 
 #[cfg(test)]

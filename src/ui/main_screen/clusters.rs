@@ -1,9 +1,13 @@
 //! The clusters pane: every cluster with its link, and its scopes with what is broken in them.
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    app::main_screen::{Main, Pane, Row},
+    app::{
+        World,
+        main_screen::{Main, Pane, Row},
+    },
     config::theme::Role,
     domain::{Cluster, Link, Service, units},
     ui::{Paint, widget},
@@ -28,9 +32,12 @@ fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
     let world = &paint.app.world;
     match row {
         Row::Everything => {
-            let (all, broken) = count(world.services());
             paint.text(place, "  everything", Role::Text);
-            numbers(paint, place, all, broken, Role::Dim);
+            // Before the first picture there is nothing to count.
+            if world.inventory.clusters().any(|cluster| world.inventory.pictured(&cluster.name).is_some()) {
+                let (all, broken) = count(world.services());
+                numbers(paint, place, all, broken, Role::Dim);
+            }
         }
         Row::Cluster(name) => {
             let Some(cluster) = world.inventory.cluster(name) else { return };
@@ -38,27 +45,22 @@ fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
             let (glyph, role) = link(paint, cluster);
             paint.text(place, glyph, role);
             let text_role = if cluster.link.is_live() { Role::Text } else { Role::Stale };
-            let label = format!("{} {}", cluster.name, cluster.engine);
-            let right = if cluster.link.is_live() && world.inventory.pictured(name).is_some() { 9 } else { 0 };
+            let state = state(world, cluster);
+            // That a link is down comes before what is at its end.
+            let (label, right) = match &state {
+                None => (format!("{} {}", cluster.name, cluster.engine), 9),
+                Some((text, _)) => (cluster.name.to_string(), u16::try_from(text.width()).unwrap_or(0) + 1),
+            };
             let room = Rect { x: place.x + 2, width: place.width.saturating_sub(2 + right), ..place };
             let end = paint.text(room, &label, text_role);
             let rest = Rect { x: end + 1, width: place.right().saturating_sub(end + 1), ..place };
-            match &cluster.link {
-                Link::Live { .. } if world.inventory.pictured(name).is_none() => {
-                    paint.text_right(rest, "reading", Role::Changing);
-                }
-                Link::Live { .. } => {
+            match state {
+                None => {
                     let fold = if screen.is_folded(name) { paint.theme.glyphs.folded } else { "" };
                     paint.text(rest, fold, Role::Dim);
                     numbers(paint, place, all, broken, Role::Dim);
                 }
-                Link::Connecting { .. } => {
-                    paint.text_right(rest, "connecting", Role::Changing);
-                }
-                Link::Lost { since, kind, .. } => {
-                    let text = format!("{} {}", kind.word(), units::age_of(*since, world.now));
-                    paint.text_right(rest, &text, Role::Failing);
-                }
+                Some((text, role)) => paint.text_right(rest, &text, role),
             }
         }
         Row::Scope(cluster, scope) => {
@@ -67,6 +69,18 @@ fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
             let room = Rect { x: place.x + 4, width: place.width.saturating_sub(13), ..place };
             paint.text(room, scope.as_str(), if is_live { Role::Text } else { Role::Stale });
             numbers(paint, place, all, if is_live { broken } else { 0 }, Role::Dim);
+        }
+    }
+}
+
+/// Why there are no numbers of a cluster, or none to rely on.
+fn state(world: &World, cluster: &Cluster) -> Option<(String, Role)> {
+    match &cluster.link {
+        Link::Live { .. } if world.inventory.pictured(&cluster.name).is_some() => None,
+        Link::Live { .. } => Some(("reading".to_owned(), Role::Changing)),
+        Link::Connecting { .. } => Some(("connecting".to_owned(), Role::Changing)),
+        Link::Lost { since, kind, .. } => {
+            Some((format!("{} {}", kind.word(), units::age_of(*since, world.now)), Role::Failing))
         }
     }
 }

@@ -20,7 +20,15 @@ pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     let Some(service) = screen.service(&paint.app.world) else { return };
     let mut rows = Rows { next: area.y, area };
     if let Some(row) = rows.take() {
-        headline(paint, row, service);
+        let rest = headline(paint, row, service);
+        // Why it is broken is what somebody came for: it may take a second row.
+        if !rest.is_empty()
+            && area.height >= 6
+            && let Some(row) = rows.take()
+        {
+            let (_, role) = widget::health(paint.theme, paint.app.world.inventory.health_of(service));
+            paint.text(Rect { x: row.x + 2, width: row.width.saturating_sub(2), ..row }, &rest, role);
+        }
     }
     for (role, text) in reason(service, area.height) {
         for line in widget::wrap(&text, area.width.saturating_sub(4)).into_iter().take(2) {
@@ -42,8 +50,8 @@ pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     logs(service.id.clone(), paint, rows.rest());
 }
 
-/// `checkout  x crash loop: exit 137 (out of memory, limit 128Mi)                 R restart`
-fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) {
+/// `checkout  x crash loop: exit 137 (out of memory, limit 128Mi)                 R restart`, and returns what did not fit.
+fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) -> String {
     let world = &paint.app.world;
     let health = world.inventory.health_of(service);
     let (glyph, role) = widget::health(paint.theme, health);
@@ -61,12 +69,15 @@ fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     if health.is_none() {
         text.push_str("  (last known: the cluster cannot be reached)");
     }
-    paint.text(Rect { x: end + 2, width: left.right().saturating_sub(end + 2), ..left }, &text, role);
+    let place = Rect { x: end + 2, width: left.right().saturating_sub(end + 2), ..left };
+    let mut lines = widget::wrap(&text, place.width).into_iter();
+    paint.text(place, &lines.next().unwrap_or_default(), role);
     if service.health.is_broken() {
         let place = Rect { x: row.right().saturating_sub(hint_width), width: hint_width.min(row.width), ..row };
         paint.text_right(place, &hint, Role::Key);
         paint.button(place, Action::Restart);
     }
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 fn reason(service: &Service, height: u16) -> Vec<(Role, String)> {
@@ -80,7 +91,11 @@ fn reason(service: &Service, height: u16) -> Vec<(Role, String)> {
 fn usage(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     let world = &paint.app.world;
     let Some(usage) = world.usage(&service.id) else {
-        let text = if service.ready == 0 { "nothing runs, so nothing is measured" } else { "no measurements yet" };
+        let text = match world.inventory.health_of(service) {
+            None => "not measured: the cluster cannot be reached",
+            Some(_) if world.alive_instances(&service.id).next().is_none() => "nothing runs, so nothing is measured",
+            Some(_) => "no measurements yet",
+        };
         paint.text(row, text, Role::Dim);
         return;
     };

@@ -1,6 +1,7 @@
 //! What is said where there is nothing to list: that is never the same as an empty list.
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     app::World,
@@ -12,23 +13,32 @@ use crate::{
 /// No cluster at all: what was tried, what each answered, and what can be done.
 pub fn draw(paint: &mut Paint<'_>, area: Rect) {
     let tried = &paint.app.world.settings.tried;
-    let mut lines = vec![(Role::Title, "No engine was found".to_owned()), (Role::Text, String::new())];
-    let widest = tried.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
-    lines.extend(tried.iter().map(|(what, answer)| (Role::Text, format!("{what:widest$}  {answer}"))));
-    lines.extend([
-        (Role::Text, String::new()),
-        (Role::Text, "midwatch demo            shows everything on an embedded simulator".to_owned()),
-        (Role::Text, "DOCKER_HOST=... midwatch looks at another engine".to_owned()),
-        (Role::Text, "midwatch check           says what the config and every cluster answer".to_owned()),
-    ]);
+    let help = [
+        ("midwatch demo", "shows everything on an embedded simulator"),
+        ("DOCKER_HOST=... midwatch", "looks at another engine"),
+        ("midwatch check", "says what the config and every cluster answer"),
+    ];
     let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
-    let wrapped = lines.iter().flat_map(|(role, line)| {
-        let parts = if line.is_empty() { vec![String::new()] } else { widget::wrap(line, inner.width) };
-        parts.into_iter().map(|part| (*role, part))
-    });
-    for (y, (role, line)) in (inner.y + 1..inner.bottom()).zip(wrapped.collect::<Vec<_>>()) {
-        paint.text(Rect { y, height: 1, ..inner }, &line, role);
+    let mut lines = vec![String::new(), "No engine was found".to_owned(), String::new()];
+    lines.extend(pairs(tried.iter().map(|(what, answer)| (&**what, &**answer)).collect(), inner.width));
+    lines.push(String::new());
+    lines.extend(pairs(help.to_vec(), inner.width));
+    for ((y, line), place) in (inner.y..inner.bottom()).zip(&lines).zip(0..) {
+        paint.text(Rect { y, height: 1, ..inner }, line, if place == 1 { Role::Title } else { Role::Text });
     }
+}
+
+/// In two columns: what is long goes on below its own beginning.
+fn pairs(pairs: Vec<(&str, &str)>, width: u16) -> Vec<String> {
+    let left = pairs.iter().map(|(left, _)| left.width()).max().unwrap_or(0);
+    let room = width.saturating_sub(u16::try_from(left + 2).unwrap_or(u16::MAX));
+    let mut lines = Vec::new();
+    for (what, says) in pairs {
+        let mut said = widget::wrap(says, room.max(12)).into_iter();
+        lines.push(format!("{what:left$}  {}", said.next().unwrap_or_default()));
+        lines.extend(said.map(|more| format!("{:left$}  {more}", "")));
+    }
+    lines
 }
 
 /// Why there is no row of this cluster.
