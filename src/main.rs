@@ -23,10 +23,9 @@ use midwatch::{
     own_log,
     runtime::{
         Runtime,
-        journal::Journal,
         operate::{Operator, Parts},
     },
-    setup::{self, Setup},
+    setup::{self, Books, Setup},
     terminal::{self, Options, Terminal, pace::Pace},
     ui::Theme,
 };
@@ -75,10 +74,11 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     let kind = Kind::read(|name| std::env::var(name).ok());
     let (runtime, inbox) = Runtime::new(connectors, clock);
     let facts = runtime.outbox().facts;
+    let books = Books::of(&setup);
     let operator = Operator::new(Parts {
         connections: runtime.connections(),
         facts: facts.clone(),
-        journal: journal(&setup),
+        journal: books.open(),
         clock,
         gate,
         who: setup::who(),
@@ -129,18 +129,6 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     match ended? {
         Ended::Quit | Ended::TerminalLost => Ok(ExitCode::SUCCESS),
         Ended::Told => Ok(ExitCode::from(143)),
-    }
-}
-
-/// What was written of a simulator's operations would be read back by a console that looks at real engines, so it is kept apart.
-fn journal(setup: &Setup) -> Result<Journal, Trouble> {
-    let state = setup.paths.journal().ok_or_else(|| {
-        Trouble::new("nothing can be changed", "there is no home directory to write an operation's journal to")
-    })?;
-    if setup.is_demo {
-        Journal::open(&std::env::temp_dir().join(format!("midwatch-demo-{}", std::process::id())))
-    } else {
-        Journal::open(&state)
     }
 }
 
