@@ -115,7 +115,8 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     let recalling = operator.clone();
     threads.spawn(async move { recalling.recall().await });
     let ended = threads.block_on(console.run());
-    drop(console);
+    let Console { app, terminal, effects, inbox, .. } = console;
+    drop(terminal);
     drop(entered);
     let ended = ended.map_err(|error| Trouble::new("the terminal was lost", error));
     tracing::info!(?ended, running = operator.running(), "closed");
@@ -123,7 +124,8 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         if matches!(ended, Ok(Ended::Quit)) {
             eprintln!("midwatch: {} still running; leaving when it has ended", operations(operator.running()));
         }
-        threads.block_on(operator.finished());
+        let clusters = app.world.inventory.clusters().map(|cluster| cluster.name.clone()).collect();
+        threads.block_on(effects.finish(clusters, inbox));
     }
     threads.shutdown_timeout(Duration::from_millis(100));
     match ended? {
