@@ -159,7 +159,7 @@ fn nothing_of_what_a_hostile_container_is_called_or_says_reaches_the_terminal_ra
         terminal.wait_for("owned-cursor");
     }
     terminal.keys("c");
-    terminal.wait_for("CONFIGURATION");
+    terminal.wait_for("AppArmorProfile");
     terminal.keys("/owned-service\r");
     terminal.wait_for("]0;owned-service");
     terminal.keys("\x03");
