@@ -1,15 +1,15 @@
 //! Carries out what the app wants done once: hands it to the runtime, the operator, the disk or the terminal.
 
-use std::{io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{collections::BTreeSet, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     clock::Clock,
     config::{self, Paths, terminal::Terminal as Kind, theme},
-    domain::{InstanceId, Trouble, units},
-    message::{Effect, Event, Notice},
-    runtime::{Runtime, operate::Operator},
+    domain::{ClusterName, InstanceId, Trouble, units},
+    message::{Effect, Event, Notice, Subscriptions},
+    runtime::{Runtime, channels::Inbox, operate::Operator},
     shell,
     terminal::Terminal,
     ui::Theme,
@@ -44,6 +44,17 @@ impl Effects {
             | Effect::Redraw
             | Effect::NextTheme
             | Effect::Quit => {}
+        }
+    }
+
+    /// Without a screen: what was begun goes on to its end, for which its clusters stay connected.
+    pub async fn finish(mut self, clusters: BTreeSet<ClusterName>, mut inbox: Inbox) {
+        self.runtime.reconcile(&Subscriptions { clusters, ..Subscriptions::default() });
+        // The links wait until somebody takes in what they say.
+        let listen = async { while inbox.facts.recv().await.is_some() {} };
+        tokio::select! {
+            () = self.operator.finished() => {}
+            () = listen => {}
         }
     }
 

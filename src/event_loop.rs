@@ -211,6 +211,13 @@ impl Console {
             }
             Pressed::Cancelled => Vec::new(),
             Pressed::Unbound(keys) => {
+                if let [only] = *keys
+                    && let Some(second) = only.after_esc()
+                {
+                    let mut effects = self.key(Key::plain(Code::Esc));
+                    effects.extend(self.key(second));
+                    return effects;
+                }
                 self.app.unbound(&print_sequence(&keys), self.keymap.keys_of(self.app.place(), Action::Help).first());
                 Vec::new()
             }

@@ -23,10 +23,9 @@ use midwatch::{
     own_log,
     runtime::{
         Runtime,
-        journal::Journal,
         operate::{Operator, Parts},
     },
-    setup::{self, Setup},
+    setup::{self, Books, Setup},
     terminal::{self, Options, Terminal, pace::Pace},
     ui::Theme,
 };
@@ -79,10 +78,11 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     let entered = threads.enter();
     let (runtime, inbox) = Runtime::new(connectors, clock);
     let facts = runtime.outbox().facts;
+    let books = Books::of(&setup);
     let operator = Operator::new(Parts {
         connections: runtime.connections(),
         facts: facts.clone(),
-        journal: journal(&setup),
+        journal: books.open(),
         clock,
         gate,
         who: setup::who(),
@@ -118,7 +118,8 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
     let recalling = operator.clone();
     threads.spawn(async move { recalling.recall().await });
     let ended = threads.block_on(console.run());
-    drop(console);
+    let Console { app, terminal, effects, inbox, .. } = console;
+    drop(terminal);
     drop(entered);
     let ended = ended.map_err(|error| Trouble::new("the terminal was lost", error));
     tracing::info!(?ended, running = operator.running(), "closed");
@@ -126,24 +127,13 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         if matches!(ended, Ok(Ended::Quit)) {
             eprintln!("midwatch: {} still running; leaving when it has ended", operations(operator.running()));
         }
-        threads.block_on(operator.finished());
+        let clusters = app.world.inventory.clusters().map(|cluster| cluster.name.clone()).collect();
+        threads.block_on(effects.finish(clusters, inbox));
     }
     threads.shutdown_timeout(Duration::from_millis(100));
     match ended? {
         Ended::Quit | Ended::TerminalLost => Ok(ExitCode::SUCCESS),
         Ended::Told => Ok(ExitCode::from(143)),
-    }
-}
-
-/// What was written of a simulator's operations would be read back by a console that looks at real engines, so it is kept apart.
-fn journal(setup: &Setup) -> Result<Journal, Trouble> {
-    let state = setup.paths.journal().ok_or_else(|| {
-        Trouble::new("nothing can be changed", "there is no home directory to write an operation's journal to")
-    })?;
-    if setup.is_demo {
-        Journal::open(&std::env::temp_dir().join(format!("midwatch-demo-{}", std::process::id())))
-    } else {
-        Journal::open(&state)
     }
 }
 

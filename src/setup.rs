@@ -1,6 +1,6 @@
 //! From what was typed and configured to what the program works with: the same for the console and for the commands.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     config::{ClusterConfig, Complaint, Config, Keymap, Overrides, Paths, Reach, Theme},
     domain::{Capabilities, Cluster, ClusterName, Engine, Link, Trouble},
-    runtime::gate::Gate,
+    runtime::{gate::Gate, journal::Journal},
 };
 
 pub struct Setup {
@@ -148,6 +148,29 @@ impl Setup {
             })
         };
         self.options.hosts.iter().map(cluster).collect()
+    }
+}
+
+/// Where operations are written down. What is done to the simulator has no place among the real ones: it would be read back by who looks
+/// at real engines, so it is kept apart, and is gone with this.
+pub enum Books {
+    At(Option<PathBuf>),
+    Demo(io::Result<tempfile::TempDir>),
+}
+
+impl Books {
+    pub fn of(setup: &Setup) -> Self {
+        if setup.is_demo { Self::Demo(tempfile::tempdir()) } else { Self::At(setup.paths.journal()) }
+    }
+
+    pub fn open(&self) -> Result<Journal, Trouble> {
+        let none = |why: &dyn std::fmt::Display| Trouble::new("operations cannot be written down", why);
+        match self {
+            Self::At(Some(directory)) => Journal::open(directory),
+            Self::At(None) => Err(none(&"there is no home directory")),
+            Self::Demo(Ok(directory)) => Journal::open(directory.path()),
+            Self::Demo(Err(error)) => Err(none(error)),
+        }
     }
 }
 

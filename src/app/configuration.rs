@@ -162,6 +162,7 @@ impl Configuration {
                 Reply::stay()
             }
             None => Reply::refuse(match self.searched() {
+                Some(_) if lines.is_empty() => "there is nothing to search yet".into(),
                 Some(text) if !text.is_empty() => format!("'{text}' does not occur"),
                 Some(_) | None => "nothing is searched for".into(),
             }),
@@ -275,7 +276,7 @@ impl Page for Configuration {
         let from = search.from;
         let lines = self.lines(world);
         let found = self.matches(&lines);
-        let is_missing = found.is_empty() && self.searched().is_some_and(|text| !text.is_empty());
+        let is_missing = !lines.is_empty() && found.is_empty() && self.searched().is_some_and(|text| !text.is_empty());
         if let Some(prompt) = self.prompt_mut() {
             prompt.error = is_missing.then(|| "does not occur".into());
         }
@@ -371,6 +372,19 @@ mod tests {
         *screen.prompt_mut().unwrap() = Prompt::new("/", "nowhere");
         screen.typed(&world);
         assert_eq!(screen.prompt().unwrap().error.as_deref(), Some("does not occur"));
+    }
+
+    #[test]
+    fn what_has_not_been_read_yet_is_not_said_to_lack_anything() {
+        let (mut screen, mut world) = opened();
+        world.answers.clear();
+        search(&mut screen, &world, "web");
+        let Go::Refuse(why) = screen.act(Action::NextMatch, &world).go else { panic!("there is nothing to find") };
+        assert!(!why.contains("does not occur"), "{why}");
+        screen.act(Action::Search, &world);
+        *screen.prompt_mut().unwrap() = Prompt::new("/", "web");
+        screen.typed(&world);
+        assert_eq!(screen.prompt().unwrap().error, None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Every action by its name: what applies here first, the rest greyed with the reason.
 
+use std::cmp::Reverse;
+
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{CaseMatching, Normalization, Pattern},
@@ -25,6 +27,27 @@ pub struct Palette {
 pub struct Entry {
     pub action: Action,
     pub refused: Option<String>,
+}
+
+/// What is called as was typed comes before what is only explained so, also when it is refused: its reason is what the person then
+/// wants to read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Named,
+    NamedButRefused,
+    Explained,
+    Refused,
+}
+
+impl Entry {
+    fn rank(&self, is_named: bool) -> Rank {
+        match (is_named, self.refused.is_some()) {
+            (true, false) => Rank::Named,
+            (true, true) => Rank::NamedButRefused,
+            (false, false) => Rank::Explained,
+            (false, true) => Rank::Refused,
+        }
+    }
 }
 
 impl Palette {
@@ -82,21 +105,51 @@ impl Palette {
         let pattern = Pattern::parse(self.prompt.text(), CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
-        let mut scored: Vec<(bool, bool, u32, usize)> = Vec::new();
+        let is_typed = !self.prompt.text().trim().is_empty();
+        let mut scored: Vec<(Rank, Reverse<u32>, usize)> = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let name = entry.action.name().replace('_', " ");
             let text = format!("{name} {}", entry.action.help());
-            // The name counts for more than the words that explain it.
-            let in_name = pattern.score(Utf32Str::new(&name, &mut buffer), &mut matcher).unwrap_or(0);
-            if let Some(score) = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher) {
-                // Who types a whole name means that and nothing that resembles it, also where it is refused.
-                let is_another = !name.eq_ignore_ascii_case(self.prompt.text().trim());
-                scored.push((is_another, entry.refused.is_some(), score + in_name * 2, index));
+            let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+            let in_name = score(&name);
+            if let Some(found) = in_name.or_else(|| score(&text)) {
+                scored.push((entry.rank(is_typed && in_name.is_some()), Reverse(found), index));
             }
         }
-        scored
-            .sort_by_key(|&(is_another, refused, score, index)| (is_another, refused, std::cmp::Reverse(score), index));
-        self.matches = scored.into_iter().map(|(.., index)| index).collect();
+        scored.sort();
+        self.matches = scored.into_iter().map(|(_, _, index)| index).collect();
         self.list = List::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str, refused: &[Action]) -> Vec<Action> {
+        let mut palette =
+            Palette::new(|action| if refused.contains(&action) { Err("not here".to_owned()) } else { Ok(()) });
+        text.chars().for_each(|c| palette.edit(InputRequest::InsertChar(c)));
+        palette.keys()
+    }
+
+    #[test]
+    fn an_action_is_found_first_by_its_name_also_where_it_is_refused() {
+        assert_eq!(typed("start", &[])[0], Action::Start);
+        assert_eq!(typed("start", &[Action::Start])[..2], [Action::Restart, Action::Start]);
+        assert_eq!(typed("start", &[Action::Start, Action::Restart])[..2], [Action::Start, Action::Restart]);
+        assert_eq!(typed("stop", &[Action::Stop])[..2], [Action::StopAndUndo, Action::Stop]);
+    }
+
+    #[test]
+    fn words_of_the_explanation_find_it_too_after_the_names() {
+        let found = typed("charts", &[Action::Metrics]);
+        assert!(found.contains(&Action::Metrics), "{found:?}");
+    }
+
+    #[test]
+    fn with_nothing_typed_what_applies_comes_first() {
+        let found = typed("", &[Action::Logs]);
+        assert_eq!(found.last(), Some(&Action::Logs));
     }
 }

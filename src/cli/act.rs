@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
     sync::Arc,
 };
 
+use futures::FutureExt;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::Notify,
+    sync::{Notify, oneshot},
 };
 
 use super::{
@@ -26,10 +26,9 @@ use crate::{
     plan::{Request, Target, Verb},
     runtime::{
         gate::Gate,
-        journal::Journal,
         operate::{Operator, Parts},
     },
-    setup::{self, Setup},
+    setup::{self, Books, Setup},
 };
 
 impl Outside for Session {
@@ -128,7 +127,7 @@ async fn at_desk(
     let stop = Notify::new();
     let (out, err) = printer.streams();
     let mut err = Unshakable(err);
-    let mut answer = || io::stdin().lines().next().unwrap_or_else(|| Ok(String::new()));
+    let mut answer = || typed().boxed();
     let streams = Streams { out, err: &mut err, answer: &mut answer };
     let desk = Desk { outside: session, operator: &operator, options: how, streams, stop: &stop };
     let work = async {
@@ -166,6 +165,13 @@ async fn pass_signals_on(stop: &Notify) -> std::convert::Infallible {
     }
 }
 
+/// One line of stdin; empty at its end. Read on a thread of its own, which nobody waits for when the question has become idle.
+async fn typed() -> io::Result<String> {
+    let (send, line) = oneshot::channel();
+    std::thread::spawn(move || send.send(io::stdin().lines().next().unwrap_or_else(|| Ok(String::new()))));
+    line.await.map_err(io::Error::other)?
+}
+
 /// Progress that nobody can read is no reason to stop in the middle of an operation.
 struct Unshakable<'a>(&'a mut dyn Write);
 
@@ -177,28 +183,6 @@ impl Write for Unshakable<'_> {
     fn flush(&mut self) -> io::Result<()> {
         let _ = self.0.flush();
         Ok(())
-    }
-}
-
-/// Where operations are written down. What is done to the simulator has no place among the real ones, and ends with it.
-enum Books {
-    At(Option<PathBuf>),
-    Demo(io::Result<tempfile::TempDir>),
-}
-
-impl Books {
-    fn of(setup: &Setup) -> Self {
-        if setup.is_demo { Self::Demo(tempfile::tempdir()) } else { Self::At(setup.paths.journal()) }
-    }
-
-    fn open(&self) -> Result<Journal, Trouble> {
-        let none = |why: &dyn std::fmt::Display| Trouble::new("operations cannot be written down", why);
-        match self {
-            Self::At(Some(directory)) => Journal::open(directory),
-            Self::At(None) => Err(none(&"there is no home directory")),
-            Self::Demo(Ok(directory)) => Journal::open(directory.path()),
-            Self::Demo(Err(error)) => Err(none(error)),
-        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use futures::FutureExt;
+use futures::future::{BoxFuture, FutureExt};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
+    cli::json,
     domain::{Inventory, Operation, OperationId, OperationState, Trouble, Verdict, text::clean},
     message::{Event, Weight},
     plan::{self, Plan, Refusal, Request},
@@ -47,8 +48,8 @@ pub struct Streams<'a> {
     pub out: &'a mut dyn Write,
     /// The plan, questions and progress.
     pub err: &'a mut dyn Write,
-    /// Reads one line of answer.
-    pub answer: &'a mut dyn FnMut() -> io::Result<String>,
+    /// Waits for one line of answer.
+    pub answer: &'a mut (dyn FnMut() -> BoxFuture<'static, io::Result<String>> + Send),
 }
 
 /// The exit code's meaning: 0, 1, 3 and 4.
@@ -95,12 +96,12 @@ impl<O: Outside> Desk<'_, O> {
             return Ok(Ending::Refused);
         }
         write!(self.streams.err, "{}", plan.text())?;
-        if !self.options.yes && !self.confirmed(&plan)? {
+        if !self.options.yes && !self.confirmed(&plan).await? {
             writeln!(self.streams.err, "not confirmed: nothing was done")?;
             return Ok(Ending::Refused);
         }
-        // A person takes time to read, and the world moves meanwhile: what happened until now is taken in first.
-        while self.outside.next().now_or_never().is_some() {}
+        // The last things that happened before the answer, too. Whoever takes this much in a row is told by tokio that there is nothing.
+        while tokio::task::unconstrained(self.outside.next()).now_or_never().is_some() {}
         let plan = match plan::make(self.outside.inventory(), &request) {
             Ok(today) if today.reads_as(&plan) => today,
             Ok(_) => {
@@ -177,8 +178,8 @@ impl<O: Outside> Desk<'_, O> {
         }
     }
 
-    /// Enter alone is a no. On a protected cluster a `y` is not enough either.
-    fn confirmed(&mut self, plan: &Plan) -> io::Result<bool> {
+    /// Enter alone is a no, and so is Ctrl-C. On a protected cluster a `y` is not enough either.
+    async fn confirmed(&mut self, plan: &Plan) -> io::Result<bool> {
         let cluster = self.outside.inventory().cluster(&plan.service.cluster);
         let name = cluster.filter(|cluster| cluster.protected).map(|_| plan.service.name.clone());
         match &name {
@@ -186,7 +187,19 @@ impl<O: Outside> Desk<'_, O> {
             None => write!(self.streams.err, "carry it out? [y/N] ")?,
         }
         self.streams.err.flush()?;
-        let answer = (self.streams.answer)()?;
+        let mut answer = (self.streams.answer)();
+        // A person takes time to read, and the world moves meanwhile.
+        let answer = loop {
+            tokio::select! {
+                biased;
+                () = self.stop.notified() => {
+                    writeln!(self.streams.err)?;
+                    return Ok(false);
+                }
+                answer = &mut answer => break answer?,
+                _ = self.outside.next() => {}
+            }
+        };
         Ok(match name {
             Some(name) => answer.trim() == &*name,
             None => matches!(answer.trim(), "y" | "Y" | "yes"),
@@ -195,8 +208,7 @@ impl<O: Outside> Desk<'_, O> {
 
     fn print(&mut self, plan: &Plan) -> io::Result<()> {
         if self.options.json {
-            serde_json::to_writer(&mut *self.streams.out, plan)?;
-            writeln!(self.streams.out)
+            json::write(&mut self.streams.out, plan)
         } else {
             write!(self.streams.out, "{}", plan.text())
         }

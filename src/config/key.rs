@@ -95,6 +95,11 @@ impl Key {
             _ => None,
         }
     }
+
+    /// Esc and this key look like it, when a slow line delivers both at once.
+    pub fn after_esc(self) -> Option<Self> {
+        (self.alt && matches!(self.code, Code::Char(_))).then_some(Self { alt: false, ..self })
+    }
 }
 
 fn single(mut upper: impl Iterator<Item = char>, otherwise: char) -> char {

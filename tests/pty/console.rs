@@ -28,6 +28,16 @@ fn the_console_opens_with_what_is_broken_and_quits_with_q() {
 }
 
 #[test]
+fn esc_and_the_next_key_count_as_two_also_when_a_slow_line_delivers_them_at_once() {
+    let mut terminal = demo(SIZE);
+    terminal.keys("?");
+    terminal.wait_for("one row up");
+    terminal.keys("\x1bq");
+    assert!(terminal.wait_for_end().success());
+    terminal.assert_restored();
+}
+
+#[test]
 fn a_signal_that_ends_it_leaves_the_terminal_as_it_was() {
     for signal in [Signal::TERM, Signal::HUP] {
         let mut terminal = demo(SIZE);

@@ -64,3 +64,10 @@ fn a_program_that_asks_its_terminal_is_answered() {
     let mut terminal = shell("stty raw -echo; printf '\\033[6n'; dd bs=1 count=6 2>/dev/null | od -An -c; stty sane");
     terminal.wait_for("1   ;   1   R");
 }
+
+#[test]
+fn a_character_that_stands_in_for_another_has_a_cell_of_its_own() {
+    let mut terminal = shell("printf 'a\\357'; sleep 0.1; printf '\\277\\275b\\357\\277\\275c'");
+    terminal.wait_for_end();
+    assert_eq!(terminal.text(), "a?b?c");
+}

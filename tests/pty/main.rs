@@ -3,6 +3,10 @@
 #[path = "../support/terminal.rs"]
 mod terminal;
 
+mod bad_days;
 mod commands;
 mod console;
+mod crashes;
+mod docker;
 mod harness;
+mod lab;

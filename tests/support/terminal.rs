@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// An upper bound for what should take milliseconds: a test waits for a condition, and this is when it gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
@@ -208,12 +208,13 @@ impl Shown {
 
 fn read(mut reader: Box<dyn Read + Send>, shown: &Shown, writer: &Mutex<Box<dyn Write + Send>>) {
     let mut buffer = [0; 16 << 10];
+    let mut stand_ins = StandIns::default();
     loop {
         // The kernel says that the other side has closed by an error.
         let count = reader.read(&mut buffer).unwrap_or(0);
         let mut state = shown.lock();
         state.is_closed = count == 0;
-        state.parser.process(&buffer[..count]);
+        state.parser.process(&stand_ins.replaced(&buffer[..count]));
         state.bytes.extend_from_slice(&buffer[..count]);
         drop(state);
         shown.changed.notify_all();
@@ -221,6 +222,35 @@ fn read(mut reader: Box<dyn Read + Send>, shown: &Shown, writer: &Mutex<Box<dyn 
             return;
         }
         answer(&buffer[..count], writer);
+    }
+}
+
+/// vt100 takes U+FFFD for its own sign of bytes that are no text, and leaves no cell for it. Terminals give it one, and so a `?` stands in.
+#[derive(Default)]
+struct StandIns {
+    /// The beginning of one, at the end of what was read last.
+    begun: Vec<u8>,
+}
+
+impl StandIns {
+    fn replaced(&mut self, read: &[u8]) -> Vec<u8> {
+        const STAND_IN: &[u8] = "\u{fffd}".as_bytes();
+        let bytes = [&self.begun, read].concat();
+        let mut replaced = Vec::with_capacity(bytes.len());
+        let mut rest = &*bytes;
+        while let Some(first) = rest.first() {
+            if let Some(after) = rest.strip_prefix(STAND_IN) {
+                replaced.push(b'?');
+                rest = after;
+            } else if STAND_IN.starts_with(rest) {
+                break;
+            } else {
+                replaced.push(*first);
+                rest = &rest[1..];
+            }
+        }
+        self.begun = rest.to_vec();
+        replaced
     }
 }
 

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::{Operation, OperationId, OperationState, StepReport, Trouble, Verdict, text::clean, units};
+use crate::{
+    cli::json,
+    domain::{Operation, OperationId, OperationState, StepReport, Trouble, Verdict, text::clean, units},
+};
 
 /// One operation for machines: one object a line, and these names do not change.
 #[derive(Serialize)]
@@ -82,8 +85,7 @@ pub(super) fn object(operation: &Operation, out: &mut dyn Write) -> io::Result<(
         help,
         steps: &operation.steps,
     };
-    serde_json::to_writer(&mut *out, &object)?;
-    writeln!(out)
+    json::write(&mut &mut *out, &object)
 }
 
 fn verdict(operation: &Operation) -> Option<&Verdict> {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     clock::Clock,
-    domain::Change,
+    domain::{Change, Instance, Service},
     plan::{
         Verb,
         fixture::{Shop, failing, noon, prod, request},
@@ -76,7 +76,7 @@ impl Shell {
 
     async fn run<T>(&mut self, options: Options, work: impl AsyncFnOnce(Desk<'_, Fixed>) -> T) -> T {
         let answer = self.answer;
-        let mut read = || Ok(format!("{answer}\n"));
+        let mut read = move || async move { Ok(format!("{answer}\n")) }.boxed();
         let streams = Streams { out: &mut self.out, err: &mut self.err, answer: &mut read };
         let desk = Desk { outside: &mut self.outside, operator: &self.operator, options, streams, stop: &self.stop };
         work(desk).await
@@ -172,6 +172,47 @@ async fn what_moved_while_the_person_was_reading_is_seen_before_anything_is_done
     assert_eq!(shell.restart(asked()).await, Ending::Refused);
     assert!(shell.err().contains("the world has moved: web is failing now, 0 of 1 ready"), "{}", shell.err());
     assert!(shell.fake.executed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_much_happened_while_the_person_was_reading_all_of_it_is_seen() {
+    let mut shell = Shell::open(&Shop::healthy(1));
+    shell.answer = "y";
+    let well = Shop::healthy(1).inventory();
+    let well = well.services().next().expect("one").clone();
+    for _ in 0..1000 {
+        let change = Change::Service(Box::new(well.clone()));
+        shell.facts.try_send(Event::Changed { cluster: prod(), change }).expect("room");
+    }
+    let changed = Service { fingerprint: 2, ..Shop::web([failing()]).services.remove(0) };
+    let instance = Instance { health: failing(), ..Shop::web([failing()]).instances.remove(0) };
+    for change in [Change::Service(Box::new(changed)), Change::Instance(Box::new(instance))] {
+        shell.facts.try_send(Event::Changed { cluster: prod(), change }).expect("room");
+    }
+    assert_eq!(shell.restart(asked()).await, Ending::Refused, "{}", shell.err());
+    assert!(shell.err().contains("the world has moved"), "{}", shell.err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ctrl_c_at_the_question_is_a_no() {
+    let mut shell = Shell::open(&Shop::healthy(1));
+    shell.answer = "y";
+    shell.stop.notify_one();
+    assert_eq!(shell.restart(asked()).await, Ending::Refused);
+    assert!(shell.err().ends_with("not confirmed: nothing was done\n"), "{}", shell.err());
+    assert!(shell.fake.executed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_of_an_operation_lets_no_bidi_control_out() {
+    let mut shell = Shell::open(&Shop::healthy(1));
+    let why = Some("hotfix \u{202e}dlo".into());
+    let asked = Request { why, ..request(Verb::Restart) };
+    let options = Options { json: true, dry_run: true, ..yes() };
+    shell.run(options, async |desk| desk.carry_out(asked.clone()).await).await.expect("written");
+    shell.run(Options { json: true, ..yes() }, async |desk| desk.carry_out(asked).await).await.expect("written");
+    assert!(shell.out().contains("hotfix \\u202edlo") && !shell.out().contains('\u{202e}'), "{}", shell.out());
+    assert_eq!(shell.out().matches("hotfix").count(), 2, "{}", shell.out());
 }
 
 #[tokio::test(start_paused = true)]

@@ -183,7 +183,10 @@ fn empty(screen: &Main, paint: &mut Paint<'_>, area: Rect, scope: &Row) {
             lines.extend(super::nothing::why_no_rows(world, cluster));
         }
     }
-    for (y, text) in (area.y + 1..area.bottom()).zip(&lines) {
-        paint.text(Rect::new(area.x + 2, y, area.width.saturating_sub(2), 1), text, role);
+    // There is nothing else to see, so it is told to its end.
+    let width = area.width.saturating_sub(3);
+    let wrapped = lines.iter().flat_map(|line| widget::wrap(line, width));
+    for (y, text) in (area.y + 1..area.bottom()).zip(wrapped) {
+        paint.text(Rect::new(area.x + 2, y, width, 1), &text, role);
     }
 }
