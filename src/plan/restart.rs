@@ -89,7 +89,8 @@ pub(super) fn start(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let mut warnings = protected(situation);
     warnings.extend(troubled_dependencies(situation));
     for instance in idle.iter().filter(|instance| instance.is_removed_when_stopped) {
-        warnings.push(format!("{} is removed when it ends: once started, it is not stopped again", instance.name).into());
+        warnings
+            .push(format!("{} is removed when it ends: once started, it is not stopped again", instance.name).into());
     }
     if is_job {
         warnings.push("other services wait for it to end: it is started, and its end is not waited for".into());
