@@ -7,8 +7,10 @@ mod docker;
 mod fake;
 mod faults;
 mod observer;
+mod ssh;
 mod stage;
 mod swarm;
+mod tls;
 
 macro_rules! on_docker {
     ($($case:ident),* $(,)?) => {

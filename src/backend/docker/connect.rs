@@ -1,17 +1,16 @@
 //! Makes one way to one engine, as often as it is asked to.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use bollard::Docker as Client;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
 
 use super::{
     Docker,
     api::{ANY_VERSION, Api},
     discover::{Endpoint, Host},
     fault::Fault,
-    ssh::Tunnel,
+    ssh::Way,
     watch::Cursor,
 };
 use crate::{
@@ -32,14 +31,18 @@ struct Inner {
     shown: Arc<str>,
     /// Until when events were told, over all connections.
     cursor: Cursor,
-    /// Used again while it lives: one SSH connection a host, not one a try.
-    tunnel: Mutex<Option<Arc<Tunnel>>>,
+    ssh: Way,
 }
 
 impl DockerConnector {
     pub fn new(host: Host) -> Self {
+        Self::with_ssh_config(host, None)
+    }
+
+    /// With another file than the user's own `~/.ssh/config` for what goes over SSH.
+    pub fn with_ssh_config(host: Host, config: Option<PathBuf>) -> Self {
         let shown = host.endpoint.to_string().into();
-        Self { inner: Arc::new(Inner { host, shown, cursor: Cursor::default(), tunnel: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { host, shown, cursor: Cursor::default(), ssh: Way::new(config) }) }
     }
 }
 
@@ -60,7 +63,7 @@ impl Inner {
             Endpoint::Tcp { address, tls: None } => (Client::connect_with_http(address, TIMEOUT, ANY_VERSION)?, None),
             Endpoint::Tcp { address, tls: Some(tls) } => (encrypted(address, tls)?, None),
             Endpoint::Ssh { destination, socket } => {
-                let tunnel = self.tunnel(destination, socket).await?;
+                let tunnel = self.ssh.tunnel(destination, socket).await?;
                 (unix(tunnel.socket())?, Some(tunnel))
             }
         };
@@ -80,17 +83,6 @@ impl Inner {
             cursor: self.cursor.clone(),
             tunnel,
         })
-    }
-
-    async fn tunnel(&self, destination: &str, socket: &std::path::Path) -> Result<Arc<Tunnel>, Fault> {
-        let mut kept = self.tunnel.lock().await;
-        if let Some(tunnel) = kept.take()
-            && tunnel.is_alive().await
-        {
-            return Ok(kept.insert(tunnel).clone());
-        }
-        let tunnel = Tunnel::open(destination, socket).await?;
-        Ok(kept.insert(tunnel).clone())
     }
 }
 
