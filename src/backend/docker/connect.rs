@@ -11,6 +11,7 @@ use super::{
     discover::{Endpoint, Host},
     fault::Fault,
     ssh::Way,
+    tls,
     watch::Cursor,
 };
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 
 /// In seconds; each question sets its own.
 const TIMEOUT: u64 = 20;
+const WITHOUT_TLS: &str =
+    "does it want TLS? name the certificates in [clusters.tls], or set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH";
 
 pub struct DockerConnector {
     inner: Arc<Inner>,
@@ -73,6 +76,11 @@ impl Inner {
                 let help = format!("does {} on {destination} exist, and may you read it?", socket.display());
                 return Err(fault.helped(help));
             }
+            (Err(Fault::Garbled(why)), Endpoint::Tcp { tls: None, .. }) => {
+                let why = format!("its answer makes no sense ({why})");
+                return Err(Fault::way(LossKind::Unreachable, why).helped(WITHOUT_TLS));
+            }
+            (Err(fault), Endpoint::Tcp { tls: None, .. }) => return Err(fault.helped(WITHOUT_TLS)),
             (negotiated, _) => negotiated?,
         };
         Ok(Docker {
@@ -95,14 +103,7 @@ fn unix(path: &std::path::Path) -> Result<Client, Fault> {
 fn encrypted(address: &str, tls: &Tls) -> Result<Client, Fault> {
     // Bollard panics without a provider; the program installs this one first thing, and a second time does no harm.
     _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    for path in [Some(&tls.certificate), Some(&tls.key), tls.ca.as_ref()].into_iter().flatten() {
-        if let Err(error) = std::fs::File::open(path) {
-            let why = format!("{}: {error}", path.display());
-            return Err(
-                Fault::way(LossKind::Denied, why).helped("a TLS file cannot be read: look at the paths in the config")
-            );
-        }
-    }
+    tls::check(tls)?;
     // Without a CA of its own the system's are in force; bollard wants a file nevertheless, and our own certificate signs nobody.
     let ca = tls.ca.as_ref().unwrap_or(&tls.certificate);
     Ok(Client::connect_with_ssl(address, &tls.key, &tls.certificate, ca, TIMEOUT, ANY_VERSION)?)

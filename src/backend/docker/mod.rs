@@ -23,6 +23,7 @@ mod services;
 mod ssh;
 mod steps;
 mod swarm;
+mod tls;
 mod watch;
 mod wire;
 
