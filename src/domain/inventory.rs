@@ -207,6 +207,7 @@ mod tests {
             has_health_check: false,
             stop_signal: None,
             stop_timeout: 10,
+            is_removed_when_stopped: false,
             command: "".into(),
         }
     }

@@ -82,6 +82,8 @@ pub struct Instance {
     pub stop_signal: Option<Arc<str>>,
     /// seconds between the stop signal and the kill
     pub stop_timeout: u32,
+    /// It goes with its data and logs as soon as it ends, so nothing can start it again.
+    pub is_removed_when_stopped: bool,
     pub command: Arc<str>,
 }
 

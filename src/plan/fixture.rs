@@ -72,6 +72,7 @@ pub(crate) fn instance(service: &str, number: usize, health: Health) -> Instance
         has_health_check: true,
         stop_signal: None,
         stop_timeout: 10,
+        is_removed_when_stopped: false,
         command: "serve".into(),
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn restart(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     if runs.is_empty() {
         return Err(Refusal::new(format!("nothing of {} runs", situation.subject())).help("start it instead"));
     }
+    refuse_removed(&runs)?;
     // What is broken loses nothing by a restart, and when it comes back, there is one more to serve while the good ones have their turn.
     runs.sort_by_key(|instance| rank(instance));
 
@@ -48,6 +49,7 @@ pub(super) fn stop(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     if runs.is_empty() {
         return Err(Refusal::new(format!("nothing of {} runs", situation.subject())));
     }
+    refuse_removed(&runs)?;
     let mut warnings = common_warnings(situation);
     let others_ready = situation
         .inventory
@@ -80,11 +82,16 @@ pub(super) fn start(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let is_job = situation.is_meant_to_end();
     let stages = idle.iter().map(|instance| {
         let Planned { step, .. } = starting(instance);
-        let begin = Planned { step, undo: vec![stop_step(instance)] };
+        let undo = if instance.is_removed_when_stopped { Vec::new() } else { vec![stop_step(instance)] };
+        let begin = Planned { step, undo };
         stage(instance, if is_job { vec![begin] } else { vec![begin, ready(instance)] })
     });
     let mut warnings = protected(situation);
     warnings.extend(troubled_dependencies(situation));
+    for instance in idle.iter().filter(|instance| instance.is_removed_when_stopped) {
+        warnings
+            .push(format!("{} is removed when it ends: once started, it is not stopped again", instance.name).into());
+    }
     if is_job {
         warnings.push("other services wait for it to end: it is started, and its end is not waited for".into());
     } else {
@@ -130,6 +137,14 @@ fn refuse_orchestrated(situation: &Situation<'_>) -> Result<(), Refusal> {
     let kind = situation.service.kind;
     Err(Refusal::new(format!("a {kind} cannot be stopped or started: its orchestrator replaces what ends"))
         .help("it can be scaled to none"))
+}
+
+/// What the engine removes as soon as it ends could not be started again, neither by the plan nor by its undo.
+fn refuse_removed(instances: &[&Instance]) -> Result<(), Refusal> {
+    let Some(instance) = instances.iter().find(|instance| instance.is_removed_when_stopped) else { return Ok(()) };
+    let name = &instance.name;
+    Err(Refusal::new(format!("{name} was run with --rm: stopping it removes it for good, with its logs"))
+        .help(format!("if it may go: docker stop {name}; to keep it, run it anew without --rm")))
 }
 
 fn stage(instance: &Instance, steps: Vec<Planned>) -> Stage {

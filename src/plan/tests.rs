@@ -86,6 +86,28 @@ fn a_stop_names_who_depends_on_it_and_is_undone_by_a_start() {
 }
 
 #[test]
+fn what_the_engine_removes_when_it_ends_is_neither_stopped_nor_restarted() {
+    let mut shop = Shop::healthy(2);
+    shop.instances[1].is_removed_when_stopped = true;
+    for verb in [Verb::Restart, Verb::Stop] {
+        let refusal = shop.plan(verb).expect_err("refused");
+        assert_eq!(&*refusal.why, "web-2 was run with --rm: stopping it removes it for good, with its logs");
+        assert!(refusal.help.expect("it helps").contains("docker stop web-2"));
+    }
+    let target = Target::Instance(shop.instances[0].id.clone());
+    make(&shop.inventory(), &Request { target, ..request(Verb::Restart) }).expect("its neighbour may be restarted");
+}
+
+#[test]
+fn what_the_engine_removes_when_it_ends_is_not_stopped_to_undo_its_start() {
+    let mut shop = Shop::web([stopped()]);
+    shop.instances[0].is_removed_when_stopped = true;
+    let plan = shop.plan(Verb::Start).expect("planned");
+    assert!(plan.steps().all(|planned| planned.undo.is_empty()), "{plan:#?}");
+    says(&plan.explains.warnings, "web-1 is removed when it ends");
+}
+
+#[test]
 fn a_start_begins_only_what_does_not_run_warns_of_sick_dependencies_and_is_undone_by_a_stop() {
     let shop = Shop::web([stopped(), Health::Healthy]).but(|shop| {
         shop.services[0]

@@ -1,11 +1,16 @@
 //! What only Docker has: Compose's labels, a flood through its log driver, many containers, and containers that never came up.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
 use midwatch::{
+    backend::StepError,
     domain::{Health, Scope, ServiceId, ServiceKind},
     message::Since,
+    plan::Step,
 };
 
 use crate::{
@@ -115,6 +120,21 @@ async fn many_containers_are_pictured_quickly() {
     assert!(observer.inventory.instances().len() >= MANY);
     eprintln!("{} containers pictured in {took:?}", observer.inventory.instances().len());
     assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_that_was_run_with_rm_is_told_as_such_and_not_stopped() {
+    let Some(stage) = DockerStage::open("a_container_that_was_run_with_rm").await else { return };
+    let running = stage.start(&["--rm"], "sleep 1000");
+    let backend = dyn_stage(&stage).backend().await;
+    let mut observer = Observer::new(stage.cluster(), &backend);
+    observer.service(&running.service, "it to run", |service| service.ready == 1).await;
+    assert!(observer.instance(&running.instance).expect("it is there").is_removed_when_stopped);
+
+    let step = Step::Stop { instance: running.instance.clone(), name: running.name.as_str().into(), grace: 1 };
+    let Err(StepError::Failed(trouble)) = backend.execute(step, Arc::new(|_| {})).await else { panic!("not refused") };
+    assert!(trouble.why.contains("--rm"), "{trouble}");
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Running}}", &running.name]), "true");
 }
 
 fn dyn_stage(stage: &DockerStage) -> &dyn Stage {

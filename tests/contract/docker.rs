@@ -19,7 +19,7 @@ use midwatch::{
 
 use crate::stage::{Does, Program, Running, Stage};
 
-const SOCKET: &str = "/var/run/docker.sock";
+pub const SOCKET: &str = "/var/run/docker.sock";
 pub const IMAGE: &str = "lab/busybox";
 const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
 
@@ -46,7 +46,7 @@ impl DockerStage {
             Ok(Err(loss)) => loss.why.to_string(),
             Err(_) => format!("the engine at {SOCKET} does not answer"),
         };
-        assert!(std::env::var_os(DEMANDED).is_none(), "{DEMANDED} demands a real engine, but: {why}");
+        assert!(!is_demanded(), "{DEMANDED} demands a real engine, but: {why}");
         eprintln!("SKIPPED {case}: no real Docker Engine here: {why}");
         None
     }
@@ -115,6 +115,11 @@ impl Drop for DockerStage {
             _ = Command::new("docker").args(["rm", "-f", "-v"]).args(ids).output();
         }
     }
+}
+
+/// What cannot be tested is then a failure.
+pub fn is_demanded() -> bool {
+    std::env::var_os(DEMANDED).is_some()
 }
 
 pub fn docker(arguments: &[&str]) -> String {

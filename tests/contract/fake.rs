@@ -1,7 +1,7 @@
 //! An engine of a few lines on a socket of its own, which answers what a test wants it to.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -61,8 +61,12 @@ impl FakeEngine {
         self.asked.lock().expect("not poisoned").clone()
     }
 
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("docker.sock")
+    }
+
     pub fn connector(&self) -> DockerConnector {
-        connector(&self.directory.path().join("docker.sock"))
+        connector(&self.socket())
     }
 
     pub async fn connect(&self) -> Result<Arc<dyn Backend>, Loss> {

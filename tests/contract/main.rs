@@ -8,8 +8,10 @@ mod fake;
 mod faults;
 mod observer;
 mod simulated;
+mod ssh;
 mod stage;
 mod swarm;
+mod tls;
 
 macro_rules! on_docker {
     ($($case:ident),* $(,)?) => {

@@ -320,6 +320,7 @@ fn instance(service: &ServiceId, number: u32) -> Instance {
         has_health_check: false,
         stop_signal: None,
         stop_timeout: 10,
+        is_removed_when_stopped: false,
         command: format!("/usr/bin/{} --listen 0.0.0.0:8080", service.name).into(),
     }
 }

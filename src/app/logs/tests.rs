@@ -344,6 +344,7 @@ fn known(name: &str) -> crate::domain::Instance {
         has_health_check: false,
         stop_signal: None,
         stop_timeout: 10,
+        is_removed_when_stopped: false,
         command: "".into(),
     }
 }

@@ -1,17 +1,17 @@
 //! Makes one way to one engine, as often as it is asked to.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use bollard::Docker as Client;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
 
 use super::{
     Docker,
     api::{ANY_VERSION, Api},
     discover::{Endpoint, Host},
     fault::Fault,
-    ssh::Tunnel,
+    ssh::Way,
+    tls,
     watch::Cursor,
 };
 use crate::{
@@ -22,6 +22,8 @@ use crate::{
 
 /// In seconds; each question sets its own.
 const TIMEOUT: u64 = 20;
+const WITHOUT_TLS: &str =
+    "does it want TLS? name the certificates in [clusters.tls], or set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH";
 
 pub struct DockerConnector {
     inner: Arc<Inner>,
@@ -32,14 +34,18 @@ struct Inner {
     shown: Arc<str>,
     /// Until when events were told, over all connections.
     cursor: Cursor,
-    /// Used again while it lives: one SSH connection a host, not one a try.
-    tunnel: Mutex<Option<Arc<Tunnel>>>,
+    ssh: Way,
 }
 
 impl DockerConnector {
     pub fn new(host: Host) -> Self {
+        Self::with_ssh_config(host, None)
+    }
+
+    /// With another file than the user's own `~/.ssh/config` for what goes over SSH.
+    pub fn with_ssh_config(host: Host, config: Option<PathBuf>) -> Self {
         let shown = host.endpoint.to_string().into();
-        Self { inner: Arc::new(Inner { host, shown, cursor: Cursor::default(), tunnel: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { host, shown, cursor: Cursor::default(), ssh: Way::new(config) }) }
     }
 }
 
@@ -60,7 +66,7 @@ impl Inner {
             Endpoint::Tcp { address, tls: None } => (Client::connect_with_http(address, TIMEOUT, ANY_VERSION)?, None),
             Endpoint::Tcp { address, tls: Some(tls) } => (encrypted(address, tls)?, None),
             Endpoint::Ssh { destination, socket } => {
-                let tunnel = self.tunnel(destination, socket).await?;
+                let tunnel = self.ssh.tunnel(destination, socket).await?;
                 (unix(tunnel.socket())?, Some(tunnel))
             }
         };
@@ -70,6 +76,11 @@ impl Inner {
                 let help = format!("does {} on {destination} exist, and may you read it?", socket.display());
                 return Err(fault.helped(help));
             }
+            (Err(Fault::Garbled(why)), Endpoint::Tcp { tls: None, .. }) => {
+                let why = format!("its answer makes no sense ({why})");
+                return Err(Fault::way(LossKind::Unreachable, why).helped(WITHOUT_TLS));
+            }
+            (Err(fault), Endpoint::Tcp { tls: None, .. }) => return Err(fault.helped(WITHOUT_TLS)),
             (negotiated, _) => negotiated?,
         };
         Ok(Docker {
@@ -80,17 +91,6 @@ impl Inner {
             cursor: self.cursor.clone(),
             tunnel,
         })
-    }
-
-    async fn tunnel(&self, destination: &str, socket: &std::path::Path) -> Result<Arc<Tunnel>, Fault> {
-        let mut kept = self.tunnel.lock().await;
-        if let Some(tunnel) = kept.take()
-            && tunnel.is_alive().await
-        {
-            return Ok(kept.insert(tunnel).clone());
-        }
-        let tunnel = Tunnel::open(destination, socket).await?;
-        Ok(kept.insert(tunnel).clone())
     }
 }
 
@@ -103,14 +103,7 @@ fn unix(path: &std::path::Path) -> Result<Client, Fault> {
 fn encrypted(address: &str, tls: &Tls) -> Result<Client, Fault> {
     // Bollard panics without a provider; the program installs this one first thing, and a second time does no harm.
     _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    for path in [Some(&tls.certificate), Some(&tls.key), tls.ca.as_ref()].into_iter().flatten() {
-        if let Err(error) = std::fs::File::open(path) {
-            let why = format!("{}: {error}", path.display());
-            return Err(
-                Fault::way(LossKind::Denied, why).helped("a TLS file cannot be read: look at the paths in the config")
-            );
-        }
-    }
+    tls::check(tls)?;
     // Without a CA of its own the system's are in force; bollard wants a file nevertheless, and our own certificate signs nobody.
     let ca = tls.ca.as_ref().unwrap_or(&tls.certificate);
     Ok(Client::connect_with_ssl(address, &tls.key, &tls.certificate, ca, TIMEOUT, ANY_VERSION)?)

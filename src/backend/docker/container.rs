@@ -45,6 +45,8 @@ pub struct Container {
     pub tty: bool,
     pub stop_signal: Option<Arc<str>>,
     pub stop_timeout: u32,
+    /// Was run with `--rm`.
+    pub is_removed_when_stopped: bool,
     pub command: Arc<str>,
 }
 
@@ -115,6 +117,7 @@ impl Container {
             ports: ports(&network),
             mounts: inspect.mounts.unwrap_or_default().iter().map(mount).collect(),
             limits: limits(&host),
+            is_removed_when_stopped: host.auto_remove.unwrap_or(false),
             tty: config.tty.unwrap_or(false),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()).map(|signal| clean(&signal).into()),
             stop_timeout: config.stop_timeout.unwrap_or(DEFAULT_GRACE),
@@ -144,6 +147,7 @@ impl Container {
             has_health_check: self.check.is_some(),
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
+            is_removed_when_stopped: self.is_removed_when_stopped,
             command: self.command.clone(),
         }
     }

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use bollard::errors::Error as Bollard;
 
+use super::tls;
 use crate::{
     backend::{Loss, StepError},
     domain::{LossKind, Trouble, text::clean},
@@ -99,9 +100,8 @@ impl From<io::Error> for Fault {
 fn from_chain(error: &(dyn Error + 'static)) -> Fault {
     let chain: Vec<&(dyn Error + 'static)> = std::iter::successors(Some(error), |error| (*error).source()).collect();
     let root = chain.last().map_or_else(|| error.to_string(), ToString::to_string);
-    let tls = chain.iter().map(ToString::to_string).find(|words| words.contains("certificate"));
-    if let Some(words) = tls {
-        return from_certificate(&words);
+    if let Some(error) = of_tls(error) {
+        return tls::fault(error);
     }
     let kind = chain.iter().filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).next_back();
     match kind {
@@ -113,13 +113,10 @@ fn from_chain(error: &(dyn Error + 'static)) -> Fault {
     }
 }
 
-fn from_certificate(words: &str) -> Fault {
-    let lower = words.to_lowercase();
-    if lower.contains("expired") {
-        Fault::way(LossKind::Expired, words).helped("a TLS certificate has run out and must be made anew")
-    } else {
-        Fault::way(LossKind::Denied, words).helped("the engine's certificate is not signed by the CA that was given")
-    }
+/// What is wrapped into an error of I/O is not among its sources.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = || error.downcast_ref::<io::Error>()?.get_ref().and_then(|inner| of_tls(inner));
+    error.downcast_ref().or_else(wrapped).or_else(|| error.source().and_then(of_tls))
 }
 
 fn from_io_kind(kind: io::ErrorKind, root: &str) -> Fault {
@@ -173,9 +170,11 @@ mod tests {
 
     #[test]
     fn an_expired_certificate_is_told_apart_from_a_wrong_one() {
-        let expired = io::Error::other("invalid peer certificate: Expired");
-        assert!(matches!(Fault::from(expired), Fault::Way { kind: LossKind::Expired, .. }));
-        let unknown = io::Error::other("invalid peer certificate: UnknownIssuer");
-        assert!(matches!(Fault::from(unknown), Fault::Way { kind: LossKind::Denied, .. }));
+        let of = |error| match Fault::from(io::Error::other(rustls::Error::InvalidCertificate(error))) {
+            Fault::Way { kind, .. } => kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(rustls::CertificateError::Expired), LossKind::Expired);
+        assert_eq!(of(rustls::CertificateError::UnknownIssuer), LossKind::Denied);
     }
 }

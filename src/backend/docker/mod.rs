@@ -22,6 +22,7 @@ mod services;
 mod ssh;
 mod steps;
 mod swarm;
+mod tls;
 mod watch;
 mod wire;
 
@@ -64,14 +65,30 @@ impl Backend for Docker {
             engine_version: self.engine_version.clone(),
             cursor: self.cursor.clone(),
         };
-        self.held(watch::watch(subject))
+        let changes = watch::watch(subject);
+        let Some(tunnel) = self.tunnel.clone() else { return changes };
+        let explained = changes.then(move |change| {
+            let tunnel = tunnel.clone();
+            async move {
+                match change {
+                    Err(loss) => Err(tunnel.explain(loss).await),
+                    change @ Ok(_) => change,
+                }
+            }
+        });
+        explained.boxed()
     }
 
     fn ping(&self) -> BoxFuture<'static, Result<(), Loss>> {
-        let (docker, endpoint) = (self.api.docker(), self.endpoint.clone());
-        Box::pin(
-            async move { docker.ping().await.map(drop).map_err(|error| fault::Fault::from(error).loss(&endpoint)) },
-        )
+        let (docker, endpoint, tunnel) = (self.api.docker(), self.endpoint.clone(), self.tunnel.clone());
+        Box::pin(async move {
+            let Err(error) = docker.ping().await else { return Ok(()) };
+            let loss = fault::Fault::from(error).loss(&endpoint);
+            match tunnel {
+                Some(tunnel) => Err(tunnel.explain(loss).await),
+                None => Err(loss),
+            }
+        })
     }
 
     fn follow(&self, instance: InstanceId, since: Since) -> BoxStream<'static, Result<LogPiece, FollowError>> {

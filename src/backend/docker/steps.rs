@@ -48,6 +48,11 @@ async fn stop(api: &Api, key: &str, name: &str, grace: u32, progress: &Progress)
         progress("does not run");
         return Ok(());
     }
+    // The plan refused it by what was known then; the engine is asked once more, since this cannot be taken back.
+    if container.is_removed_when_stopped {
+        let trouble = Trouble::new(what(), "it was run with --rm, so stopping it would remove it for good");
+        return Err(StepError::Failed(trouble.help(format!("if it may go: docker stop {name}"))));
+    }
     let signal = container.stop_signal.as_deref().unwrap_or("SIGTERM");
     progress(&format!("{signal}, up to {grace} s"));
     let options = StopContainerOptionsBuilder::new().t(i32::try_from(grace).unwrap_or(i32::MAX)).build();

@@ -122,6 +122,7 @@ pub struct HostConfig {
     pub cpu_period: Option<i64>,
     pub pids_limit: Option<i64>,
     pub restart_policy: Option<RestartPolicy>,
+    pub auto_remove: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

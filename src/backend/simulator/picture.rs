@@ -97,6 +97,7 @@ impl World {
             has_health_check: script.health_check,
             stop_signal: Some("SIGTERM".into()),
             stop_timeout: script.stop_timeout.length().as_secs() as u32,
+            is_removed_when_stopped: false,
             command: cleaned(&mask::text(&script.command)),
         }
     }

@@ -74,6 +74,7 @@ impl Script {
             has_health_check: false,
             stop_signal: None,
             stop_timeout: 10,
+            is_removed_when_stopped: false,
             command: "serve --password=hunter2".into(),
         });
         self.picture.services.push(Service {

@@ -44,6 +44,11 @@ impl Hand {
         }
     }
 
+    /// Of the source, as people call it.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
     pub fn push(&mut self, at: i64, line: Cut<'_>) {
         if self.due.is_none() {
             self.due = Some(Instant::now() + PATIENCE);

@@ -62,8 +62,14 @@ impl Pump {
     async fn run(&mut self, connections: &Connections) -> Result<(), Closed> {
         let mut delay = FIRST_DELAY;
         loop {
-            let engine = self.sender.send_while(connections.next_live(&self.instance.cluster)).await?;
-            let end = self.follow(&*engine).await?;
+            let cluster = self.instance.cluster.clone();
+            let engine = self.sender.send_while(connections.next_live(&cluster)).await?;
+            let end = tokio::select! {
+                biased;
+                end = self.follow(&*engine) => end?,
+                // A connection that is half open ends nothing by itself: the link knows first.
+                () = connections.lost(&cluster, &engine) => End::Interrupted(self.cut_off()),
+            };
             drop(engine);
             self.sender.flush().await?;
             if self.told == Some(TailState::Live) {
@@ -149,6 +155,11 @@ impl Pump {
             }
         });
         newest
+    }
+
+    fn cut_off(&self) -> Trouble {
+        let Self { instance, sender, .. } = self;
+        Trouble::new(format!("the log of {} broke off", sender.hand.name()), format!("{} was lost", instance.cluster))
     }
 
     /// Tells the loop, unless it knows.

@@ -93,6 +93,7 @@ fn lines(
 }
 
 struct Tailed {
+    connections: Connections,
     script: Arc<Script>,
     inbox: Inbox,
     task: JoinHandle<()>,
@@ -106,8 +107,8 @@ fn tail(script: Script) -> Tailed {
     connections.set(&"here".into(), Some(script.clone()));
     let clock = Clock::starting_at(Timestamp::from_second(NOON).expect("in range"));
     let tail = Tail { since: Since::Lines(100), epoch: 7, name: "web-1".into() };
-    let task = tokio::spawn(pump(connections, outbox, clock, InstanceId::new(&"here".into(), "web"), tail));
-    Tailed { script, inbox, task }
+    let task = tokio::spawn(pump(connections.clone(), outbox, clock, InstanceId::new(&"here".into(), "web"), tail));
+    Tailed { connections, script, inbox, task }
 }
 
 impl Tailed {
@@ -175,6 +176,32 @@ async fn after_an_interruption_nothing_is_lost_and_nothing_is_doubled() {
     assert_eq!(tailed.script.asked(), [Since::Lines(100), eight, eight]);
     assert!(matches!(tailed.state().await, TailState::Interrupted(_)));
     assert_eq!(tailed.state().await, TailState::Live);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tail_leaves_a_dead_connection_for_the_next_one_and_doubles_nothing() {
+    // Half open: it never ends, and nothing comes on it any more.
+    let silent = stream::iter([line(1, "a"), line(2, "b")]).chain(stream::pending());
+    let mut tailed = tail(Script::default().then(silent));
+    assert_eq!(tailed.lines(2).await, ["a", "b"]);
+    assert_eq!(tailed.state().await, TailState::Live);
+
+    tailed.connections.set(&"here".into(), None);
+    let TailState::Interrupted(why) = tailed.state().await else { panic!("the link was lost") };
+    assert_eq!(why.line(), "the log of web-1 broke off: here was lost");
+    let next = Script::default().then(lines(vec![line(2, "b"), line(3, "c")]).chain(stream::pending()));
+    tailed.connections.set(&"here".into(), Some(Arc::new(next)));
+    assert_eq!(tailed.lines(1).await, ["c"]);
+    assert_eq!(tailed.state().await, TailState::Live);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tail_that_waits_for_its_first_line_leaves_a_dead_connection_too() {
+    let mut tailed = tail(Script::default());
+    assert_eq!(tailed.state().await, TailState::Live);
+    let next = Script::default().then(lines(vec![line(1, "a")]).chain(stream::pending()));
+    tailed.connections.set(&"here".into(), Some(Arc::new(next)));
+    assert_eq!(tailed.lines(1).await, ["a"]);
 }
 
 #[tokio::test(start_paused = true)]
