@@ -23,7 +23,7 @@ pub const SIZES: [(u16, u16); 3] = [(60, 20), (100, 30), (160, 48)];
 /// One snapshot a size, of what a screen paints between the title row and the hint row.
 pub fn check(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
     for (width, height) in SIZES {
-        let picture = picture(app, width, height, Glyphs::Braille, |paint, area| {
+        let picture = picture(app, width, height, Glyphs::Blocks, |paint, area| {
             draw(paint, Rect { y: area.y + 1, height: area.height - 2, ..area });
         });
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
@@ -34,7 +34,7 @@ pub fn check(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
 pub fn check_frames(name: &str, app: &App) {
     for (width, height) in SIZES.into_iter().chain([(80, 24)]) {
         let picture =
-            written(&painted_with(app, width, height, Glyphs::Braille, &usual_keys(), |paint, _| frame::draw(paint)));
+            written(&painted_with(app, width, height, Glyphs::Blocks, &usual_keys(), |paint, _| frame::draw(paint)));
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
     }
 }
@@ -84,12 +84,12 @@ fn painted_with(
 
 /// The default theme on a terminal that can show all of it.
 fn theme(glyphs: Glyphs) -> Theme {
-    static BLOCKS: theme::Glyphs = theme::Glyphs { chart: Glyphs::Blocks, ..theme::Glyphs::UNICODE };
+    static BRAILLE: theme::Glyphs = theme::Glyphs { chart: Glyphs::Braille, ..theme::Glyphs::UNICODE };
     let (theme, complaints) = config::Theme::load(config::theme::DEFAULT, &Paths::default());
     assert_eq!(complaints, []);
     let mut theme = Theme::new(&theme, Terminal { depth: Depth::True, unicode: true }, glyphs == Glyphs::Ascii);
-    if glyphs == Glyphs::Blocks {
-        theme.glyphs = &BLOCKS;
+    if glyphs == Glyphs::Braille {
+        theme.glyphs = &BRAILLE;
     }
     theme
 }
