@@ -108,7 +108,8 @@ fn keys(place: Place, action: Action) -> Vec<String> {
         Action::Restart => &["g r"],
         Action::Span => &["t"],
         Action::Confirm => &["y"],
-        Action::StopAndUndo => &["u"],
+        Action::StopAndUndo => &["x"],
+        Action::Leave => &["L"],
         Action::Quit => &["q", "ctrl-c"],
         _ => &[],
     };

@@ -62,3 +62,13 @@ fn a_restart_of_the_simulated_service_is_carried_out_with_yes() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "one line of result");
 }
+
+#[test]
+fn ctrl_c_at_the_question_carries_nothing_out() {
+    let mut terminal = Terminal::midwatch((160, 50), &["--demo", "--seed", "1", "restart", "edge-01/gates/uplink"]);
+    terminal.wait_for("carry it out? [y/N]");
+    terminal.keys("\x03");
+    assert_eq!(terminal.wait_for_end().exit_code(), 3);
+    assert!(terminal.text().contains("not confirmed: nothing was done"), "{}", terminal.text());
+    terminal.assert_restored();
+}

@@ -38,6 +38,19 @@ fn esc_and_the_next_key_count_as_two_also_when_a_slow_line_delivers_them_at_once
 }
 
 #[test]
+fn what_the_demo_wrote_is_gone_with_it() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let entries = || std::fs::read_dir(scratch.path()).expect("it is there").count();
+    let mut terminal =
+        Terminal::midwatch_in(SIZE, &["demo", "--seed", "1"], &[("TMPDIR", &scratch.path().to_string_lossy())]);
+    terminal.wait_until("the console is painted", is_painted);
+    assert_eq!(entries(), 1, "its journal");
+    terminal.keys("q");
+    assert!(terminal.wait_for_end().success());
+    assert_eq!(entries(), 0);
+}
+
+#[test]
 fn a_signal_that_ends_it_leaves_the_terminal_as_it_was() {
     for signal in [Signal::TERM, Signal::HUP] {
         let mut terminal = demo(SIZE);
