@@ -103,6 +103,7 @@ fn changes_are_allowed(app: &App, subject: Option<&Subject>) -> Result<(), Strin
     }
     match subject.and_then(|subject| app.world.inventory.cluster(subject.cluster())) {
         Some(cluster) if cluster.read_only => Err(format!("{} is read-only in the config", cluster.name)),
+        Some(cluster) if !cluster.link.is_live() => Err(format!("{} is {}", cluster.name, cluster.link.word())),
         Some(_) | None => Ok(()),
     }
 }

@@ -92,7 +92,10 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
     }
     let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     parts.push((plural(world.inventory.clusters().len(), "cluster"), Role::Text, None));
-    parts.push((plural(world.services().count(), "service"), Role::Text, None));
+    // Before any engine has told, their number is not known, which is not the same as none.
+    if world.inventory.clusters().any(|cluster| world.inventory.pictured(&cluster.name).is_some()) {
+        parts.push((plural(world.services().count(), "service"), Role::Text, None));
+    }
     let broken = world.services().filter(|service| service.health.is_broken()).count();
     if broken > 0 {
         parts.push((format!("{broken} broken"), Role::Failing, Some(Action::Faults)));

@@ -1,5 +1,6 @@
 //! What every backend must do, as cases that are written once (`cases`) and played on every stage there is (`stage`). On top of it what
-//! only Docker has: its grouping (`compose`, `swarm`), and engines that misbehave (`faults`).
+//! only Docker has: its grouping (`compose`, `swarm`), the ways to it (`ssh`, `tls`), and engines that misbehave or go away (`faults`,
+//! `restart`).
 
 mod cases;
 mod compose;
@@ -7,6 +8,7 @@ mod docker;
 mod fake;
 mod faults;
 mod observer;
+mod restart;
 mod simulated;
 mod ssh;
 mod stage;

@@ -153,7 +153,14 @@ pub fn discover(config: &[ClusterConfig], env: impl Fn(&str) -> Option<String>, 
                 .then(|| env("DOCKER_CERT_PATH").map(PathBuf::from).or_else(|| docker_config.clone()))
                 .flatten()
                 .map(|directory| tls_in(&directory));
-            found.given("DOCKER_HOST", None, Endpoint::parse(&text, tls));
+            let endpoint = Endpoint::parse(&text, tls);
+            let is_usable = endpoint.is_ok();
+            found.given("DOCKER_HOST", None, endpoint);
+            // As for the docker CLI: who says which engine is meant means no other.
+            if is_usable {
+                found.note("docker context, usual sockets", "not looked for: DOCKER_HOST says which engine is meant");
+                return found;
+            }
         }
     }
     found.context(env("DOCKER_CONTEXT"), docker_config.as_deref());

@@ -8,7 +8,7 @@ use crate::{
         main_screen::{Main, Pane, Row},
     },
     config::theme::Role,
-    domain::{Service, ServiceId, units},
+    domain::{Cluster, Service, ServiceId, units},
     ui::{
         Paint,
         table::{Column, Table},
@@ -124,8 +124,12 @@ fn why(world: &World, service: &Service, health: Role) -> (String, Role) {
     if let Some(operation) = world.operation_on(&service.id) {
         return (operation.title.to_string(), Role::Changing);
     }
-    let reason = service.health.reason().map_or_else(String::new, ToString::to_string);
-    (reason, health)
+    match service.health.reason() {
+        Some(reason) => (reason.to_string(), health),
+        // Nothing was wrong with it when it was last heard of.
+        None if health == Role::Stale => ("not reachable now".to_owned(), health),
+        None => (String::new(), health),
+    }
 }
 
 /// Two digits are enough in a list, and a list of more would never stand still.
@@ -152,7 +156,11 @@ fn notes(screen: &Main, world: &World, scope: &Row, shown: usize) -> String {
         Row::Scope(cluster, scope) => notes.push(format!("{cluster}/{scope}")),
     }
     let all = world.services().filter(|service| scope.holds(&service.id)).count();
-    notes.push(if shown == all { all.to_string() } else { format!("{shown} of {all}") });
+    let is_known =
+        |cluster: &&Cluster| scope.touches(&cluster.name) && world.inventory.pictured(&cluster.name).is_some();
+    if world.inventory.clusters().any(|cluster| is_known(&cluster)) {
+        notes.push(if shown == all { all.to_string() } else { format!("{shown} of {all}") });
+    }
     if screen.faults_only {
         notes.push("only what is broken".into());
     }

@@ -114,3 +114,18 @@ fn an_ssh_endpoint_may_name_the_far_socket() {
     assert_eq!(endpoint.to_string(), "ssh://ops@host/run/user/1000/docker.sock");
     assert_eq!(Endpoint::parse("ssh://host", None).expect("parses").to_string(), "ssh://host");
 }
+
+#[test]
+fn who_sets_docker_host_means_that_engine_and_no_other() {
+    let home = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(home.path().join(".docker/run")).expect("made");
+    std::fs::write(home.path().join(".docker/run/docker.sock"), "").expect("made");
+    let found = |host: Option<&str>| {
+        let env = |name: &str| (name == "DOCKER_HOST").then(|| host.map(str::to_owned)).flatten();
+        let names = discover(&[], env, Some(home.path())).hosts.into_iter().map(|host| host.name.to_string());
+        names.filter(|name| name != "local").collect::<Vec<_>>()
+    };
+    assert_eq!(found(None), ["desktop"]);
+    assert_eq!(found(Some("unix:///run/other.sock")), ["other"]);
+    assert_eq!(found(Some("nonsense")), ["desktop"]);
+}
