@@ -95,7 +95,8 @@ fn outcome(container: &Container) -> Option<Arc<str>> {
     let how = exit::words(exit_code, out_of_memory, container.limits.memory);
     let lasted = match (container.started, container.finished) {
         (Some(started), Some(finished)) if finished > started => {
-            format!(" after {}", crate::domain::units::age_of(started, finished))
+            let ran = std::time::Duration::try_from(finished.duration_since(started)).unwrap_or_default();
+            format!(" after {}", crate::domain::units::elapsed(ran))
         }
         _ => String::new(),
     };
@@ -185,7 +186,7 @@ mod tests {
             found.iter().map(|release| (&*release.image.reference, release.current, release.instances)).collect();
         assert_eq!(shown, [("shop/web:v2", true, 2), ("shop/web:v1", false, 0), ("shop/web:v0", false, 0)]);
         assert_eq!(found[0].cause.as_deref(), Some("compose config 9f2c41a"));
-        assert_eq!(found[1].outcome.as_deref(), Some("exit 1 after 4s"));
+        assert_eq!(found[1].outcome.as_deref(), Some("exit 1 after 4.0 s"));
     }
 
     #[test]
