@@ -6,7 +6,7 @@ use crate::{
         App, Overlay, Screen, Subject, configuration::Configuration, events::Events, help::Help, instances::Instances,
         logs::Logs, metrics::Metrics, notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
     },
-    domain::{Instance, ServiceId},
+    domain::{Instance, Link, ServiceId},
     message::Effect,
     plan::{Request, Target, Verb},
 };
@@ -103,8 +103,12 @@ fn changes_are_allowed(app: &App, subject: Option<&Subject>) -> Result<(), Strin
     }
     match subject.and_then(|subject| app.world.inventory.cluster(subject.cluster())) {
         Some(cluster) if cluster.read_only => Err(format!("{} is read-only in the config", cluster.name)),
-        Some(cluster) if !cluster.link.is_live() => Err(format!("{} is {}", cluster.name, cluster.link.word())),
-        Some(_) | None => Ok(()),
+        Some(cluster) => match &cluster.link {
+            Link::Live { .. } => Ok(()),
+            Link::Connecting { .. } => Err(format!("{} is still being connected", cluster.name)),
+            Link::Lost { kind, why, .. } => Err(format!("{} is {}: {}", cluster.name, kind.word(), why.why)),
+        },
+        None => Ok(()),
     }
 }
 
