@@ -7,10 +7,11 @@ use midwatch::{
     app::App,
     domain::{Health, Image, OperationState, Reason, Release},
     message::{Answer, Question, Weight},
+    ui::{chart::Glyphs, frame},
 };
 
 use crate::{
-    picture::{check_frames, survives_every_frame},
+    picture::{check_frames, picture, survives_every_frame},
     world::{Builder, now, sample, seconds_ago, service_id, world},
 };
 
@@ -81,6 +82,18 @@ fn filtered(world: Builder, text: &str) -> App {
     let mut app = pressed(world, &[Action::Filter]);
     text.chars().for_each(|c| app.edit(tui_input::InputRequest::InsertChar(c), now()));
     app
+}
+
+/// Ten seconds more of the same are no news: a quiet screen costs no byte while the past of its numbers fills up.
+#[test]
+fn a_number_that_stands_still_paints_nothing_new() {
+    let measured = |seconds: i64, cpu: fn(i64) -> u64| {
+        let samples = (1..seconds).rev().flat_map(move |ago| sample(ago, cpu(ago)));
+        let app = world().service("shop/web", 1).measured("shop-web-1", samples).app();
+        picture(&app, 160, 48, Glyphs::Blocks, |paint, _| frame::draw(paint))
+    };
+    assert_eq!(measured(40, |_| 250), measured(90, |_| 250));
+    assert_ne!(measured(40, |ago| 10 * ago as u64), measured(90, |ago| 10 * ago as u64), "what moves is shown");
 }
 
 #[test]

@@ -169,7 +169,14 @@ fn trend(paint: &mut Paint<'_>, place: Rect, service: &Service, what: Trend) {
     let glyphs = paint.theme.glyphs;
     let shares = paint.app.world.trend(&service.id, what, usize::from(place.width));
     // The root spreads what is small, which is most: an idle service is told apart from a working one.
-    let text: String = shares.iter().map(|share| share.map_or(" ", |share| glyphs.spark(share.sqrt()))).collect();
+    let signs: Vec<Option<&str>> = shares.iter().map(|share| share.map(|share| glyphs.spark(share.sqrt()))).collect();
+    let mut known = signs.iter().flatten();
+    let first = known.next();
+    // A flat line says no more than the number beside it, and drawing it would cost bytes for as long as its past is filling up.
+    if known.all(|sign| Some(sign) == first) {
+        return;
+    }
+    let text: String = signs.iter().map(|sign| sign.unwrap_or(" ")).collect();
     let role = match what {
         Trend::Cpu => Role::ChartCpu,
         Trend::Memory => Role::ChartMemory,
