@@ -9,7 +9,12 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
+use self::pen::Pen;
 use crate::domain::text::is_hostile;
+
+mod pen;
+#[cfg(test)]
+mod tests;
 
 /// What the terminal shows and where its cursor and colours are. Nothing else may write to the terminal while it is in use.
 pub struct Painter {
@@ -247,115 +252,6 @@ struct Moved {
     run: u16,
 }
 
-/// The colours and attributes that the terminal writes with now.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Pen {
-    fg: Color,
-    bg: Color,
-    underline: Color,
-    modifier: Modifier,
-}
-
-impl Pen {
-    fn of(cell: &Cell) -> Self {
-        Self { fg: cell.fg, bg: cell.bg, underline: cell.underline_color, modifier: cell.modifier }
-    }
-
-    fn reset(&mut self, out: &mut String) {
-        if *self != Self::default() {
-            out.push_str("\x1b[m");
-            *self = Self::default();
-        }
-    }
-
-    /// Either what differs, or everything from a clean slate: whichever is shorter.
-    fn set(&mut self, wanted: Self, out: &mut String) {
-        if *self == wanted {
-            return;
-        }
-        let mut afresh = String::from("\x1b[");
-        wanted.parameters(&Self::default(), &mut afresh);
-        if afresh.len() > 2 {
-            afresh.insert_str(2, "0;");
-        }
-        afresh.push('m');
-        // An attribute is switched off only with others ("not bold" is also "not dim"), so then all begins anew.
-        let shortest = if wanted.modifier.contains(self.modifier) {
-            let mut changed = String::from("\x1b[");
-            wanted.parameters(self, &mut changed);
-            changed.push('m');
-            if changed.len() < afresh.len() { changed } else { afresh }
-        } else {
-            afresh
-        };
-        out.push_str(&shortest);
-        *self = wanted;
-    }
-
-    fn parameters(&self, from: &Self, out: &mut String) {
-        let mut parameter = |text: &str| {
-            if !out.ends_with('[') {
-                out.push(';');
-            }
-            out.push_str(text);
-        };
-        const ATTRIBUTES: [(Modifier, &str); 8] = [
-            (Modifier::BOLD, "1"),
-            (Modifier::DIM, "2"),
-            (Modifier::ITALIC, "3"),
-            (Modifier::UNDERLINED, "4"),
-            (Modifier::SLOW_BLINK, "5"),
-            (Modifier::REVERSED, "7"),
-            (Modifier::HIDDEN, "8"),
-            (Modifier::CROSSED_OUT, "9"),
-        ];
-        for (modifier, code) in ATTRIBUTES {
-            if self.modifier.contains(modifier) && !from.modifier.contains(modifier) {
-                parameter(code);
-            }
-        }
-        if self.fg != from.fg {
-            parameter(&colour(self.fg, 30));
-        }
-        if self.bg != from.bg {
-            parameter(&colour(self.bg, 40));
-        }
-        if self.underline != from.underline {
-            parameter(&colour(self.underline, 50));
-        }
-    }
-}
-
-/// SGR parameters; `base` is 30 for the text, 40 for what is behind it, 50 for an underline (which knows no short forms).
-fn colour(colour: Color, base: u8) -> String {
-    let short = |index: u8| match (base, index) {
-        (50, index) => format!("58;5;{index}"),
-        (base, 0..8) => (base + index).to_string(),
-        (base, index) => (base + 60 + index - 8).to_string(),
-    };
-    match colour {
-        Color::Reset => (base + 9).to_string(),
-        Color::Black => short(0),
-        Color::Red => short(1),
-        Color::Green => short(2),
-        Color::Yellow => short(3),
-        Color::Blue => short(4),
-        Color::Magenta => short(5),
-        Color::Cyan => short(6),
-        Color::Gray => short(7),
-        Color::DarkGray => short(8),
-        Color::LightRed => short(9),
-        Color::LightGreen => short(10),
-        Color::LightYellow => short(11),
-        Color::LightBlue => short(12),
-        Color::LightMagenta => short(13),
-        Color::LightCyan => short(14),
-        Color::White => short(15),
-        Color::Indexed(index) => format!("{};5;{index}", base + 8),
-        Color::Rgb(r, g, b) => format!("{};2;{r};{g};{b}", base + 8),
-    }
-}
-
 fn go_to(out: &mut String, x: u16, y: u16) {
     let _ = match (x, y) {
         (0, 0) => write!(out, "\x1b[H"),
@@ -405,126 +301,5 @@ fn harmless(symbol: &str, ascii: bool) -> &str {
         "‹" | "←" => "<",
         symbol if symbol.width() == 2 => "??",
         _ => "?",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ratatui::style::Style;
-
-    use super::*;
-
-    const SIZE: Rect = Rect::new(0, 0, 20, 6);
-
-    fn picture(lines: &[&str]) -> Buffer {
-        let mut buffer = Buffer::empty(SIZE);
-        for (y, line) in (0..).zip(lines) {
-            buffer.set_string(0, y, line, Style::new());
-        }
-        buffer
-    }
-
-    fn bytes(painter: &mut Painter, next: &Buffer) -> String {
-        let mut out = String::new();
-        painter.paint(&mut next.clone(), &mut out);
-        out
-    }
-
-    /// What a terminal shows that got all of `frames`, one after another.
-    fn terminal(frames: &[Buffer]) -> vt100::Parser {
-        let size = |n: u16| n.try_into().expect("not zero");
-        let mut terminal = vt100::Parser::new(size(SIZE.height), size(SIZE.width), 0);
-        let mut painter = Painter::new(SIZE, false);
-        for frame in frames {
-            terminal.process(bytes(&mut painter, frame).as_bytes());
-        }
-        terminal
-    }
-
-    #[test]
-    fn nothing_is_sent_when_nothing_changed() {
-        let mut painter = Painter::new(SIZE, false);
-        bytes(&mut painter, &picture(&["services", "web  3/3"]));
-        assert_eq!(bytes(&mut painter, &picture(&["services", "web  3/3"])), "");
-    }
-
-    #[test]
-    fn one_digit_costs_one_digit_and_the_way_to_it() {
-        let mut painter = Painter::new(SIZE, false);
-        bytes(&mut painter, &picture(&["services", "web  3/3"]));
-        assert_eq!(bytes(&mut painter, &picture(&["services", "web  2/3"])), "\x1b[2;6H2");
-    }
-
-    #[test]
-    fn lines_that_moved_are_moved_by_the_terminal() {
-        let before =
-            picture(&["LOGS", "first line is here", "second line here", "third line is here", "fourth line here"]);
-        let after =
-            picture(&["LOGS", "second line here", "third line is here", "fourth line here", "fifth line is new"]);
-        let mut painter = Painter::new(SIZE, false);
-        bytes(&mut painter, &before);
-        let sent = bytes(&mut painter, &after);
-        assert!(!sent.contains("second"), "sent what was shown already: {sent:?}");
-        let shown = terminal(&[before, after]).screen().contents();
-        assert_eq!(shown.trim_end(), "LOGS\nsecond line here\nthird line is here\nfourth line here\nfifth line is new");
-    }
-
-    #[test]
-    fn hostile_cells_never_leave() {
-        let mut buffer = Buffer::empty(SIZE);
-        buffer[(0, 0)].set_symbol("\u{1b}]0;owned\u{7}");
-        buffer[(1, 0)].set_symbol("\u{202e}");
-        let sent = bytes(&mut Painter::new(SIZE, false), &buffer);
-        assert!(!sent.contains("owned") && !sent.contains('\u{202e}') && !sent.contains('\u{7}'), "{sent:?}");
-    }
-
-    #[test]
-    fn ascii_means_ascii() {
-        let sent = bytes(&mut Painter::new(SIZE, true), &picture(&["│ größer … 漢 │"]));
-        assert!(sent.is_ascii(), "{sent:?}");
-    }
-
-    proptest::proptest! {
-        /// Whatever was shown before, the terminal shows the last frame, colours and all.
-        #[test]
-        fn a_terminal_that_got_the_differences_shows_the_last_frame(seeds in proptest::collection::vec(0_u64..u64::MAX, 1..6)) {
-            let frames: Vec<_> = seeds.iter().map(|&seed| scribble(seed)).collect();
-            let last = frames.last().expect("at least one").clone();
-            let terminal = terminal(&frames);
-            for y in 0..SIZE.height {
-                for x in 0..SIZE.width {
-                    let shown = terminal.screen().cell(y, x).expect("inside");
-                    let wanted = &last[(x, y)];
-                    let symbol = shown.contents();
-                    let symbol = if symbol.is_empty() { " " } else { symbol };
-                    if !shown.is_wide_continuation() {
-                        proptest::prop_assert_eq!(symbol, wanted.symbol(), "at {},{}", x, y);
-                    }
-                    if !shown.is_wide_continuation() && !is_blank(wanted) {
-                        proptest::prop_assert_eq!(shown.bold(), wanted.modifier.contains(Modifier::BOLD), "at {},{}", x, y);
-                        proptest::prop_assert_eq!(shown.inverse(), wanted.modifier.contains(Modifier::REVERSED), "at {},{}", x, y);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A picture made of few, long and often repeated rows, so that scrolling and erasing are met.
-    fn scribble(seed: u64) -> Buffer {
-        const ROWS: [&str; 7] =
-            ["", "web     3/3  v2.4.1", "cart    1/1", "漢字 wide", "a", "logs: one two three", "…│─ ▂▃▅ x"];
-        let mut buffer = Buffer::empty(SIZE);
-        for y in 0..SIZE.height {
-            let pick = seed.rotate_right(u32::from(y) * 7);
-            let style = match pick >> 8 & 3 {
-                0 => Style::new(),
-                1 => Style::new().bold(),
-                2 => Style::new().red().reversed(),
-                _ => Style::new().dim().on_blue(),
-            };
-            let (text, at) = (ROWS[(pick % 7) as usize], (pick >> 12 & 3) as u16);
-            buffer.set_stringn(at, y, text, usize::from(SIZE.width - at), style);
-        }
-        buffer
     }
 }
