@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     action::Action,
-    app::{App, Screen, Subject},
+    app::{App, Screen},
     config::theme::Role,
     domain::{Link, OperationState},
     ui::{
@@ -119,14 +119,9 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
 
 /// The link of what is selected. Short answers all look alike: a number that flickers between 1 and 2 ms is no news.
 fn link(app: &App) -> (String, Role) {
-    let selected = app.subject().map(|subject| match subject {
-        Subject::Cluster(cluster) => cluster,
-        Subject::Service(service) => service.cluster,
-        Subject::Instance(instance) => instance.cluster,
-    });
     let world = &app.world;
-    let cluster =
-        selected.and_then(|name| world.inventory.cluster(&name)).or_else(|| world.inventory.clusters().next());
+    let selected = app.subject().and_then(|subject| world.inventory.cluster(subject.cluster()));
+    let cluster = selected.or_else(|| world.inventory.clusters().next());
     let Some(cluster) = cluster else { return (String::new(), Role::Dim) };
     let name = &cluster.name;
     match &cluster.link {

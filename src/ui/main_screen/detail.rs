@@ -160,12 +160,8 @@ fn logs(service: ServiceId, paint: &mut Paint<'_>, area: Rect) {
     logs::preview(&view, paint, Rect { y: area.y + 1, height: area.height - 1, ..area });
 }
 
-/// Eight cells of ten seconds each, against one core or the limit: whole cells, so that it moves every ten seconds and not before.
-pub fn cpu_trend(paint: &mut Paint<'_>, place: Rect, service: &Service) {
-    trend(paint, place, service, Trend::Cpu);
-}
-
-fn trend(paint: &mut Paint<'_>, place: Rect, service: &Service, what: Trend) {
+/// Cells of ten seconds each, against one core or the limit: whole cells, so that it moves every ten seconds and not before.
+pub fn trend(paint: &mut Paint<'_>, place: Rect, service: &Service, what: Trend) {
     let glyphs = paint.theme.glyphs;
     let shares = paint.app.world.trend(&service.id, what, usize::from(place.width));
     // The root spreads what is small, which is most: an idle service is told apart from a working one.

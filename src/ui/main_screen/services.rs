@@ -6,6 +6,7 @@ use crate::{
     app::{
         World,
         main_screen::{Main, Pane, Row},
+        world::Trend,
     },
     config::theme::Role,
     domain::{Cluster, Service, ServiceId, units},
@@ -105,7 +106,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
         table.cell(paint, Cell::Memory, y, &units::bytes(calm(usage.memory)), Role::Text);
     }
     if let Some(trend) = table.place(Cell::Trend, y).filter(|_| is_known) {
-        super::detail::cpu_trend(paint, trend, service);
+        super::detail::trend(paint, trend, service, Trend::Cpu);
     }
     let restarts = if service.restarts > 0 { Role::Degraded } else { Role::Dim };
     table.cell(paint, Cell::Restarts, y, &service.restarts.to_string(), role(restarts));
