@@ -9,7 +9,10 @@ use midwatch::{
         Settings, World,
         logs::{LogView, Target},
     },
-    domain::{InstanceId, Level, Output},
+    domain::{
+        Capabilities, Change, Cluster, Engine, Health, Image, Instance, InstanceId, InstanceState, Inventory, Level,
+        Limits, Link, Output, ServiceId,
+    },
     store::log::{Chunk, Filter, Harmless, Index, Line, Pattern, Selection, Source, Store, level},
 };
 
@@ -19,6 +22,53 @@ const MILLION: u64 = 1_000_000;
 
 fn instance(number: usize) -> InstanceId {
     InstanceId::new(&"here".into(), format!("web-{number}"))
+}
+
+fn service() -> ServiceId {
+    ServiceId::new(&"here".into(), &"shop".into(), "web")
+}
+
+/// So many instances of the service.
+fn populate(inventory: &mut Inventory, instances: usize) {
+    let cluster = Cluster {
+        name: "here".into(),
+        engine: Engine::Docker,
+        endpoint: "".into(),
+        link: Link::Live { since: Timestamp::UNIX_EPOCH },
+        facts: None,
+        capabilities: Capabilities::all(),
+        protected: false,
+        read_only: false,
+        at_start: true,
+        latency: None,
+    };
+    inventory.put_cluster(cluster);
+    let running = |number: usize| Instance {
+        id: instance(number),
+        service: service(),
+        name: format!("web-{number}").into(),
+        state: InstanceState::Running,
+        health: Health::Healthy,
+        created: None,
+        started: None,
+        finished: None,
+        restarts: 0,
+        image: Image::default(),
+        addresses: Vec::new(),
+        ports: Arc::new([]),
+        mounts: Arc::new([]),
+        limits: Limits::default(),
+        tty: false,
+        has_health_check: false,
+        stop_signal: None,
+        stop_timeout: 10,
+        node: None,
+        parts: Arc::new([]),
+        is_removed_when_stopped: false,
+        command: "".into(),
+    };
+    let all = (0..instances).map(running).collect();
+    inventory.apply(&"here".into(), Change::Instances(all), Timestamp::UNIX_EPOCH);
 }
 
 fn source(number: usize) -> Arc<Source> {
@@ -130,10 +180,9 @@ fn showing(criterion: &mut Criterion) {
         for number in 0..sources {
             chunks(&source(number), MILLION / sources as u64).into_iter().for_each(|chunk| world.log.push(chunk));
         }
-        let service = midwatch::domain::ServiceId::new(&"here".into(), &"shop".into(), "web");
+        populate(&mut world.inventory, sources);
         let mut view =
-            LogView::new(if sources == 1 { Target::Instance(instance(0)) } else { Target::Service(service) });
-        view.read_from((0..sources).map(instance));
+            LogView::new(if sources == 1 { Target::Instance(instance(0)) } else { Target::Service(service()) });
         group.bench_function(format!("of {sources} sources, following"), |bench| {
             bench.iter(|| black_box(view.window(&world, 140, 45)));
         });

@@ -14,8 +14,11 @@ pub enum Place {
     Logs,
     Metrics,
     Instances,
+    Nodes,
+    Forwards,
     Events,
     Configuration,
+    Release,
     Plan,
     Operation,
     Operations,
@@ -24,14 +27,17 @@ pub enum Place {
 }
 
 impl Place {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Everywhere,
         Self::Main,
         Self::Logs,
         Self::Metrics,
         Self::Instances,
+        Self::Nodes,
+        Self::Forwards,
         Self::Events,
         Self::Configuration,
+        Self::Release,
         Self::Plan,
         Self::Operation,
         Self::Operations,
@@ -46,8 +52,11 @@ impl Place {
             Self::Logs => "logs",
             Self::Metrics => "metrics",
             Self::Instances => "instances",
+            Self::Nodes => "nodes",
+            Self::Forwards => "forwards",
             Self::Events => "events",
             Self::Configuration => "configuration",
+            Self::Release => "release",
             Self::Plan => "plan",
             Self::Operation => "operation",
             Self::Operations => "operations",
@@ -124,17 +133,22 @@ actions! {
     PreviousMatch "previous_match" Everywhere   "to the match before"                                      None    None;
     Faults        "faults"        Main          "show only what is broken, or everything again"            None    None;
     Sort          "sort"          Main          "sort by the next column"                                  None    None;
+    Together      "together"      Main          "show this cluster or scope together with others"           None    None;
     Palette       "palette"       Everywhere    "find an action by its name"                               None    None;
     Help          "help"          Everywhere    "the keys in force here"                                   None    None;
     // screens
     Logs          "logs"          Everywhere    "live logs of the service or instance"                     None    Some(Capability::Logs);
     Metrics       "metrics"       Everywhere    "charts of CPU, memory, network and disks"                 None    Some(Capability::Metrics);
     Instances     "instances"     Everywhere    "instances with state, addresses, mounts and processes"    None    None;
+    Nodes         "nodes"         Everywhere    "machines of the cluster, and what runs on each"           None    Some(Capability::Nodes);
     Events        "events"        Everywhere    "what the engines said happened"                           None    None;
     Configuration "configuration" Everywhere    "all that the engine knows of it, secrets masked"          None    None;
+    Forwards      "forwards"      Everywhere    "ports of this machine that go to services"                None    None;
     Operations    "operations"    Everywhere    "operations that run, wait or are over"                    None    None;
     Notices       "notices"       Everywhere    "everything that the console had to say"                   None    None;
     Shell         "shell"         Everywhere    "a shell in the instance"                                  None    Some(Capability::Shell);
+    Forward       "forward"       Everywhere    "a port of this machine that goes to one of the service"   None    Some(Capability::Forward);
+    CloseForward  "close_forward" Forwards      "give the port of this machine back"                       None    None;
     // acting
     Restart       "restart"       Everywhere    "plan a restart"                                           Changes Some(Capability::Restart);
     Stop          "stop"          Everywhere    "plan a stop"                                              Changes Some(Capability::StopAndStart);
@@ -158,6 +172,8 @@ actions! {
     Mark          "mark"          Logs          "begin or end marking lines"                               None    None;
     Save          "save"          Everywhere    "save what is shown to a file"                             None    None;
     Copy          "copy"          Everywhere    "copy the row, raw, to your terminal's clipboard"          None    None;
+    // releases
+    Outline       "outline"       Release       "show all that it is made of, or only what differs"            None    None;
     // the console
     Span          "span"          Metrics       "look at another length of time"                           None    None;
     Theme         "theme"         Everywhere    "the next theme"                                           None    None;

@@ -37,6 +37,8 @@ const CHUNKS_A_TURN: usize = 8;
 const WORK_A_TURN: usize = 1 << 20;
 /// Ages grow without anything happening; none is told more finely than this.
 const AGES: Duration = Duration::from_secs(10);
+/// How long after something happened the streams are started and stopped that it asks for.
+const RECONCILED: Duration = Duration::from_millis(100);
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 
 pub struct Console {
@@ -61,8 +63,8 @@ pub struct State {
     last_click: Option<(Instant, Click)>,
     /// The screen in sight has more to work out than one turn should take.
     has_work: bool,
-    /// Nothing happened since what is wanted of the outside was compared with what runs.
-    is_reconciled: bool,
+    /// When what is wanted of the outside is compared again with what runs; `None` while nothing happened since.
+    reconcile_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +84,7 @@ enum Turn {
     Logs,
     Gauges(Vec<Event>),
     Ages,
+    Reconcile,
     Work,
     End(Ended),
 }
@@ -94,8 +97,10 @@ impl Console {
         let mut ages = interval(AGES);
         ages.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut facts, mut logs) = (Vec::new(), Vec::new());
+        self.reconcile_within(Duration::ZERO);
         loop {
-            if !std::mem::replace(&mut self.state.is_reconciled, true) {
+            if self.state.reconcile_at.is_some_and(|at| at <= Instant::now()) {
+                self.state.reconcile_at = None;
                 let wanted = self.app.subscriptions();
                 self.app.world.keep_tails(&wanted);
                 self.effects.runtime.reconcile(&wanted);
@@ -110,11 +115,12 @@ impl Console {
                 Turn::Input(Some(Err(_)) | None) => return Ok(Ended::TerminalLost),
                 Turn::Frame => self.draw(),
                 Turn::Facts => {
-                    self.state.is_reconciled = false;
+                    self.reconcile_within(RECONCILED);
                     self.observe(facts.drain(..));
                 }
                 Turn::Logs => self.observe(logs.drain(..)),
                 Turn::Gauges(gauges) => self.observe(gauges.into_iter()),
+                Turn::Reconcile => {}
                 Turn::Ages => self.pace.want(Due::Calm, Instant::now()),
                 Turn::Work => {
                     self.state.has_work = self.app.work(WORK_A_TURN);
@@ -138,6 +144,13 @@ impl Console {
         logs: &mut Vec<Event>,
     ) -> Turn {
         let (terminal, due, has_work) = (&self.terminal, self.pace.due(), self.state.has_work);
+        let reconcile_at = self.state.reconcile_at;
+        let reconcile = async {
+            match reconcile_at {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
         let frame = async {
             match due {
                 Some(due) => {
@@ -152,6 +165,7 @@ impl Console {
             event = input.next() => Turn::Input(event),
             () = frame => Turn::Frame,
             ended = signals.next() => Turn::End(ended),
+            () = reconcile => Turn::Reconcile,
             _ = self.inbox.facts.recv_many(facts, FACTS_A_TURN) => Turn::Facts,
             _ = self.inbox.flood.recv_many(logs, CHUNKS_A_TURN) => Turn::Logs,
             gauges = self.inbox.gauges.take() => Turn::Gauges(gauges),
@@ -175,8 +189,14 @@ impl Console {
         self.pace.want(due.unwrap_or(Due::Never), Instant::now());
     }
 
+    /// What many changes ask for is started together.
+    fn reconcile_within(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        self.state.reconcile_at = Some(self.state.reconcile_at.map_or(at, |before| before.min(at)));
+    }
+
     fn take(&mut self, input: Input) -> VecDeque<Effect> {
-        self.state.is_reconciled = false;
+        self.reconcile_within(Duration::ZERO);
         let effects = match input {
             Input::Key(event) => read(event).map_or_else(Vec::new, |key| self.key(key)),
             Input::Mouse(event) => self.mouse(event),
@@ -314,7 +334,7 @@ impl Console {
         self.state.has_work = self.app.work(WORK_A_TURN);
         let bytes = paint(&self.app, &self.theme, &self.keymap, &mut self.terminal, &mut self.state);
         // The rows in sight may be others now, and what is measured with them.
-        self.state.is_reconciled = false;
+        self.reconcile_within(RECONCILED);
         self.pace.drawn(bytes, Instant::now());
     }
 }

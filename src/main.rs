@@ -127,8 +127,7 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         if matches!(ended, Ok(Ended::Quit)) {
             eprintln!("midwatch: {} still running; leaving when it has ended", operations(operator.running()));
         }
-        let clusters = app.world.inventory.clusters().map(|cluster| cluster.name.clone()).collect();
-        threads.block_on(effects.finish(clusters, inbox));
+        threads.block_on(effects.finish(app.world.wanted_clusters(), inbox));
     }
     threads.shutdown_timeout(Duration::from_millis(100));
     match ended? {

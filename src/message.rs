@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
-        Capabilities, Change, ClusterName, InstanceId, Link, Operation, OperationId, Release, Sample, ServiceId,
-        Trouble,
+        Capabilities, Change, ClusterName, InstanceId, Link, Operation, OperationId, Outline, Release, Sample, Scope,
+        ServiceId, Trouble,
     },
     plan::Plan,
     store::log::{Chunk, Gap},
@@ -47,6 +47,10 @@ pub enum Event {
     Sample {
         instance: InstanceId,
         sample: Sample,
+    },
+    Forward {
+        local: u16,
+        state: ForwardState,
     },
     Answer {
         question: Question,
@@ -91,6 +95,26 @@ pub struct Subscriptions {
     pub logs: BTreeMap<InstanceId, Tail>,
     pub samples: BTreeSet<InstanceId>,
     pub answers: BTreeMap<Question, Refresh>,
+    /// By the port of this machine that is listened on.
+    pub forwards: BTreeMap<u16, Forward>,
+}
+
+/// Whoever connects to a port of this machine talks to a service. Each connection goes to an instance that is ready then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    pub service: ServiceId,
+    /// In the instances.
+    pub port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ForwardState {
+    /// `through`: the instance that the last connection went to. Connections and bytes are counted from when the port was opened.
+    Listening { connections: u32, through: Option<Arc<str>>, received: u64, sent: u64 },
+    /// The last connection came to nothing; the next is tried all the same.
+    Troubled(Trouble),
+    /// The port of this machine cannot be had.
+    Refused(Trouble),
 }
 
 /// Where a tail begins. A change of any field begins it anew.
@@ -129,12 +153,17 @@ pub enum Question {
     /// All that the engine knows of it, as YAML, secrets masked.
     Configuration(InstanceId),
     Processes(InstanceId),
+    /// What a release, by its id, is made of.
+    Outline(ServiceId, Arc<str>),
+    /// What the person may do in a scope.
+    Rights(ClusterName, Scope),
 }
 
 impl Question {
     pub fn cluster(&self) -> &ClusterName {
         match self {
-            Self::Releases(service) => &service.cluster,
+            Self::Releases(service) | Self::Outline(service, _) => &service.cluster,
+            Self::Rights(cluster, _) => cluster,
             Self::Configuration(instance) | Self::Processes(instance) => &instance.cluster,
         }
     }
@@ -154,6 +183,8 @@ pub enum Answer {
     Releases(Vec<Release>),
     Configuration(Arc<str>),
     Processes(Processes),
+    Outline(Arc<Outline>),
+    Rights(Capabilities),
 }
 
 /// What runs in an instance, in the engine's columns.

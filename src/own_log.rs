@@ -220,7 +220,9 @@ mod tests {
 
     #[test]
     fn what_an_engine_answers_is_logged_at_no_level() {
-        let written = written("trace,bollard=trace,hyper_util=trace", || {
+        let written = written("trace,bollard=trace,hyper_util=trace,kube=trace,kube_client=trace", || {
+            tracing::warn!(target: "kube_client::client", "POSTGRES_PASSWORD=hunter2, Error(\"expected value\")");
+            tracing::error!(target: "kube_client::client::builder", "failed with hunter2");
             tracing::debug!(target: "bollard::docker", "POSTGRES_PASSWORD=hunter2");
             tracing::trace!(target: "hyper_util::client", "POSTGRES_PASSWORD=hunter2");
             tracing::info!(target: "bollard::docker", "connected");

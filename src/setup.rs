@@ -12,6 +12,7 @@ use crate::{
             connect::DockerConnector,
             discover::{configured, discover},
         },
+        kubernetes::{self, KubernetesConnector},
         simulator::scenario::Scenario,
     },
     cli::{
@@ -19,7 +20,7 @@ use crate::{
         session::{Fleet, Narrow},
     },
     clock::Clock,
-    config::{ClusterConfig, Complaint, Config, Keymap, Overrides, Paths, Reach, Theme},
+    config::{ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme},
     domain::{Capabilities, Cluster, ClusterName, Engine, Link, Trouble},
     runtime::{gate::Gate, journal::Journal},
 };
@@ -49,10 +50,16 @@ impl Setup {
 
     /// Every cluster that the options, the config and the machine name. Connects to none.
     pub fn fleet(&self, clock: Clock) -> Result<Fleet, Trouble> {
-        let mut fleet = if self.is_demo { self.simulated(clock)? } else { self.docker(clock)? };
+        let mut fleet = if self.is_demo { self.simulated(clock)? } else { self.found(clock)? };
         let narrow = Narrow::of(&self.options);
         let known: Vec<ClusterName> = fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect();
         fleet.clusters.retain(|(cluster, _)| narrow.has_cluster(&cluster.name));
+        let is_only = fleet.clusters.len() == 1;
+        for (cluster, _) in &mut fleet.clusters {
+            // Who names a cluster looks at it.
+            cluster.at_start |= is_only || narrow.clusters.contains(&cluster.name);
+            cluster.link = if cluster.at_start { Link::Connecting { since: clock.now() } } else { Link::Idle };
+        }
         if fleet.clusters.is_empty() && !known.is_empty() {
             let names: Vec<&str> = known.iter().map(ClusterName::as_str).collect();
             let why = format!("there is no cluster '{}'", self.options.clusters.join("' or '"));
@@ -103,6 +110,21 @@ impl Setup {
         Ok(Fleet { clusters: scenario.clusters(seed, clock), tried: Vec::new(), clock })
     }
 
+    fn found(&self, clock: Clock) -> Result<Fleet, Trouble> {
+        let mut fleet = self.docker(clock)?;
+        if !self.options.hosts.is_empty() {
+            return Ok(fleet);
+        }
+        let found = kubernetes::discover(|name| std::env::var(name).ok(), self.paths.home.as_deref());
+        let found = found.configured(&self.config.clusters, !self.config.discover);
+        let found = found.named_apart(fleet.clusters.iter().map(|(cluster, _)| cluster.name.clone()).collect());
+        if self.config.discover {
+            fleet.tried.extend(found.tried);
+        }
+        fleet.clusters.extend(found.contexts.into_iter().map(context));
+        Ok(fleet)
+    }
+
     fn docker(&self, clock: Clock) -> Result<Fleet, Trouble> {
         let named = self.named_hosts()?;
         let found = if !self.options.hosts.is_empty() {
@@ -114,15 +136,18 @@ impl Setup {
         };
         let tried = found.tried.into_iter().map(|tried| (tried.what, tried.answer)).collect();
         let clusters = found.hosts.into_iter().map(|host| {
+            let connect = self.config.clusters.iter().find(|cluster| cluster.name == host.name);
+            let at_start = connect.and_then(|cluster| cluster.connect) != Some(Connect::WhenLookedAt);
             let cluster = Cluster {
                 name: host.name.clone(),
                 engine: Engine::Docker,
                 endpoint: host.endpoint.to_string().into(),
-                link: Link::Connecting { since: clock.now() },
+                link: Link::Idle,
                 facts: None,
                 capabilities: Capabilities::all(),
                 protected: host.protected,
                 read_only: host.read_only,
+                at_start,
                 latency: None,
             };
             (cluster, Arc::new(DockerConnector::new(host)) as Arc<dyn Connector>)
@@ -143,12 +168,29 @@ impl Setup {
             Ok(ClusterConfig {
                 name: name.into(),
                 reach: Reach::Docker { endpoint: url.clone(), tls: None },
+                connect: None,
                 protected: false,
                 read_only: false,
             })
         };
         self.options.hosts.iter().map(cluster).collect()
     }
+}
+
+fn context(context: kubernetes::Context) -> (Cluster, Arc<dyn Connector>) {
+    let cluster = Cluster {
+        name: context.name.clone(),
+        engine: Engine::Kubernetes,
+        endpoint: context.endpoint.clone(),
+        link: Link::Idle,
+        facts: None,
+        capabilities: Capabilities::all(),
+        protected: context.protected,
+        read_only: context.read_only,
+        at_start: context.at_start,
+        latency: None,
+    };
+    (cluster, Arc::new(KubernetesConnector::new(context)))
 }
 
 /// Where operations are written down. What is done to the simulator has no place among the real ones: it would be read back by who looks

@@ -7,9 +7,10 @@ use std::{
 };
 
 use midwatch::config::{
-    self, ClusterConfig, Complaint, Config, Keymap, Overrides, Paths, Reach, Theme, Tls, log_filter::LogFilter,
-    paths::ConfigFile,
+    self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme, Tls,
+    log_filter::LogFilter, paths::ConfigFile,
 };
+use midwatch::domain::Scope;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)
@@ -114,14 +115,35 @@ fn clusters_are_read_with_how_carefully_they_are_treated() {
     let docker = |endpoint: &str, tls| Reach::Docker { endpoint: endpoint.to_owned(), tls };
     let beside = path.parent().unwrap();
     let tls = Tls { ca: None, certificate: beside.join("tls/cert.pem"), key: beside.join("tls/key.pem") };
-    let cluster =
-        |name: &str, reach, protected, read_only| ClusterConfig { name: name.into(), reach, protected, read_only };
+    let kubernetes = |context: &str, kubeconfig: Option<&str>, scopes: &[&str]| Reach::Kubernetes {
+        context: context.to_owned(),
+        kubeconfig: kubeconfig.map(|path| beside.join(path)),
+        scopes: scopes.iter().map(|scope| Scope::from(*scope)).collect(),
+    };
+    let cluster = |name: &str, reach, connect, protected, read_only| ClusterConfig {
+        name: name.into(),
+        reach,
+        connect,
+        protected,
+        read_only,
+    };
+    let (at_start, when_looked_at) = (Some(Connect::AtStart), Some(Connect::WhenLookedAt));
     let expected = [
-        cluster("local", docker("unix:///run/docker.sock", None), false, false),
-        cluster("team/edge-01", docker("ssh://ops@edge-01.example.com:2222", None), true, false),
-        cluster("lab", docker("tcp://[::1]:2376", Some(tls)), false, true),
+        cluster("local", docker("unix:///run/docker.sock", None), None, false, false),
+        cluster("team/edge-01", docker("ssh://ops@edge-01.example.com:2222", None), when_looked_at, true, false),
+        cluster("lab", docker("tcp://[::1]:2376", Some(tls)), None, false, true),
+        cluster("prod-eu", kubernetes("gke_shop_prod", None, &["shop", "infra"]), at_start, true, false),
+        cluster("staging", kubernetes("staging", Some("staging.yaml"), &[]), None, false, false),
     ];
     assert_eq!(config.clusters, expected);
+}
+
+#[test]
+fn a_context_stays_protected_whatever_is_wrong_beside_it() {
+    let (config, _) = load(&folder("invalid/config/contexts.toml"));
+    let protected: Vec<_> =
+        config.clusters.iter().filter(|cluster| cluster.protected).map(|cluster| cluster.name.as_str()).collect();
+    assert_eq!(protected, ["prod", "other"]);
 }
 
 /// The sample's settings, which stand behind a `# `.
@@ -137,7 +159,7 @@ fn sample() -> String {
 fn the_sample_is_right_and_says_what_holds_without_it() {
     let (config, complaints) = load_text(&sample());
     assert_eq!(complaints, [], "{}", sample());
-    assert_eq!(config.clusters.len(), 1);
+    assert_eq!(config.clusters.len(), 2);
     assert_eq!(Config { clusters: Vec::new(), ..config }, Config::default());
     assert_eq!(load_text(include_str!("../assets/sample-config.toml")), (Config::default(), Vec::new()));
 }

@@ -34,6 +34,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("ratatui", &["ui", "event_loop", "terminal", "effects", "main"]),
     ("crossterm", &["ui", "event_loop", "terminal", "effects", "shell", "main"]),
     ("bollard", &["backend/docker"]),
+    ("kube", &["backend/kubernetes"]),
+    ("k8s_openapi", &["backend/kubernetes"]),
     ("openssh", &["backend/docker"]),
     ("clap", &["cli", "main"]),
     ("tokio", &["main", "cli", "effects", "event_loop", "shell", "terminal", "runtime", "backend", "clock"]),

@@ -78,7 +78,7 @@ impl Configuration {
             Some(Err(trouble)) => Shown::Refused(trouble),
             Some(Ok(Answer::Configuration(text))) => Shown::Text(text),
             // The answer to another question cannot be filed under this one.
-            Some(Ok(Answer::Releases(_) | Answer::Processes(_))) => Shown::Asked,
+            Some(Ok(_)) => Shown::Asked,
         }
     }
 

@@ -1,23 +1,50 @@
-//! The instances of a service, and all that is known of the selected one.
+//! The instances of a service or on a node, and all that is known of the selected one.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World, list::List, metrics, scroll::Scroll},
-    domain::{Capability, Health, Instance, InstanceId, Sample, ServiceId},
+    app::{Due, Page, Reply, Subject, World, list::List, metrics, scroll::Scroll},
+    domain::{Capability, ClusterName, Engine, Health, Instance, InstanceId, Sample, ServiceId},
     message::{Effect, Question, Refresh, Subscriptions},
 };
 
 /// How old the list of processes may get while somebody looks at it.
 const PROCESSES_EVERY: Duration = Duration::from_secs(2);
+/// The same where a program has to be run in the instance for it.
+const PROCESSES_INSIDE_EVERY: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub struct Instances {
-    pub service: ServiceId,
+    pub of: Of,
     pub list: List<InstanceId>,
     pub details: Scroll,
     pub focus: Focus,
+}
+
+/// Whose instances they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    Service(ServiceId),
+    Node(ClusterName, Arc<str>),
+}
+
+impl Of {
+    pub fn cluster(&self) -> &ClusterName {
+        match self {
+            Self::Service(service) => &service.cluster,
+            Self::Node(cluster, _) => cluster,
+        }
+    }
+}
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(service) => service.fmt(f),
+            Self::Node(cluster, node) => write!(f, "node {node} of {cluster}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +59,15 @@ impl Instances {
     pub const DETAILS: usize = 1;
 
     pub fn of(service: ServiceId) -> Self {
-        Self { service, list: List::default(), details: Scroll::default(), focus: Focus::List }
+        Self::new(Of::Service(service))
+    }
+
+    pub fn on_node(cluster: ClusterName, node: Arc<str>) -> Self {
+        Self::new(Of::Node(cluster, node))
+    }
+
+    fn new(of: Of) -> Self {
+        Self { of, list: List::default(), details: Scroll::default(), focus: Focus::List }
     }
 
     /// Among its like, and selected.
@@ -44,7 +79,10 @@ impl Instances {
 
     /// What is broken first, then by name.
     pub fn rows<'a>(&self, world: &'a World) -> Vec<&'a Instance> {
-        let mut rows = world.inventory.instances_of(&self.service);
+        let mut rows = match &self.of {
+            Of::Service(service) => world.inventory.instances_of(service),
+            Of::Node(cluster, node) => world.inventory.instances_on(cluster, node),
+        };
         rows.sort_by_key(|instance| severity(&instance.health));
         rows
     }
@@ -59,8 +97,7 @@ impl Instances {
         if !instance.state.is_alive() {
             return Some("none: it does not run".into());
         }
-        let cluster = world.inventory.cluster(&instance.id.cluster)?;
-        cluster.capabilities.allow(Capability::Processes).err().map(|reason| reason.to_string())
+        world.inventory.allow(&instance.service, Capability::Processes).err().map(|reason| reason.to_string())
     }
 
     pub fn latest(world: &World, instance: &Instance) -> Option<Sample> {
@@ -72,7 +109,12 @@ pub fn keys(rows: &[&Instance]) -> Vec<InstanceId> {
     rows.iter().map(|instance| instance.id.clone()).collect()
 }
 
-fn severity(health: &Health) -> u8 {
+fn is_asked_inside(world: &World, instance: &Instance) -> bool {
+    let cluster = world.inventory.cluster(&instance.id.cluster);
+    cluster.is_some_and(|cluster| cluster.engine == Engine::Kubernetes)
+}
+
+pub fn severity(health: &Health) -> u8 {
     match health {
         Health::Failing(_) => 0,
         Health::Degraded(_) => 1,
@@ -127,12 +169,25 @@ impl Page for Instances {
 
     fn subject(&self, world: &World) -> Option<Subject> {
         let selected = self.selected(world).map(|instance| Subject::Instance(instance.id.clone()));
-        Some(selected.unwrap_or_else(|| Subject::Service(self.service.clone())))
+        Some(selected.unwrap_or_else(|| match &self.of {
+            Of::Service(service) => Subject::Service(service.clone()),
+            Of::Node(cluster, _) => Subject::Cluster(cluster.clone()),
+        }))
+    }
+
+    fn instances_due(&self, service: Option<&ServiceId>) -> Due {
+        match (&self.of, service) {
+            (Of::Service(shown), Some(service)) if shown != service => Due::Never,
+            (Of::Service(_) | Of::Node(..), _) => Due::Soon,
+        }
     }
 
     fn subscribe(&self, world: &World, is_top: bool, wanted: &mut Subscriptions) {
         if !is_top {
             return;
+        }
+        if let Of::Service(service) = &self.of {
+            world.ask_rights(service, wanted);
         }
         let rows = self.rows(world);
         let keys = keys(&rows);
@@ -142,7 +197,8 @@ impl Page for Instances {
         if let Some(instance) = self.list.position(&keys).map(|row| rows[row])
             && Self::no_processes(world, instance).is_none()
         {
-            wanted.answers.insert(Question::Processes(instance.id.clone()), Refresh::Every(PROCESSES_EVERY));
+            let every = if is_asked_inside(world, instance) { PROCESSES_INSIDE_EVERY } else { PROCESSES_EVERY };
+            wanted.answers.insert(Question::Processes(instance.id.clone()), Refresh::Every(every));
         }
     }
 

@@ -1,12 +1,15 @@
 //! What an action means where the screen in sight has no meaning of its own for it, and whether it has one at all.
 
+use std::sync::Arc;
+
 use crate::{
     action::{Action, Danger, Place},
     app::{
-        App, Overlay, Screen, Subject, configuration::Configuration, events::Events, help::Help, instances::Instances,
-        logs::Logs, metrics::Metrics, notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
+        App, Overlay, Screen, Subject, configuration::Configuration, events::Events, forward::ForwardPrompt,
+        forwards::Forwards, help::Help, instances::Instances, logs::Logs, metrics::Metrics, nodes::Nodes,
+        notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
     },
-    domain::{Instance, Link, ServiceId},
+    domain::{Capability, ClusterName, Instance, Link, ServiceId},
     message::Effect,
     plan::{Request, Target, Verb},
 };
@@ -37,6 +40,15 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
         },
         Action::Instances => match service(app) {
             Some(service) => open(app, Screen::Instances(Instances::of(service))),
+            None => app.say("select a service first"),
+        },
+        Action::Nodes => match cluster(app) {
+            Some(cluster) => open(app, Screen::Nodes(Nodes::of(cluster))),
+            None => app.say("select a cluster first"),
+        },
+        Action::Forwards => open(app, Screen::Forwards(Forwards::default())),
+        Action::Forward => match service(app) {
+            Some(service) => app.overlay = Some(Overlay::Forward(Box::new(ForwardPrompt::of(service, &app.world)))),
             None => app.say("select a service first"),
         },
         Action::Configuration => match instance(app).map(|instance| (instance.id.clone(), instance.name.clone())) {
@@ -80,6 +92,7 @@ pub fn may(app: &App, action: Action) -> Result<(), String> {
             | Action::Instances
             | Action::Configuration
             | Action::Shell
+            | Action::Forward
             | Action::Restart
             | Action::Stop
             | Action::Start
@@ -91,9 +104,34 @@ pub fn may(app: &App, action: Action) -> Result<(), String> {
             Some(Subject::Service(_) | Subject::Instance(_)) => {}
         }
     }
+    if let (Action::Forward, Some(service)) = (action, service(app)) {
+        app.world.inventory.allow(&service, Capability::Forward).map_err(|why| why.to_string())?;
+    }
+    if let (Action::Nodes, Some(name)) = (action, cluster(app)) {
+        let cluster = app.world.inventory.cluster(&name);
+        let allowed = cluster.map_or(Ok(()), |cluster| cluster.capabilities.allow(Capability::Nodes));
+        allowed.map_err(|why| why.to_string())?;
+    }
     let (Some(capability), Some(subject)) = (action.needs(), subject) else { return Ok(()) };
-    let cluster = app.world.inventory.cluster(subject.cluster());
-    cluster.map_or(Ok(()), |cluster| cluster.capabilities.allow(capability).map_err(|why| why.to_string()))
+    allowed(app, action, capability, &subject).map_err(|why| why.to_string())
+}
+
+/// By the engine and, where the subject is in a scope, by what the person may do there.
+fn allowed(app: &App, action: Action, capability: Capability, subject: &Subject) -> Result<(), Arc<str>> {
+    let inventory = &app.world.inventory;
+    let id = match subject {
+        Subject::Service(service) => Some(service),
+        Subject::Instance(instance) => inventory.instance(instance).map(|instance| &instance.service),
+        Subject::Cluster(_) => None,
+    };
+    let Some(id) = id else {
+        return inventory.cluster(subject.cluster()).map_or(Ok(()), |cluster| cluster.capabilities.allow(capability));
+    };
+    let is_orchestrated = inventory.service(id).is_some_and(|service| service.kind.is_orchestrated());
+    let is_one = matches!(subject, Subject::Instance(_));
+    // One of them is restarted by ending it, which is another right.
+    let replaces = action == Action::Restart && is_one && is_orchestrated;
+    inventory.allow(id, if replaces { Capability::Replace } else { capability })
 }
 
 /// Refused here for a person's sake; the gate that holds is in the runtime.
@@ -105,6 +143,7 @@ fn changes_are_allowed(app: &App, subject: Option<&Subject>) -> Result<(), Strin
         Some(cluster) if cluster.read_only => Err(format!("{} is read-only in the config", cluster.name)),
         Some(cluster) => match &cluster.link {
             Link::Live { .. } => Ok(()),
+            Link::Idle => Err(format!("{} is not connected", cluster.name)),
             Link::Connecting { .. } => Err(format!("{} is still being connected", cluster.name)),
             Link::Lost { kind, why, .. } => Err(format!("{} is {}: {}", cluster.name, kind.word(), why.why)),
         },
@@ -143,6 +182,16 @@ fn plan(app: &mut App, verb: Verb) {
             let help = refusal.help.map_or_else(String::new, |help| format!(": {help}"));
             app.say(format!("{}{help}", refusal.why));
         }
+    }
+}
+
+/// The one that is looked at; with nothing selected, the only one there is.
+fn cluster(app: &App) -> Option<ClusterName> {
+    let mut all = app.world.inventory.clusters().map(|cluster| cluster.name.clone());
+    match (app.subject(), all.next(), all.next()) {
+        (Some(subject), ..) => Some(subject.cluster().clone()),
+        (None, Some(only), None) => Some(only),
+        (None, ..) => None,
     }
 }
 

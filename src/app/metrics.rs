@@ -51,12 +51,12 @@ impl Metrics {
     /// Why there is nothing to draw, and nothing to be expected of these instances now.
     pub fn unmeasured(&self, world: &World) -> Option<String> {
         let cluster = world.inventory.cluster(&self.service.cluster)?;
-        if let Err(reason) = cluster.capabilities.allow(Capability::Metrics) {
+        if let Err(reason) = world.inventory.allow(&self.service, Capability::Metrics) {
             return Some(reason.to_string());
         }
         match &cluster.link {
             Link::Lost { why, .. } => return Some(why.line()),
-            Link::Connecting { .. } => return Some(format!("{} is not connected yet", cluster.name)),
+            Link::Idle | Link::Connecting { .. } => return Some(format!("{} is not connected yet", cluster.name)),
             Link::Live { .. } => {}
         }
         let instances = self.instances(world);
@@ -118,6 +118,7 @@ impl Page for Metrics {
 
     fn subscribe(&self, world: &World, is_top: bool, wanted: &mut Subscriptions) {
         if is_top {
+            world.ask_rights(&self.service, wanted);
             let instances = self.instances(world);
             let alive = instances.iter().filter(|instance| instance.state.is_alive());
             wanted.samples.extend(measurable(world, alive.map(|instance| &instance.id)));
@@ -137,8 +138,8 @@ pub fn measurable<'a>(
     instances: impl Iterator<Item = &'a InstanceId>,
 ) -> impl Iterator<Item = InstanceId> {
     let measures = |id: &&InstanceId| {
-        let cluster = world.inventory.cluster(&id.cluster);
-        cluster.is_some_and(|cluster| cluster.capabilities.allow(Capability::Metrics).is_ok())
+        let instance = world.inventory.instance(id);
+        instance.is_some_and(|instance| world.inventory.allow(&instance.service, Capability::Metrics).is_ok())
     };
     instances.filter(measures).cloned()
 }

@@ -13,6 +13,8 @@ pub mod charts;
 pub mod configuration;
 pub mod events;
 pub mod filter;
+pub mod forward;
+pub mod forwards;
 pub mod help;
 pub mod instances;
 pub mod list;
@@ -20,6 +22,7 @@ pub mod logs;
 pub mod main_screen;
 mod meaning;
 pub mod metrics;
+pub mod nodes;
 pub mod notices;
 mod observe;
 pub mod operation;
@@ -28,6 +31,7 @@ pub mod overlay;
 pub mod palette;
 pub mod plan;
 pub mod prompt;
+pub mod release;
 pub mod screen;
 pub mod scroll;
 pub mod search;
@@ -82,7 +86,7 @@ impl App {
     pub fn place(&self) -> Place {
         match &self.overlay {
             Some(Overlay::Quit(_)) => Place::Operation,
-            Some(Overlay::Palette(_)) | None => self.top().page().place(),
+            Some(Overlay::Palette(_) | Overlay::Forward(_)) | None => self.top().page().place(),
         }
     }
 
@@ -103,7 +107,36 @@ impl App {
         }
         let top = self.screens.last_mut().expect("the main screen is never closed");
         let reply = top.page_mut().act(action, &self.world);
-        self.follow(reply, action)
+        let effects = self.follow(reply, action);
+        self.visit(&effects);
+        effects
+    }
+
+    /// A cluster is looked at when its services are, or when somebody wants something of it. Passing over its row is not enough: a
+    /// sign-in may open a browser.
+    fn visit(&mut self, effects: &[Effect]) {
+        if let Some(Screen::Main(main)) = self.screens.first() {
+            self.world.visited.extend(main.looked_at(&self.world));
+        }
+        for effect in effects {
+            match effect {
+                Effect::Reconnect(cluster) => _ = self.world.visited.insert(cluster.clone()),
+                Effect::Resume(id) | Effect::Undo(id) => {
+                    let operation = self.world.operations.get(id);
+                    self.world.visited.extend(operation.map(|operation| operation.service.cluster.clone()));
+                }
+                Effect::Begin(_)
+                | Effect::StopAndUndo(_)
+                | Effect::Leave(_)
+                | Effect::Copy(_)
+                | Effect::Save { .. }
+                | Effect::Shell(_)
+                | Effect::Suspend
+                | Effect::Redraw
+                | Effect::NextTheme
+                | Effect::Quit => {}
+            }
+        }
     }
 
     /// Keys are text now: of the overlay's line or of the screen's.
@@ -137,6 +170,10 @@ impl App {
         }
         let top = self.screens.last_mut().expect("the main screen is never closed");
         top.page_mut().click(pane, row, &self.world);
+        if let Some(Subject::Cluster(cluster)) = self.subject() {
+            self.world.visited.insert(cluster);
+        }
+        self.visit(&[]);
     }
 
     pub fn scroll(&mut self, lines: i32, now: Timestamp) {
@@ -182,7 +219,8 @@ impl App {
     /// Everything that the open screens want to be told.
     pub fn subscriptions(&self) -> Subscriptions {
         let mut wanted = Subscriptions {
-            clusters: self.world.inventory.clusters().map(|cluster| cluster.name.clone()).collect(),
+            clusters: self.world.wanted_clusters(),
+            forwards: self.world.forwards_wanted.clone(),
             ..Subscriptions::default()
         };
         for (depth, screen) in self.screens.iter().enumerate() {
@@ -210,6 +248,7 @@ impl App {
                 self.screens.push(screen);
             }
             Go::Back => self.close(),
+            Go::CloseForward(local) => self.world.close_forward(local),
             Go::Refuse(why) => self.message = Some(why),
         }
         effects
@@ -231,6 +270,10 @@ impl App {
             overlay::Answer::Close => Vec::new(),
             overlay::Answer::Act(action) => self.act(action, self.world.now),
             overlay::Answer::Do(effects) => effects,
+            overlay::Answer::Listen(local, forward) => {
+                self.message = Some(self.world.listen(local, forward));
+                Vec::new()
+            }
         }
     }
 }

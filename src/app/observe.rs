@@ -1,9 +1,10 @@
 //! Takes in what happened outside, and says how soon it should be seen.
 
 use crate::{
+    action::Place,
     app::{App, Due},
     domain::Change,
-    message::Event,
+    message::{Answer, Event, ForwardState, Question},
 };
 
 pub fn observe(app: &mut App, event: Event) -> Due {
@@ -29,12 +30,14 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             Due::Calm
         }
         Event::Changed { cluster, change } => {
+            let due = news(app, &change);
+            let world = &mut app.world;
             if let Change::Happened(happening) = change {
                 world.happened(cluster, happening);
             } else {
                 world.inventory.apply(&cluster, change, now);
             }
-            Due::Soon
+            due
         }
         Event::Log(chunk) => {
             world.log.push(chunk);
@@ -52,7 +55,16 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             world.series.push(&instance, sample);
             Due::Calm
         }
+        Event::Forward { local, state } => {
+            // Counts move with the beat, like all numbers.
+            let due = if matches!(state, ForwardState::Listening { .. }) { Due::Calm } else { Due::Soon };
+            world.forward_is(local, state);
+            due
+        }
         Event::Answer { question, answer } => {
+            if let (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) = (&question, &answer) {
+                world.inventory.set_rights(cluster, scope, rights.clone());
+            }
             world.answers.insert(question, answer);
             Due::Soon
         }
@@ -64,5 +76,31 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             world.notice(notice);
             Due::Soon
         }
+    }
+}
+
+/// A service that fails is news; that one of its ten thousand siblings restarted once more can wait for the beat. On a big cluster
+/// something changes all the time, and most of it stands on no screen.
+fn news(app: &App, change: &Change) -> Due {
+    let page = app.top().page();
+    match change {
+        Change::Picture(_) | Change::Arriving(_) | Change::Arrived | Change::ServiceGone(_) | Change::NodeGone(_) => {
+            Due::Soon
+        }
+        Change::Service(service) => match app.world.inventory.service(&service.id) {
+            Some(known) if known.stands_like(service) => Due::Calm,
+            Some(_) | None => Due::Soon,
+        },
+        Change::Instance(instance) => page.instances_due(Some(&instance.service)),
+        Change::InstanceGone(id) => {
+            page.instances_due(app.world.inventory.instance(id).map(|instance| &instance.service))
+        }
+        Change::Instances(instances) => {
+            let due = instances.iter().map(|instance| page.instances_due(Some(&instance.service)));
+            due.max().unwrap_or(Due::Never)
+        }
+        Change::Facts(_) | Change::Node(_) => Due::Calm,
+        Change::Happened(_) if page.place() == Place::Events => Due::Soon,
+        Change::Happened(_) => Due::Calm,
     }
 }

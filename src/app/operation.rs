@@ -126,6 +126,6 @@ impl Page for OperationScreen {
         if !is_top {
             return;
         }
-        LogView::new(Target::Service(self.service.clone())).subscribe(world, wanted);
+        LogView::preview(Target::Service(self.service.clone())).subscribe(world, wanted);
     }
 }

@@ -1,17 +1,18 @@
-//! What lies over the screen until it is answered: the palette, and the question before quitting.
+//! What lies over the screen until it is answered: the palette, the ports of a forward, and the question before quitting.
 
 use tui_input::InputRequest;
 
 use crate::{
     action::Action,
-    app::{palette::Palette, prompt::Prompt},
+    app::{forward::ForwardPrompt, palette::Palette, prompt::Prompt},
     domain::OperationId,
-    message::Effect,
+    message::{Effect, Forward},
 };
 
 #[derive(Debug)]
 pub enum Overlay {
     Palette(Palette),
+    Forward(Box<ForwardPrompt>),
     /// These still run.
     Quit(Vec<OperationId>),
 }
@@ -22,12 +23,15 @@ pub enum Answer {
     /// The palette's choice, taken as if its key had been pressed.
     Act(Action),
     Do(Vec<Effect>),
+    /// A port of this machine is to go to a service from now on.
+    Listen(u16, Forward),
 }
 
 impl Overlay {
     pub fn prompt(&self) -> Option<&Prompt> {
         match self {
             Self::Palette(palette) => Some(&palette.prompt),
+            Self::Forward(asked) => Some(&asked.prompt),
             Self::Quit(_) => None,
         }
     }
@@ -35,6 +39,7 @@ impl Overlay {
     pub fn edit(&mut self, request: InputRequest) {
         match self {
             Self::Palette(palette) => palette.edit(request),
+            Self::Forward(asked) => asked.edit(request),
             Self::Quit(_) => {}
         }
     }
@@ -42,14 +47,14 @@ impl Overlay {
     pub fn scroll(&mut self, lines: i32) {
         match self {
             Self::Palette(palette) => palette.scroll(lines),
-            Self::Quit(_) => {}
+            Self::Forward(_) | Self::Quit(_) => {}
         }
     }
 
     pub fn click(&mut self, row: usize) {
         match self {
             Self::Palette(palette) => palette.click(row),
-            Self::Quit(_) => {}
+            Self::Forward(_) | Self::Quit(_) => {}
         }
     }
 
@@ -64,6 +69,11 @@ impl Overlay {
                 palette.act(action);
                 Answer::Stay(Self::Palette(palette))
             }
+            (Self::Forward(asked), Action::Open) => match asked.meant() {
+                Ok((local, forward)) => Answer::Listen(local, forward),
+                Err(_) => Answer::Stay(Self::Forward(asked)),
+            },
+            (Self::Forward(asked), _) => Answer::Stay(Self::Forward(asked)),
             // Leaving it running: the process goes on without a screen until the plan has ended.
             (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
             (Self::Quit(running), Action::StopAndUndo) => {

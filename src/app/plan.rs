@@ -9,7 +9,7 @@ use crate::{
         Page, Reply, Screen, Subject, World, operation::OperationScreen, prompt::Prompt, screen::Go, scroll::Scroll,
     },
     domain::{OperationState, Verdict, text},
-    message::Effect,
+    message::{Effect, Subscriptions},
     plan::{self, Plan, Refusal, Request},
 };
 
@@ -160,6 +160,11 @@ impl Page for PlanScreen {
 
     fn subject(&self, _world: &World) -> Option<Subject> {
         Some(Subject::Service(self.plan.service.clone()))
+    }
+
+    /// What is planned may not be allowed any more when it is confirmed.
+    fn subscribe(&self, world: &World, _is_top: bool, wanted: &mut Subscriptions) {
+        world.ask_rights(&self.plan.service, wanted);
     }
 
     fn prompt(&self) -> Option<&Prompt> {

@@ -3,9 +3,9 @@
 use crate::{
     action::{Action, Place},
     app::{
-        configuration::Configuration, events::Events, help::Help, instances::Instances, logs::Logs, main_screen::Main,
-        metrics::Metrics, notices::Notices, operation::OperationScreen, operations::Operations, plan::PlanScreen,
-        prompt::Prompt, world::World,
+        configuration::Configuration, events::Events, forwards::Forwards, help::Help, instances::Instances, logs::Logs,
+        main_screen::Main, metrics::Metrics, nodes::Nodes, notices::Notices, operation::OperationScreen,
+        operations::Operations, plan::PlanScreen, prompt::Prompt, release::ReleaseScreen, world::World,
     },
     domain::{ClusterName, InstanceId, ServiceId},
     message::{Effect, Subscriptions},
@@ -17,8 +17,11 @@ pub enum Screen {
     Logs(Box<Logs>),
     Metrics(Metrics),
     Instances(Instances),
+    Nodes(Nodes),
+    Forwards(Forwards),
     Events(Events),
     Configuration(Configuration),
+    Release(Box<ReleaseScreen>),
     Plan(Box<PlanScreen>),
     Operation(OperationScreen),
     Operations(Operations),
@@ -50,6 +53,8 @@ pub enum Go {
     /// Instead of this screen.
     Become(Screen),
     Back,
+    /// Gives a port of this machine back that went to a service.
+    CloseForward(u16),
     /// Not now, and why: shown in the last line until the next key.
     Refuse(String),
 }
@@ -115,6 +120,11 @@ pub trait Page {
     /// A row was clicked; `pane` is the screen's own numbering, as its twin gave it to the hits.
     fn click(&mut self, _pane: usize, _row: usize, _world: &World) {}
 
+    /// How soon a change of an instance of a service should be seen here; `None` where it is not known whose it was.
+    fn instances_due(&self, _service: Option<&ServiceId>) -> Due {
+        Due::Soon
+    }
+
     /// How soon new log lines should be seen here.
     fn logs_due(&self) -> Due {
         Due::Never
@@ -142,8 +152,11 @@ impl Screen {
             Self::Logs(page) => &**page,
             Self::Metrics(page) => page,
             Self::Instances(page) => page,
+            Self::Nodes(page) => page,
+            Self::Forwards(page) => page,
             Self::Events(page) => page,
             Self::Configuration(page) => page,
+            Self::Release(page) => &**page,
             Self::Plan(page) => &**page,
             Self::Operation(page) => page,
             Self::Operations(page) => page,
@@ -158,8 +171,11 @@ impl Screen {
             Self::Logs(page) => &mut **page,
             Self::Metrics(page) => page,
             Self::Instances(page) => page,
+            Self::Nodes(page) => page,
+            Self::Forwards(page) => page,
             Self::Events(page) => page,
             Self::Configuration(page) => page,
+            Self::Release(page) => &mut **page,
             Self::Plan(page) => &mut **page,
             Self::Operation(page) => page,
             Self::Operations(page) => page,

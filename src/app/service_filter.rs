@@ -218,6 +218,7 @@ mod tests {
             ports: Vec::new(),
             depends_on: Vec::new(),
             created: None,
+            orchestration: None,
             fingerprint: 0,
         }
     }

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     app::main_screen::{Main, Row},
-    domain::{Change, Health, InstanceId, Link, OperationId, OperationState, Reason, ServiceId},
+    domain::{
+        Capabilities, Capability, Change, Health, InstanceId, Link, OperationId, OperationState, Reason, ServiceId,
+    },
+    message::{Answer, Question},
     testing::{instance_id, now, service_id, world},
 };
 
@@ -254,4 +257,53 @@ fn a_key_without_a_meaning_says_so_and_the_next_key_takes_the_words_away() {
     assert_eq!(said(&app), "z does nothing here; ? lists the keys");
     press(&mut app, &[Action::Down]);
     assert_eq!(app.message(), None);
+}
+
+#[test]
+fn what_the_person_may_not_do_in_a_namespace_is_refused_with_the_missing_verb_and_only_there() {
+    let mut app = world().service("shop/web", 1).service("blog/web", 1).app();
+    let rights = Capabilities::all().without(Capability::Shell, "you may not create pods/exec in shop");
+    let question = Question::Rights("local".into(), "shop".into());
+    app.observe(Event::Answer { question, answer: Ok(Answer::Rights(rights)) }, now());
+    let may: Vec<_> = (0..2)
+        .map(|_| {
+            let place = selected(&app).scope.to_string();
+            let may = app.may(Action::Shell);
+            press(&mut app, &[Action::Down]);
+            (place, may)
+        })
+        .collect();
+    assert!(may.contains(&("blog".into(), Ok(()))), "{may:?}");
+    assert!(may.contains(&("shop".into(), Err("you may not create pods/exec in shop".into()))), "{may:?}");
+}
+
+fn wanted(app: &App) -> Vec<String> {
+    app.subscriptions().clusters.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn passing_over_the_row_of_a_cluster_connects_nobody_and_looking_at_its_services_does_for_good() {
+    let mut app = world().service("shop/web", 1).idle("prod").idle("staging").app();
+    press(&mut app, &[Action::PreviousPane, Action::Last, Action::Up]);
+    assert_eq!(main(&app).scope(&app.world), Row::Cluster("prod".into()));
+    assert_eq!(wanted(&app), ["local"]);
+    press(&mut app, &[Action::Open]);
+    assert_eq!(wanted(&app), ["local", "prod"]);
+    press(&mut app, &[Action::PreviousPane, Action::First, Action::Open]);
+    assert_eq!(wanted(&app), ["local", "prod"]);
+}
+
+#[test]
+fn a_cluster_is_also_looked_at_by_the_next_pane_by_a_click_and_by_asking_for_it() {
+    let at = |app: &mut App| press(app, &[Action::PreviousPane, Action::Last]);
+    for way in [Action::Right, Action::NextPane, Action::Reconnect] {
+        let mut app = world().service("shop/web", 1).idle("prod").app();
+        at(&mut app);
+        press(&mut app, &[way]);
+        assert_eq!(wanted(&app), ["local", "prod"], "{way:?}");
+    }
+    let mut app = world().service("shop/web", 1).idle("prod").app();
+    let row = main(&app).scope_rows(&app.world).len() - 1;
+    app.click(0, row, now());
+    assert_eq!(wanted(&app), ["local", "prod"]);
 }

@@ -3,16 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
     domain::{
-        ClusterName, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service, ServiceId,
-        Trouble,
+        ClusterName, Engine, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service,
+        ServiceId, Trouble,
     },
-    message::{Answer, Notice, Question, Subscriptions, TailState, Weight},
+    message::{Answer, Forward, ForwardState, Notice, Question, Refresh, Subscriptions, TailState, Weight},
     store::{
         log,
         series::{self, Metric},
@@ -21,10 +22,16 @@ use crate::{
 
 /// How many engine events and notices are remembered.
 const REMEMBERED: usize = 2000;
+/// How old the answer may get to what a person may do.
+const RIGHTS_EVERY: Duration = Duration::from_secs(60);
+/// For how long after an error they are asked more often.
+const RIGHTS_DOUBTED: SignedDuration = SignedDuration::from_secs(60);
 
 pub struct World {
     pub now: Timestamp,
     pub inventory: Inventory,
+    /// The clusters that somebody looked at: connected from then on, also those that are not connected at start.
+    pub visited: BTreeSet<ClusterName>,
     pub log: log::Store,
     /// The tails that are wanted now, and how each is doing.
     pub tails: BTreeMap<InstanceId, TailState>,
@@ -32,6 +39,10 @@ pub struct World {
     /// Newest last.
     pub happenings: VecDeque<(ClusterName, Happening)>,
     pub answers: BTreeMap<Question, Result<Answer, Trouble>>,
+    /// How each forward is doing, by its port of this machine.
+    pub forwards: BTreeMap<u16, ForwardState>,
+    /// Those that a person asked for: they stay whatever screen is open.
+    pub forwards_wanted: BTreeMap<u16, Forward>,
     pub operations: BTreeMap<OperationId, Operation>,
     /// Those that this process carries out: leaving would leave them alone.
     pub ours: BTreeSet<OperationId>,
@@ -100,11 +111,14 @@ impl World {
         Self {
             now,
             inventory: Inventory::default(),
+            visited: BTreeSet::new(),
             log: log::Store::new(settings.log_memory),
             tails: BTreeMap::new(),
             series: series::Store::default(),
             happenings: VecDeque::new(),
             answers: BTreeMap::new(),
+            forwards: BTreeMap::new(),
+            forwards_wanted: BTreeMap::new(),
             operations: BTreeMap::new(),
             ours: BTreeSet::new(),
             notices: VecDeque::new(),
@@ -159,6 +173,27 @@ impl World {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
     }
 
+    /// What the person may do where a service lives, while it is looked at. Asked anew at once when something has just gone wrong: it may
+    /// have been taken from them.
+    pub fn ask_rights(&self, service: &ServiceId, wanted: &mut Subscriptions) {
+        let engine = self.inventory.cluster(&service.cluster).map(|cluster| cluster.engine);
+        if engine != Some(Engine::Kubernetes) {
+            return;
+        }
+        let doubt = self.notices.iter().rev().take_while(|notice| self.now.duration_since(notice.at) < RIGHTS_DOUBTED);
+        let is_doubted = doubt.into_iter().any(|notice| notice.weight == Weight::Error);
+        let every = if is_doubted { RIGHTS_EVERY / 4 } else { RIGHTS_EVERY };
+        let question = Question::Rights(service.cluster.clone(), service.scope.clone());
+        wanted.answers.insert(question, Refresh::Every(every));
+    }
+
+    /// The clusters that are connected, or should be.
+    pub fn wanted_clusters(&self) -> BTreeSet<ClusterName> {
+        let wanted =
+            self.inventory.clusters().filter(|cluster| cluster.at_start || self.visited.contains(&cluster.name));
+        wanted.map(|cluster| cluster.name.clone()).collect()
+    }
+
     /// The services that are looked at: all, or those that `--cluster` and `--scope` name.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
         self.inventory.services().filter(|service| self.settings.shows(&service.id))
@@ -170,15 +205,13 @@ impl World {
 
     /// What can be measured of a service now.
     pub fn alive_instances(&self, service: &ServiceId) -> impl Iterator<Item = InstanceId> {
-        let instances = self.inventory.instances_of(service);
-        instances.into_iter().filter(|instance| instance.state.is_alive()).map(|instance| instance.id.clone())
+        let instances = self.inventory.members_of(service);
+        instances.filter(|instance| instance.state.is_alive()).map(|instance| instance.id.clone())
     }
 
     /// What a service uses now, over all its instances that were measured lately; `None` where none was.
     pub fn usage(&self, service: &ServiceId) -> Option<Usage> {
-        let instances = self.inventory.instances_of(service);
-        let fresh = instances.iter().filter(|instance| !self.series.is_stale(&instance.id, self.now));
-        let measured = fresh.filter_map(|instance| self.series.latest(&instance.id));
+        let measured = self.inventory.member_ids(service).filter_map(|id| self.series.fresh(id, self.now));
         measured.fold(None, |sum: Option<Usage>, sample| {
             let sum = sum.unwrap_or_default();
             Some(Usage {
@@ -193,9 +226,8 @@ impl World {
     /// `usage` for a list: the mean of the last ten seconds that are over, so that a list of many stands still between them.
     pub fn calm_usage(&self, service: &ServiceId) -> Option<Usage> {
         let now = self.usage(service)?;
-        let instances = self.inventory.instances_of(service);
         let mean = |metric, now: u64| {
-            let last = self.series.sum_of_tens(instances.iter().map(|instance| &instance.id), metric, 1, self.now);
+            let last = self.series.sum_of_tens(self.inventory.member_ids(service), metric, 1, self.now);
             last.first().copied().flatten().map_or(now, |mean| mean.round() as u64)
         };
         Some(Usage { cpu: mean(Metric::Cpu, now.cpu), memory: mean(Metric::Memory, now.memory), ..now })
@@ -204,14 +236,15 @@ impl World {
     /// The last `cells` times ten seconds of a service, oldest first: CPU as a share of its limit or of one core, memory of its limit
     /// or of the most that is shown.
     pub fn trend(&self, service: &ServiceId, what: Trend, cells: usize) -> Vec<Option<f64>> {
-        let instances = self.inventory.instances_of(service);
         let (metric, limit): (_, fn(&Limits) -> Option<u64>) = match what {
             Trend::Cpu => (Metric::Cpu, |limits| limits.cpu),
             Trend::Memory => (Metric::Memory, |limits| limits.memory),
         };
-        let ids = instances.iter().map(|instance| &instance.id);
-        let values = self.series.sum_of_tens(ids, metric, cells, self.now);
-        let limit: Option<u64> = instances.iter().map(|instance| limit(&instance.limits)).sum();
+        let values = self.series.sum_of_tens(self.inventory.member_ids(service), metric, cells, self.now);
+        if values.iter().all(Option::is_none) {
+            return values;
+        }
+        let limit: Option<u64> = self.inventory.members_of(service).map(|instance| limit(&instance.limits)).sum();
         let most = values.iter().flatten().copied().fold(1.0, f64::max);
         let full = match (limit.filter(|&limit| limit > 0), what) {
             (Some(limit), _) => limit as f64,
@@ -236,4 +269,31 @@ pub struct Usage {
 pub enum Trend {
     Cpu,
     Memory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{service_id, world};
+
+    fn rights(world: &World) -> Option<(Question, Refresh)> {
+        let mut wanted = Subscriptions::default();
+        world.ask_rights(&service_id("shop/web"), &mut wanted);
+        wanted.answers.into_iter().next()
+    }
+
+    #[test]
+    fn rights_are_asked_where_there_are_any_and_anew_when_something_went_wrong() {
+        assert_eq!(rights(&world().service("shop/web", 1).build()), None);
+        let on_kubernetes =
+            || world().service("shop/web", 1).on("local", |cluster| cluster.engine = Engine::Kubernetes);
+        let question = Question::Rights("local".into(), "shop".into());
+        assert_eq!(rights(&on_kubernetes().build()), Some((question.clone(), Refresh::Every(RIGHTS_EVERY))));
+        let noted =
+            |ago, weight| rights(&on_kubernetes().notice(ago, weight, "restart shop/web: forbidden", None).build());
+        let calm = Some((question.clone(), Refresh::Every(RIGHTS_EVERY)));
+        assert_eq!(noted(5, Weight::Info), calm);
+        assert_ne!(noted(5, Weight::Error), calm);
+        assert_eq!(noted(500, Weight::Error), calm);
+    }
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use futures::{future::BoxFuture, stream::BoxStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    domain::{Capabilities, Change, InstanceId, LossKind, Output, Sample, Trouble},
+    domain::{Capabilities, Change, InstanceId, LossKind, Output, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
 
 pub mod docker;
+mod exit;
+pub mod kubernetes;
 mod mask;
 pub mod simulator;
 
@@ -18,6 +21,12 @@ pub mod simulator;
 pub trait Connector: Send + Sync + 'static {
     /// Has no deadline of its own: the caller sets one, and drops the future.
     fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>>;
+
+    /// Comes back when what it connects with (a file of credentials) is another than at the last `connect`: a reason not to wait for
+    /// the next try.
+    fn changed(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// One connected engine. A call does not outlive its connection: when the engine goes, calls fail and streams end.
@@ -45,6 +54,9 @@ pub trait Backend: Send + Sync + 'static {
     /// No secret is in the answer, by what it is called or by what it looks like.
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>>;
 
+    /// One connection to `port` of an instance of the service that is ready now.
+    fn forward(&self, service: ServiceId, port: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>>;
+
     /// A shell in the instance, with its environment and a terminal of `size` (columns, rows). Its output ends with it.
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>>;
 }
@@ -71,6 +83,9 @@ pub enum FollowError {
     Interrupted(Trouble),
     /// Trying again will not help.
     Refused(Trouble),
+    /// No error, but the last word: it has ended, everything was read, and it can never be started again. Without it, what has ended
+    /// may be asked about again.
+    Over,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +102,17 @@ pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 /// Both ends of a shell.
 pub struct Attached {
     pub output: BoxStream<'static, Result<bytes::Bytes, Trouble>>,
-    pub input: std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>,
+    pub input: std::pin::Pin<Box<dyn AsyncWrite + Send>>,
     pub resize: Arc<dyn Fn((u16, u16)) -> BoxFuture<'static, ()> + Send + Sync>,
 }
+
+/// A connection that goes through the engine to an instance.
+pub struct Forwarded {
+    /// The instance's name.
+    pub through: Arc<str>,
+    pub stream: std::pin::Pin<Box<dyn Duplex>>,
+}
+
+pub trait Duplex: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}

@@ -45,9 +45,10 @@ impl Outside for Session {
 pub async fn act(options: &Options, verb: Verb, asked: &Acting, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
     let mut session = super::open(&setup, printer)?;
-    session.pictures().await;
+    session.pictures_for(Some(&asked.address)).await;
     session.tell_lost(printer);
     let service = find::service_to_change(&session, &asked.address)?;
+    session.rights(&service).await;
     let target = match &asked.instance {
         Some(name) => Target::Instance(find::instance(&session, &service, name)?.id.clone()),
         None => Target::Service(service),

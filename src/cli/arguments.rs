@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use regex::Regex;
 
-use crate::domain::{Address, Level, units};
+use crate::domain::{Address, Level, Ports, units};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +13,7 @@ Examples:
   midwatch demo                             open it on the embedded simulator: no engine needed
   midwatch services                         what runs, what is broken first, and why
   midwatch logs -f shop/web --level warn    follow the warnings and errors of a service
+  midwatch diff shop/web 12                 what changed since release 12
   midwatch restart shop/web --dry-run       print the plan of a restart and do nothing
   midwatch --demo services --json           what a script would get, from the simulator
 
@@ -22,6 +23,11 @@ Exit codes: 0 done, 1 failed (and undone), 2 usage, 3 refused or not confirmed, 
 const LISTING: &str = "\
 A cluster that cannot be reached is told on stderr. The exit code is 4 when that leaves nothing to list, or when the
 cluster was asked for by name; otherwise the rest is listed and the exit code is 0.";
+
+const DIFF: &str = "\
+A RELEASE is a number, helm:NUMBER for one of Helm's, its id, or its name where only one has it. Without one, the current release is
+compared with the one before. What was comes first, then what is: + came, - went, ~ is another. Secrets are masked; the fingerprint of one
+tells that it is another, and means nothing to the next command. The exit code is 0 also where there is no difference.";
 
 /// A terminal operations console for the engineer on call: services, live logs, metrics and operations in one screen.
 #[derive(Debug, Parser)]
@@ -84,15 +90,23 @@ pub enum Command {
     /// Services: health, ready, release, restarts, and for a broken one why
     #[command(after_help = LISTING)]
     Services(AddressedListing),
-    /// Instances: the containers behind the services
+    /// Instances: the containers and pods behind the services
     #[command(after_help = LISTING)]
     Instances(AddressedListing),
+    /// Nodes: the machines of each cluster, what they have to give and what was asked of them
+    #[command(after_help = LISTING)]
+    Nodes(Listing),
+    /// Forward a port of this machine to one of a service, until interrupted
+    Forward(Forward),
     /// Releases of a service: what runs now, and what ran before
     Releases {
         address: Address,
         #[command(flatten)]
         listing: Listing,
     },
+    /// What two releases of a service differ in: image, environment, resources, probes, mounts, references
+    #[command(after_help = DIFF)]
+    Diff(Diff),
     /// Logs of a service, the lines of all its instances merged by time
     Logs(Logs),
     /// Metrics: CPU, memory, network and disks of each running instance
@@ -141,11 +155,26 @@ pub struct AddressedListing {
 }
 
 #[derive(Args, Debug)]
+pub struct Diff {
+    pub address: Address,
+    /// This release, with the current one unless --with says another
+    pub release: Option<String>,
+    /// Compare with this release
+    #[arg(long, value_name = "RELEASE", requires = "release")]
+    pub with: Option<String>,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args, Debug)]
 pub struct Logs {
     pub address: Address,
     /// Of this instance only
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
+    /// Of this container of each instance only
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
     /// Go on with what is added, until interrupted
     #[arg(short, long)]
     pub follow: bool,
@@ -180,6 +209,14 @@ pub struct Metrics {
     pub watch: bool,
     #[command(flatten)]
     pub listing: Listing,
+}
+
+#[derive(Args, Debug)]
+pub struct Forward {
+    pub address: Address,
+    /// The service's port, and before it the one of this machine if it is to be another
+    #[arg(value_name = "[LOCAL:]REMOTE")]
+    pub ports: Ports,
 }
 
 #[derive(Args, Debug)]
@@ -221,7 +258,10 @@ impl Command {
             Self::Clusters(_)
             | Self::Services(_)
             | Self::Instances(_)
+            | Self::Nodes(_)
+            | Self::Forward(_)
             | Self::Releases { .. }
+            | Self::Diff(_)
             | Self::Logs(_)
             | Self::Metrics(_)
             | Self::Operations { .. }
@@ -307,11 +347,14 @@ mod tests {
             "midwatch frobnicate",
             "midwatch services shop//web",
             "midwatch logs",
+            "midwatch diff web --with 3",
             "midwatch logs web --since soon",
             "midwatch logs web --since 5m --tail 10",
             "midwatch logs web --level loud",
             "midwatch logs web --include (",
             "midwatch restart web --yes --dry-run",
+            "midwatch forward web",
+            "midwatch forward web 9000:http",
             "midwatch --max-bytes-per-second fast",
         ] {
             assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{self, Complaint, keymap, theme},
-    domain::{Trouble, units},
+    domain::{Link, Trouble, units},
     setup::{self, Setup},
 };
 
@@ -62,6 +62,10 @@ async fn clusters(session: &mut Session, listing: Listing, printer: &mut Printer
     for cluster in session.inventory.clusters() {
         let (ok, says, help) = match session.lost(&cluster.name) {
             Some(trouble) => (false, trouble.line(), trouble.help.as_deref()),
+            None if cluster.link == Link::Idle => {
+                let says = format!("{} at {}, not connected: nobody asked for it", cluster.engine, cluster.endpoint);
+                (true, says, Some("asked with --cluster, or with connect = \"at start\" in the config"))
+            }
             None => {
                 let services = session.inventory.services_of(&cluster.name).count();
                 let version = cluster.facts.as_ref().map_or("", |facts| &facts.engine_version);

@@ -4,7 +4,7 @@ use super::{
     exit::{Exit, Stop},
     session::Session,
 };
-use crate::domain::{Address, Instance, ServiceId, Trouble, text::nearest};
+use crate::domain::{Address, ClusterName, Instance, ServiceId, Trouble, text::nearest};
 
 /// How many candidates or names an error lists.
 const LISTED: usize = 10;
@@ -42,6 +42,23 @@ pub fn instance<'a>(session: &'a Session, service: &ServiceId, name: &str) -> Re
     })
 }
 
+/// Whether any of these instances has a container of this name.
+pub fn container(service: &ServiceId, instances: &[Instance], name: &str) -> Result<(), Stop> {
+    let mut names: Vec<&str> =
+        instances.iter().flat_map(|instance| instance.parts.iter()).map(|part| &*part.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    if instances.is_empty() || names.contains(&name) {
+        return Ok(());
+    }
+    let what = format!("no container \"{name}\"");
+    Err(match (names.as_slice(), nearest(name, names.iter().copied())) {
+        ([], _) => usage(what, format!("{service} has one log an instance"), "leave --container out"),
+        (_, Some(near)) => usage(what, format!("{service} has none of this name"), format!("did you mean {near}?")),
+        (_, None) => usage(what, format!("{service} has none of this name"), format!("it has: {}", listed(&names))),
+    })
+}
+
 /// A cluster that might have what was typed, and that cannot be asked.
 fn unreachable(session: &Session, address: &Address) -> Option<Stop> {
     let clusters = session.inventory.clusters().map(|cluster| &cluster.name);
@@ -57,6 +74,11 @@ fn unreachable(session: &Session, address: &Address) -> Option<Stop> {
 fn unknown(session: &Session, address: &Address) -> Stop {
     let what = format!("no service \"{address}\"");
     let typed = address.to_string();
+    let idle: Vec<_> = session.unasked().map(ClusterName::as_str).collect();
+    if !idle.is_empty() && address.cluster.is_none() {
+        let help = format!("not asked were {}: name one with --cluster, or write cluster/scope/service", listed(&idle));
+        return usage(what, "there is none of this name on the clusters that were asked", help);
+    }
     let ids: Vec<_> = session.services().map(|service| service.id.clone()).collect();
     if ids.is_empty() {
         return usage(what, "nothing runs on the clusters and scopes that were looked at", "see: midwatch clusters");

@@ -1,4 +1,4 @@
-//! `midwatch clusters`, `services`, `instances` and `releases`: what there is, what is broken first.
+//! `midwatch clusters`, `services` and `instances`: what there is, what is broken first.
 
 use jiff::Timestamp;
 
@@ -7,21 +7,20 @@ use super::{
     exit::{Exit, Stop},
     find,
     printer::Printer,
-    records::{ClusterRecord, InstanceRecord, ReleaseRecord, ServiceRecord},
+    records::{ClusterRecord, InstanceRecord, ServiceRecord},
     session::Session,
     table::{
         Table,
         Title::{Left, Right},
     },
 };
-use crate::{
-    domain::{Address, Health, Instance, Service, ServiceId, Trouble, units},
-    message::{Answer, Question},
-};
+use crate::domain::{Address, Health, Instance, Service, ServiceId, units};
 
 pub async fn clusters(session: &mut Session, listing: Listing, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     session.pictures().await;
-    let exit = session.tell_lost(printer);
+    // That one is not connected is what this lists, and no failure.
+    let exit = if session.wanted.clusters.is_empty() { Exit::Done } else { session.tell_lost(printer) };
+    session.tell_hidden(printer);
     let records = session.inventory.clusters().map(|cluster| ClusterRecord::of(cluster, &session.inventory));
     if listing.json {
         for record in records {
@@ -69,8 +68,9 @@ pub async fn services(
     asked: &AddressedListing,
     printer: &mut Printer<'_>,
 ) -> Result<Exit, Stop> {
-    session.pictures().await;
+    session.pictures_for(asked.address.as_ref()).await;
     let exit = session.tell_lost(printer);
+    session.tell_hidden(printer);
     let only = chosen(session, asked.address.as_ref())?;
     let mut services: Vec<_> =
         session.services().filter(|service| only.as_ref().is_none_or(|id| *id == service.id)).collect();
@@ -85,7 +85,10 @@ pub async fn services(
     let mut table = Table::new(&[
         Left("HEALTH"),
         Left("SERVICE"),
+        Left("KIND"),
         Right("READY"),
+        Right("UPDATED"),
+        Right("AVAILABLE"),
         Left("RELEASE"),
         Right("RESTARTS"),
         Right("AGE"),
@@ -105,8 +108,9 @@ pub async fn instances(
     asked: &AddressedListing,
     printer: &mut Printer<'_>,
 ) -> Result<Exit, Stop> {
-    session.pictures().await;
+    session.pictures_for(asked.address.as_ref()).await;
     let exit = session.tell_lost(printer);
+    session.tell_hidden(printer);
     let only = chosen(session, asked.address.as_ref())?;
     let mut instances: Vec<_> = session.inventory.instances().filter(|it| session.narrow.has(&it.service)).collect();
     instances.retain(|instance| only.as_ref().is_none_or(|id| *id == instance.service));
@@ -126,6 +130,7 @@ pub async fn instances(
         Left("RELEASE"),
         Right("RESTARTS"),
         Right("UP"),
+        Left("NODE"),
         Left("ADDRESS"),
         Left("WHY"),
     ]);
@@ -135,59 +140,6 @@ pub async fn instances(
     }
     table.print(printer)?;
     Ok(exit)
-}
-
-pub async fn releases(
-    session: &mut Session,
-    address: &Address,
-    listing: Listing,
-    printer: &mut Printer<'_>,
-) -> Result<Exit, Stop> {
-    session.pictures().await;
-    session.tell_lost(printer);
-    let service = find::service(session, address)?;
-    let answer = session.ask(Question::Releases(service.clone())).await.map_err(|trouble| {
-        let exit = if session.lost(&service.cluster).is_some() { Exit::Unreachable } else { Exit::Failed };
-        Stop::Because(exit, trouble)
-    })?;
-    let Answer::Releases(releases) = answer else {
-        let trouble =
-            Trouble::new(format!("could not list the releases of {service}"), "the engine answered something else");
-        return Err(Stop::Because(Exit::Failed, trouble));
-    };
-    if listing.json {
-        for release in &releases {
-            printer.object(&ReleaseRecord::of(&service, release))?;
-        }
-        return Ok(Exit::Done);
-    }
-    let mut table = Table::new(&[
-        Left("RELEASE"),
-        Left("CURRENT"),
-        Right("INSTANCES"),
-        Right("AGE"),
-        Left("IMAGE"),
-        Left("CAUSE"),
-        Left("OUTCOME"),
-    ]);
-    let now = session.clock.now();
-    for release in &releases {
-        let number = release.number.map(|number| format!("{number} ")).unwrap_or_default();
-        table.row(
-            None,
-            [
-                format!("{number}{}", release.image.release()),
-                if release.current { "current".into() } else { String::new() },
-                release.instances.to_string(),
-                age(release.created, now),
-                release.image.reference.to_string(),
-                release.cause.as_deref().unwrap_or_default().into(),
-                release.outcome.as_deref().unwrap_or_default().into(),
-            ],
-        );
-    }
-    table.print(printer)?;
-    Ok(Exit::Done)
 }
 
 /// An empty screen would leave a person wondering. Of clusters that could not be asked nothing is claimed.
@@ -203,12 +155,17 @@ fn chosen(session: &Session, address: Option<&Address>) -> Result<Option<Service
     address.map(|address| find::service(session, address)).transpose()
 }
 
-fn service_row(service: &Service, now: Timestamp) -> [String; 8] {
+fn service_row(service: &Service, now: Timestamp) -> [String; 11] {
+    let told = service.orchestration.as_deref();
     let ports: Vec<_> = service.ports.iter().filter(|port| port.published.is_some()).map(ToString::to_string).collect();
     [
         service.health.word().into(),
         service.id.to_string(),
+        // One word, so that `awk` counts the columns as a person does.
+        service.kind.to_string().replace(' ', "-"),
         format!("{}/{}", service.ready, service.wanted),
+        number(told.and_then(|told| told.updated)),
+        number(told.and_then(|told| told.available)),
         service.release().into(),
         service.restarts.to_string(),
         age(service.created, now),
@@ -217,7 +174,7 @@ fn service_row(service: &Service, now: Timestamp) -> [String; 8] {
     ]
 }
 
-fn instance_row(instance: &Instance, now: Timestamp) -> [String; 9] {
+fn instance_row(instance: &Instance, now: Timestamp) -> [String; 10] {
     let addresses: Vec<_> = instance.addresses.iter().map(|(_, address)| &**address).collect();
     let up = instance.started.filter(|_| instance.state.is_alive());
     [
@@ -228,19 +185,20 @@ fn instance_row(instance: &Instance, now: Timestamp) -> [String; 9] {
         instance.image.release().into(),
         instance.restarts.to_string(),
         age(up, now),
+        instance.node.as_deref().unwrap_or_default().into(),
         addresses.join(","),
         why(&instance.health),
     ]
 }
 
-fn why(health: &Health) -> String {
+pub fn why(health: &Health) -> String {
     health.reason().map(|reason| reason.text.to_string()).unwrap_or_default()
 }
 
-fn age(then: Option<Timestamp>, now: Timestamp) -> String {
+pub fn age(then: Option<Timestamp>, now: Timestamp) -> String {
     then.map(|then| units::age_of(then, now)).unwrap_or_default()
 }
 
-fn number(number: Option<impl ToString>) -> String {
+pub fn number(number: Option<impl ToString>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }

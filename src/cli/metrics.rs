@@ -27,7 +27,7 @@ const SAMPLES_WITHIN: Duration = Duration::from_secs(6);
 const EVERY: Duration = Duration::from_secs(2);
 
 pub async fn run(session: &mut Session, asked: &arguments::Metrics, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    session.pictures().await;
+    session.pictures_for(asked.address.as_ref()).await;
     let exit = session.tell_lost(printer);
     let only = asked.address.as_ref().map(|address| find::service(session, address)).transpose()?;
     let instances: BTreeMap<InstanceId, Instance> = session
@@ -162,6 +162,5 @@ fn record(instance: &Instance, sample: Sample) -> SampleRecord<'_> {
 }
 
 fn can_be_measured(session: &Session, instance: &Instance) -> bool {
-    let cluster = session.inventory.cluster(&instance.id.cluster);
-    cluster.is_some_and(|cluster| cluster.capabilities.allow(Capability::Metrics).is_ok())
+    session.inventory.allow(&instance.service, Capability::Metrics).is_ok()
 }

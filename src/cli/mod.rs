@@ -12,13 +12,16 @@ pub mod arguments;
 mod check;
 pub mod exit;
 pub mod find;
+mod forward;
 mod json;
 mod list;
 mod logs;
 mod metrics;
+mod nodes;
 pub mod operate;
 pub mod printer;
 pub mod records;
+mod releases;
 pub mod session;
 mod table;
 #[cfg(test)]
@@ -72,9 +75,12 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
         Command::Clusters(listing) => list::clusters(&mut look(options, printer)?, listing, printer).await,
         Command::Services(asked) => list::services(&mut look(options, printer)?, &asked, printer).await,
         Command::Instances(asked) => list::instances(&mut look(options, printer)?, &asked, printer).await,
+        Command::Nodes(listing) => nodes::nodes(&mut look(options, printer)?, listing, printer).await,
+        Command::Forward(asked) => forward::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Releases { address, listing } => {
-            list::releases(&mut look(options, printer)?, &address, listing, printer).await
+            releases::list(&mut look(options, printer)?, &address, listing, printer).await
         }
+        Command::Diff(asked) => releases::diff(&mut look(options, printer)?, &asked, printer).await,
         Command::Logs(asked) => logs::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Metrics(asked) => metrics::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Check(listing) => check::run(options, listing, printer).await,

@@ -1,12 +1,15 @@
 //! What `--json` writes: one of these a line. Field names are kept for good; a field that is not known is `null`, never left out.
 //! Times are RFC 3339, sizes are bytes, CPU is in millicores (1,000 is one core), rates are a second.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::{
-    Capability, Cluster, Dependency, Health, Image, Instance, InstanceState, Inventory, Level, Link, Mount, Output,
-    Port, Reason, Release, Sample, Service, ServiceId, ServiceKind, cluster::Engine,
+    Capability, Cluster, Dependency, Difference, Health, Image, Instance, InstanceState, Inventory, Level, Limits,
+    Link, Mount, Node, Orchestration, Outline, Output, Part, Port, Reason, Release, ReleaseSource, Sample, Service,
+    ServiceId, ServiceKind, cluster::Engine,
 };
 
 /// `midwatch clusters --json`
@@ -30,6 +33,8 @@ pub struct ClusterRecord<'a> {
     pub memory: Option<u64>,
     /// What else should be known of it ("a swarm manager").
     pub remarks: Vec<&'a str>,
+    /// What may not be looked at, each with its reason: while there is any, the counts are not of everything.
+    pub hidden: Vec<&'a str>,
     /// `null` while nobody could say what runs there.
     pub services: Option<usize>,
     /// How many of them are failing or degraded.
@@ -46,7 +51,8 @@ pub struct ServiceRecord<'a> {
     pub cluster: &'a str,
     pub scope: &'a str,
     pub service: &'a str,
-    /// `compose_service`, `swarm_service`, `container`, `deployment`, `stateful_set`, `daemon_set`
+    /// `compose_service`, `swarm_service`, `container`, `deployment`, `stateful_set`, `daemon_set`, `job`, `cron_job`, `rollout`,
+    /// `controlled`, `pod`
     pub kind: ServiceKind,
     #[serde(flatten)]
     pub health: HealthFields<'a>,
@@ -59,6 +65,39 @@ pub struct ServiceRecord<'a> {
     pub image: ImageFields<'a>,
     pub ports: Vec<PortRecord<'a>>,
     pub depends_on: &'a [Dependency],
+    pub created: Option<Timestamp>,
+    /// `updated`, `available`, `revision`, `paused`, `endpoints`, `autoscaler`, `budget`, `owner`, `schedule`; `null` where the engine
+    /// is no orchestrator.
+    pub orchestration: Option<&'a Orchestration>,
+}
+
+/// `midwatch nodes --json`
+#[derive(Debug, Serialize)]
+pub struct NodeRecord<'a> {
+    pub cluster: &'a str,
+    pub node: &'a str,
+    #[serde(flatten)]
+    pub health: HealthFields<'a>,
+    /// Since when its health is what it is.
+    pub since: Option<Timestamp>,
+    /// Nothing new is put on it.
+    pub cordoned: bool,
+    pub roles: Vec<&'a str>,
+    pub taints: Vec<&'a str>,
+    /// The most instances that it takes, and how many have a place.
+    pub slots: u32,
+    pub slots_taken: u32,
+    pub cpu: Option<u64>,
+    pub memory: Option<u64>,
+    /// What of that is for instances.
+    pub cpu_allocatable: Option<u64>,
+    pub memory_allocatable: Option<u64>,
+    /// What the instances on it asked for.
+    pub cpu_requested: u64,
+    pub memory_requested: u64,
+    pub address: Option<&'a str>,
+    pub version: &'a str,
+    pub system: &'a str,
     pub created: Option<Timestamp>,
 }
 
@@ -90,6 +129,13 @@ pub struct InstanceRecord<'a> {
     pub cpu_limit: Option<u64>,
     pub memory_limit: Option<u64>,
     pub pids_limit: Option<u64>,
+    /// What is kept for it.
+    pub cpu_request: Option<u64>,
+    pub memory_request: Option<u64>,
+    /// The machine that it is on, where its cluster has several.
+    pub node: Option<&'a str>,
+    /// Its containers, where it has several: `name`, and `role`: `init`, `main`, `sidecar`, `ephemeral`
+    pub parts: &'a [Part],
     pub tty: bool,
 }
 
@@ -99,17 +145,46 @@ pub struct ReleaseRecord<'a> {
     pub cluster: &'a str,
     pub scope: &'a str,
     pub service: &'a str,
+    /// `engine`, `helm`
+    pub source: ReleaseSource,
+    /// What the engine keeps it as; `null` where it keeps nothing of it.
+    pub id: Option<&'a str>,
     /// The engine's own number, where it counts.
     pub number: Option<u64>,
+    /// Numbers that it had before it was gone back to.
+    pub older: &'a [u64],
     #[serde(flatten)]
     pub image: ImageFields<'a>,
     pub created: Option<Timestamp>,
     pub current: bool,
+    /// The newest other that held long: the one to go back to.
+    pub suggested: bool,
+    /// It did not do its work, where that can be told.
+    pub failed: bool,
     /// How many instances run it now.
     pub instances: u32,
+    /// Seconds for which it was the current one, of one that is over.
+    pub served: Option<u64>,
+    /// Since when all its instances are available, of a current one.
+    pub healthy_since: Option<Timestamp>,
     /// Who or what brought it, and how it went, where that is known.
     pub cause: Option<&'a str>,
     pub outcome: Option<&'a str>,
+    /// What it is made of, by path, where that is kept beside the list.
+    pub outline: Option<BTreeMap<&'a str, &'a str>>,
+}
+
+/// `midwatch diff ADDRESS --json`
+#[derive(Debug, Serialize)]
+pub struct DifferenceRecord<'a> {
+    pub cluster: &'a str,
+    pub scope: &'a str,
+    pub service: &'a str,
+    /// What people call the older release and the newer one: `13 v2.4.0`.
+    pub from: &'a str,
+    pub to: &'a str,
+    #[serde(flatten)]
+    pub difference: &'a Difference,
 }
 
 /// `midwatch logs ADDRESS --json`: a line, or a gap (`lines_not_shown` is then their number, and `message` is `null`)
@@ -119,6 +194,8 @@ pub struct LogRecord<'a> {
     pub scope: &'a str,
     pub service: &'a str,
     pub instance: &'a str,
+    /// The one of the instance's containers, where it is made of such.
+    pub container: Option<&'a str>,
     pub time: Timestamp,
     /// `stdout`, `stderr`; `null` for a gap
     pub output: Option<Output>,
@@ -207,13 +284,15 @@ pub struct SampleFields {
     pub read: u64,
     pub written: u64,
     pub pids: u64,
+    /// That it is the mean of, up to `time`.
+    pub seconds: u16,
 }
 
 impl<'a> ClusterRecord<'a> {
     pub fn of(cluster: &'a Cluster, inventory: &'a Inventory) -> Self {
         let (reason, help) = match &cluster.link {
             Link::Lost { why, .. } => (Some(why.line()), why.help.as_deref()),
-            Link::Connecting { .. } | Link::Live { .. } => (None, None),
+            Link::Idle | Link::Connecting { .. } | Link::Live { .. } => (None, None),
         };
         let facts = cluster.facts.as_ref();
         let pictured = inventory.pictured(&cluster.name).is_some();
@@ -232,6 +311,7 @@ impl<'a> ClusterRecord<'a> {
             cpus: facts.map(|facts| facts.cpus),
             memory: facts.map(|facts| facts.memory),
             remarks: facts.map(|facts| facts.remarks.iter().map(|remark| &**remark).collect()).unwrap_or_default(),
+            hidden: facts.map(|facts| facts.hidden.iter().map(|what| &**what).collect()).unwrap_or_default(),
             services: pictured.then(|| services().count()),
             broken: pictured.then(|| services().filter(|service| service.health.is_broken()).count()),
             protected: cluster.protected,
@@ -261,6 +341,7 @@ impl<'a> From<&'a Service> for ServiceRecord<'a> {
             ports: service.ports.iter().map(PortRecord::from).collect(),
             depends_on: &service.depends_on,
             created: service.created,
+            orchestration: service.orchestration.as_deref(),
         }
     }
 }
@@ -297,24 +378,66 @@ impl<'a> From<&'a Instance> for InstanceRecord<'a> {
             cpu_limit: instance.limits.cpu,
             memory_limit: instance.limits.memory,
             pids_limit: instance.limits.pids,
+            cpu_request: instance.limits.cpu_request,
+            memory_request: instance.limits.memory_request,
+            node: instance.node.as_deref(),
+            parts: &instance.parts,
             tty: instance.tty,
         }
     }
 }
 
+impl<'a> NodeRecord<'a> {
+    pub fn of(node: &'a Node, inventory: &Inventory) -> Self {
+        let Limits { cpu, memory, .. } = node.capacity;
+        let load = inventory.load(&node.cluster, &node.name);
+        Self {
+            cluster: node.cluster.as_str(),
+            node: &node.name,
+            health: (&node.health).into(),
+            since: node.since,
+            cordoned: node.cordoned,
+            roles: node.roles.iter().map(|role| &**role).collect(),
+            taints: node.taints.iter().map(|taint| &**taint).collect(),
+            slots: node.slots,
+            slots_taken: load.map_or(0, |load| load.taken),
+            cpu,
+            memory,
+            cpu_allocatable: node.allocatable.cpu,
+            memory_allocatable: node.allocatable.memory,
+            cpu_requested: load.map_or(0, |load| load.cpu_request),
+            memory_requested: load.map_or(0, |load| load.memory_request),
+            address: node.address.as_deref(),
+            version: &node.version,
+            system: &node.system,
+            created: node.created,
+        }
+    }
+}
+
 impl<'a> ReleaseRecord<'a> {
-    pub fn of(service: &'a ServiceId, release: &'a Release) -> Self {
+    pub fn of(service: &'a ServiceId, release: &'a Release, suggested: bool) -> Self {
+        let is_named = !release.image.reference.is_empty();
+        let pairs = |outline: &'a Outline| outline.0.iter().map(|(path, value)| (&**path, &**value)).collect();
         Self {
             cluster: service.cluster.as_str(),
             scope: service.scope.as_str(),
             service: &service.name,
+            source: release.source,
+            id: Some(&*release.id).filter(|id| !id.is_empty()),
             number: release.number,
-            image: Some(&release.image).into(),
+            older: &release.older,
+            image: is_named.then_some(&release.image).into(),
             created: release.created,
             current: release.current,
+            suggested,
+            failed: release.failed,
             instances: release.instances,
+            served: release.served,
+            healthy_since: release.healthy_since,
             cause: release.cause.as_deref(),
             outcome: release.outcome.as_deref(),
+            outline: release.outline.as_deref().map(pairs),
         }
     }
 }
@@ -357,7 +480,7 @@ impl<'a> From<&'a Port> for PortRecord<'a> {
 
 impl From<Sample> for SampleFields {
     fn from(sample: Sample) -> Self {
-        let Sample { at, cpu, memory, received, sent, read, written, pids } = sample;
-        Self { time: at, cpu, memory, received, sent, read, written, pids }
+        let Sample { at, cpu, memory, received, sent, read, written, pids, seconds } = sample;
+        Self { time: at, cpu, memory, received, sent, read, written, pids, seconds }
     }
 }

@@ -16,7 +16,9 @@ use super::{
 use crate::{
     backend::Connector,
     clock::Clock,
-    domain::{Cluster, ClusterName, Inventory, Link, Scope, Service, ServiceId, Trouble, text::nearest},
+    domain::{
+        Address, Cluster, ClusterName, Engine, Inventory, Link, Scope, Service, ServiceId, Trouble, text::nearest,
+    },
     message::{Answer, Event, Question, Refresh, Subscriptions},
     runtime::{
         Runtime,
@@ -87,8 +89,9 @@ impl Session {
         }
         let mut inventory = Inventory::default();
         let mut connectors = BTreeMap::new();
-        for (cluster, connector) in fleet.clusters {
+        for (mut cluster, connector) in fleet.clusters {
             if narrow.has_cluster(&cluster.name) {
+                cluster.at_start |= narrow.clusters.contains(&cluster.name);
                 connectors.insert(cluster.name.clone(), connector);
                 inventory.put_cluster(cluster);
             }
@@ -109,7 +112,9 @@ impl Session {
         narrow: Narrow,
         clock: Clock,
     ) -> Self {
-        let wanted = Subscriptions { clusters: connectors.keys().cloned().collect(), ..Subscriptions::default() };
+        // Others are asked when somebody names them: a sign-in may want a person.
+        let clusters = inventory.clusters().filter(|cluster| cluster.at_start).map(|cluster| cluster.name.clone());
+        let wanted = Subscriptions { clusters: clusters.collect(), ..Subscriptions::default() };
         let (runtime, inbox) = Runtime::new(connectors, clock);
         Self {
             inventory,
@@ -154,7 +159,18 @@ impl Session {
         event
     }
 
-    /// Waits until each cluster has said what runs on it, or was lost.
+    /// `pictures`, also of the cluster that an address names.
+    pub async fn pictures_for(&mut self, address: Option<&Address>) {
+        let named =
+            address.and_then(|address| address.cluster.as_ref()).filter(|name| self.inventory.cluster(name).is_some());
+        if let Some(named) = named {
+            self.wanted.clusters.insert(named.clone());
+            self.reconcile();
+        }
+        self.pictures().await;
+    }
+
+    /// Waits until each cluster that is asked has said what runs on it, or was lost.
     pub async fn pictures(&mut self) {
         let deadline = Instant::now() + PICTURES_WITHIN;
         while self.waiting().next().is_some() {
@@ -188,19 +204,44 @@ impl Session {
         }
     }
 
+    /// What the person may do where a service lives, so that what is planned or asked for is refused before it is tried. Where nobody can
+    /// be asked, the engine says no itself.
+    pub async fn rights(&mut self, service: &ServiceId) {
+        let engine = self.inventory.cluster(&service.cluster).map(|cluster| cluster.engine);
+        if engine == Some(Engine::Kubernetes) {
+            let question = Question::Rights(service.cluster.clone(), service.scope.clone());
+            let _ = self.ask(question).await;
+        }
+    }
+
     pub fn lost(&self, cluster: &ClusterName) -> Option<&Trouble> {
         self.lost.get(cluster)
     }
 
     /// Tells of every lost cluster. The exit code is for when there is nothing else to say.
     pub fn tell_lost(&self, printer: &mut Printer) -> Exit {
+        if self.wanted.clusters.is_empty() && self.unasked().next().is_some() {
+            let names: Vec<_> = self.unasked().map(ClusterName::as_str).collect();
+            let trouble = Trouble::new("nothing was asked", "no cluster is connected at start");
+            printer.trouble(&trouble.help(format!("name one with --cluster: {}", names.join(", "))));
+            return Exit::Unreachable;
+        }
         for trouble in self.lost.values() {
             printer.trouble(trouble);
         }
         let asked_for = self.lost.keys().any(|cluster| self.narrow.clusters.contains(cluster));
-        let nothing_left = self.inventory.clusters().all(|cluster| self.lost.contains_key(&cluster.name));
+        let nothing_left = self.wanted.clusters.iter().all(|cluster| self.lost.contains_key(cluster));
         let is_idle = self.lost.is_empty();
         if !is_idle && (asked_for || nothing_left) { Exit::Unreachable } else { Exit::Done }
+    }
+
+    /// Where an engine does not let everything be seen, a list is not the whole truth: that is for the person, not for the pipe.
+    pub fn tell_hidden(&self, printer: &mut Printer) {
+        for cluster in self.inventory.clusters() {
+            for what in cluster.facts.iter().flat_map(|facts| &facts.hidden) {
+                printer.say(&format!("{}: hidden: {what}", cluster.name));
+            }
+        }
     }
 
     /// Of the clusters and scopes that were asked for.
@@ -208,9 +249,18 @@ impl Session {
         self.inventory.services().filter(|service| self.narrow.has(&service.id))
     }
 
-    fn waiting(&self) -> impl Iterator<Item = &ClusterName> {
+    /// The clusters that are not asked, because nobody named them.
+    pub fn unasked(&self) -> impl Iterator<Item = &ClusterName> {
         let names = self.inventory.clusters().map(|cluster| &cluster.name);
-        names.filter(|name| self.inventory.pictured(name).is_none() && !self.lost.contains_key(*name))
+        names.filter(|name| !self.wanted.clusters.contains(*name))
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &ClusterName> {
+        let names = self.wanted.clusters.iter();
+        names.filter(|name| !self.lost.contains_key(*name)).filter(|name| {
+            // Part of it is no answer to a command.
+            self.inventory.pictured(name).is_none() || self.inventory.is_arriving(name)
+        })
     }
 
     fn observe(&mut self, event: &Event) {
@@ -223,7 +273,7 @@ impl Session {
                     Link::Live { .. } => {
                         self.lost.remove(cluster);
                     }
-                    Link::Connecting { .. } => {}
+                    Link::Idle | Link::Connecting { .. } => {}
                 }
                 if let Some(known) = self.inventory.cluster_mut(cluster) {
                     known.link = link.clone();
@@ -241,12 +291,16 @@ impl Session {
             }
             Event::Changed { cluster, change } => self.inventory.apply(cluster, change.clone(), self.clock.now()),
             Event::Answer { question, answer } => {
+                if let (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) = (question, answer) {
+                    self.inventory.set_rights(cluster, scope, rights.clone());
+                }
                 self.answers.insert(question.clone(), answer.clone());
             }
             Event::Log(_)
             | Event::LogGap(_)
             | Event::Tail { .. }
             | Event::Sample { .. }
+            | Event::Forward { .. }
             | Event::Operation(_)
             | Event::Notice(_) => {}
         }

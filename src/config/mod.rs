@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod colour;
 pub mod complaint;
+mod endpoint;
 pub mod key;
 pub mod keymap;
 mod keymap_file;
@@ -15,7 +16,7 @@ pub mod terminal;
 pub mod theme;
 mod theme_file;
 
-pub use cluster::{ClusterConfig, Reach, Tls};
+pub use cluster::{ClusterConfig, Connect, Reach, Tls};
 pub use complaint::Complaint;
 pub use keymap::Keymap;
 pub use paths::Paths;

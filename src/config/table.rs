@@ -66,6 +66,17 @@ impl<'a> Table<'a> {
         self.read(key, into, |value| string(value)?.parse());
     }
 
+    pub fn optional<T: FromStr<Err = String>>(&mut self, key: &'static str, into: &mut Option<T>) {
+        self.read(key, into, |value| string(value)?.parse().map(Some));
+    }
+
+    pub fn texts(&mut self, key: &'static str, into: &mut Vec<String>) {
+        self.read(key, into, |value| {
+            let items = value.as_array().ok_or_else(|| wanted("a list of texts", value))?;
+            items.iter().map(|item| string(item.get_ref()).map(str::to_owned)).collect()
+        });
+    }
+
     pub fn whole(&mut self, key: &'static str, range: RangeInclusive<u64>, into: &mut u64) {
         self.read(key, into, |value| integer(value, &range).unwrap_or_else(|| Err(wanted("a whole number", value))));
     }

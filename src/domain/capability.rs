@@ -9,14 +9,30 @@ pub enum Capability {
     Shell,
     Processes,
     Restart,
+    /// Ending one instance so that its orchestrator makes another.
+    Replace,
     /// Stopping something and starting it again later, keeping it meanwhile.
     StopAndStart,
     Releases,
+    /// More than one machine to tell of.
+    Nodes,
+    /// A port of this machine for one of a service's.
+    Forward,
 }
 
 impl Capability {
-    pub const ALL: [Self; 7] =
-        [Self::Logs, Self::Metrics, Self::Shell, Self::Processes, Self::Restart, Self::StopAndStart, Self::Releases];
+    pub const ALL: [Self; 10] = [
+        Self::Logs,
+        Self::Metrics,
+        Self::Shell,
+        Self::Processes,
+        Self::Restart,
+        Self::Replace,
+        Self::StopAndStart,
+        Self::Releases,
+        Self::Nodes,
+        Self::Forward,
+    ];
 }
 
 /// What is not in `missing` is there.

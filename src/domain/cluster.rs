@@ -38,6 +38,8 @@ pub struct Cluster {
     /// A dangerous action on it asks for the service's name to be typed.
     pub protected: bool,
     pub read_only: bool,
+    /// Connected when the console starts; else when somebody first looks at it.
+    pub at_start: bool,
     /// Round trip of the last answer; absent until there was one.
     pub latency: Option<Duration>,
 }
@@ -53,13 +55,26 @@ pub struct HostFacts {
     pub memory: u64,
     /// What should be known of the whole cluster ("a swarm manager", "rootless"), short.
     pub remarks: Vec<Arc<str>>,
+    /// What may not be looked at, each with its reason: while there is any, an empty list does not mean that there are none.
+    pub hidden: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Link {
-    Connecting { since: Timestamp },
-    Live { since: Timestamp },
-    Lost { since: Timestamp, kind: LossKind, why: Trouble, retry_at: Option<Timestamp> },
+    /// Nobody has looked at it yet, so nobody has connected to it.
+    Idle,
+    Connecting {
+        since: Timestamp,
+    },
+    Live {
+        since: Timestamp,
+    },
+    Lost {
+        since: Timestamp,
+        kind: LossKind,
+        why: Trouble,
+        retry_at: Option<Timestamp>,
+    },
 }
 
 impl Link {
@@ -69,6 +84,7 @@ impl Link {
 
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Idle => "not connected",
             Self::Connecting { .. } => "connecting",
             Self::Live { .. } => "live",
             Self::Lost { kind, .. } => kind.word(),

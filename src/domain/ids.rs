@@ -1,15 +1,28 @@
 //! Names that are types: a cluster cannot be passed where a scope is meant, and cloning one costs a counter.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            /// Nearly all that are compared are copies of one: of a cluster's ten thousand instances each names it.
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
 
         impl $name {
             pub fn new(name: impl Into<Arc<str>>) -> Self {
@@ -68,7 +81,8 @@ impl fmt::Display for ServiceId {
     }
 }
 
-/// One container or pod. `key` is what the engine calls it for good (a container id, a pod uid), never a name that can be reused.
+/// One container or pod. `key` is what the engine calls it for good (a container id, a pod's namespace, name and uid), never a name that
+/// can be reused. A part of it (one of a pod's containers) is told by `key#part`, where something can be asked of a part alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstanceId {
     pub cluster: ClusterName,
@@ -78,6 +92,27 @@ pub struct InstanceId {
 impl InstanceId {
     pub fn new(cluster: &ClusterName, key: impl Into<Arc<str>>) -> Self {
         Self { cluster: cluster.clone(), key: key.into() }
+    }
+
+    /// One of its parts. No engine has a `#` in its keys or in the names of parts.
+    pub fn part(&self, part: &str) -> Self {
+        Self { cluster: self.cluster.clone(), key: format!("{}#{part}", self.whole_key()).into() }
+    }
+
+    /// What it is a part of, or itself.
+    pub fn whole(&self) -> Self {
+        match self.part_name() {
+            Some(_) => Self { cluster: self.cluster.clone(), key: self.whole_key().into() },
+            None => self.clone(),
+        }
+    }
+
+    pub fn whole_key(&self) -> &str {
+        self.key.split_once('#').map_or(&*self.key, |(whole, _)| whole)
+    }
+
+    pub fn part_name(&self) -> Option<&str> {
+        self.key.split_once('#').map(|(_, part)| part)
     }
 }
 

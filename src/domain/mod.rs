@@ -2,12 +2,16 @@
 
 pub mod capability;
 pub mod cluster;
+pub mod difference;
 pub mod error;
 pub mod health;
 pub mod ids;
 pub mod inventory;
+pub mod load;
 pub mod log;
+pub mod node;
 pub mod operation;
+pub mod ports;
 pub mod release;
 pub mod sample;
 pub mod service;
@@ -16,12 +20,19 @@ pub mod units;
 
 pub use capability::{Capabilities, Capability};
 pub use cluster::{Cluster, Engine, HostFacts, Link, LossKind};
+pub use difference::{Comparison, Difference};
 pub use error::Trouble;
 pub use health::{Health, Reason};
 pub use ids::{Address, ClusterName, InstanceId, OperationId, Scope, ServiceId};
 pub use inventory::{Change, Happening, Inventory};
+pub use load::Load;
 pub use log::{Level, Output};
+pub use node::Node;
 pub use operation::{Operation, OperationState, StepReport, StepState, Verdict};
-pub use release::Release;
+pub use ports::Ports;
+pub use release::{Outline, Release, ReleaseKey, ReleaseSource};
 pub use sample::Sample;
-pub use service::{Dependency, Image, Instance, InstanceState, Limits, Mount, Port, Service, ServiceKind};
+pub use service::{
+    Autoscaler, Budget, Dependency, Endpoint, Image, Instance, InstanceState, Limits, LogSource, Mount, Orchestration,
+    Owner, OwnerTool, Part, PartRole, Port, Service, ServiceKind,
+};

@@ -18,4 +18,6 @@ pub struct Sample {
     pub read: u64,
     pub written: u64,
     pub pids: u64,
+    /// How many seconds, up to `at`, it is the mean of: some engines measure seldom.
+    pub seconds: u16,
 }

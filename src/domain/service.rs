@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Health, InstanceId, ServiceId};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceKind {
     ComposeService,
@@ -17,6 +17,32 @@ pub enum ServiceKind {
     Deployment,
     StatefulSet,
     DaemonSet,
+    Job,
+    CronJob,
+    /// Of Argo Rollouts.
+    Rollout,
+    /// Pods of a controller that no screen knows more of, by the controller's name.
+    Controlled,
+    /// A pod that belongs to nothing else.
+    Pod,
+}
+
+impl ServiceKind {
+    /// Its instances are an orchestrator's to replace.
+    pub fn is_orchestrated(self) -> bool {
+        match self {
+            Self::SwarmService
+            | Self::Deployment
+            | Self::StatefulSet
+            | Self::DaemonSet
+            | Self::Rollout
+            | Self::Job
+            | Self::CronJob
+            | Self::Controlled
+            | Self::Pod => true,
+            Self::ComposeService | Self::Container => false,
+        }
+    }
 }
 
 impl fmt::Display for ServiceKind {
@@ -28,6 +54,11 @@ impl fmt::Display for ServiceKind {
             Self::Deployment => "deployment",
             Self::StatefulSet => "statefulset",
             Self::DaemonSet => "daemonset",
+            Self::Job => "job",
+            Self::CronJob => "cronjob",
+            Self::Rollout => "rollout",
+            Self::Controlled => "controlled pods",
+            Self::Pod => "pod",
         })
     }
 }
@@ -47,6 +78,8 @@ pub struct Service {
     pub ports: Vec<Port>,
     pub depends_on: Vec<Dependency>,
     pub created: Option<Timestamp>,
+    /// What only an orchestrator tells of it; `None` on a plain Docker host.
+    pub orchestration: Option<Arc<Orchestration>>,
     /// Changes whenever the engine's objects behind this service do: what a plan was made from.
     pub fingerprint: u64,
 }
@@ -55,6 +88,13 @@ impl Service {
     /// The word a person uses for what runs: a version label, else the tag, else the start of the digest.
     pub fn release(&self) -> &str {
         self.image.as_ref().map_or("-", Image::release)
+    }
+
+    /// Whoever looked at the other knows what matters of this one: only counters and ages may differ.
+    pub fn stands_like(&self, other: &Self) -> bool {
+        self.health.word() == other.health.word()
+            && (self.wanted, self.ready) == (other.wanted, other.ready)
+            && self.image == other.image
     }
 }
 
@@ -73,8 +113,9 @@ pub struct Instance {
     pub image: Image,
     /// Address by network: (`shop_default`, `172.18.0.3`).
     pub addresses: Vec<(Arc<str>, Arc<str>)>,
-    pub ports: Vec<Port>,
-    pub mounts: Vec<Mount>,
+    /// Shared by all that are made alike, as are the mounts.
+    pub ports: Arc<[Port]>,
+    pub mounts: Arc<[Mount]>,
     pub limits: Limits,
     /// A terminal was given to it: its output is one stream, and raw.
     pub tty: bool,
@@ -82,9 +123,52 @@ pub struct Instance {
     pub stop_signal: Option<Arc<str>>,
     /// seconds between the stop signal and the kill
     pub stop_timeout: u32,
+    /// The machine of its cluster that it is on.
+    pub node: Option<Arc<str>>,
+    /// What it is made of (a pod's containers), each with a log of its own; empty where it is one thing.
+    pub parts: Arc<[Part]>,
     /// It goes with its data and logs as soon as it ends, so nothing can start it again.
     pub is_removed_when_stopped: bool,
     pub command: Arc<str>,
+}
+
+impl Instance {
+    /// Its logs: one, or one of each of its parts, the main ones first.
+    pub fn log_sources(&self) -> Vec<LogSource<'_>> {
+        if self.parts.is_empty() {
+            return vec![LogSource { id: self.id.clone(), part: None, is_plain: true }];
+        }
+        let is_main = |part: &Part| part.role == PartRole::Main;
+        let has_one_main = self.parts.iter().filter(|part| is_main(part)).count() == 1;
+        let (main, other): (Vec<&Part>, Vec<&Part>) = self.parts.iter().partition(|part| is_main(part));
+        let parts = main.into_iter().chain(other);
+        let sources = parts.map(|part| LogSource {
+            id: self.id.part(&part.name),
+            part: Some(part),
+            is_plain: has_one_main && is_main(part),
+        });
+        sources.collect()
+    }
+}
+
+/// One log of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSource<'a> {
+    /// What it is asked for by.
+    pub id: InstanceId,
+    pub part: Option<&'a Part>,
+    /// It bears its instance's name.
+    is_plain: bool,
+}
+
+impl LogSource<'_> {
+    /// `web-1` or `web-1/proxy`, where the instance is called `web-1`.
+    pub fn name_after(&self, instance: &Arc<str>) -> Arc<str> {
+        match self.part {
+            Some(part) if !self.is_plain => format!("{instance}/{}", part.name).into(),
+            Some(_) | None => instance.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -167,7 +251,7 @@ impl Image {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port {
     pub inside: u16,
     /// `tcp`, `udp`, `sctp`
@@ -195,7 +279,7 @@ pub struct Dependency {
     pub condition: Arc<str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mount {
     /// `volume`, `bind`, `tmpfs`
     pub kind: Arc<str>,
@@ -204,13 +288,121 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// thousandths of a core
     pub cpu: Option<u64>,
     /// bytes
     pub memory: Option<u64>,
     pub pids: Option<u64>,
+    /// thousandths of a core that are kept for it
+    pub cpu_request: Option<u64>,
+    /// bytes that are kept for it
+    pub memory_request: Option<u64>,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Part {
+    pub name: Arc<str>,
+    pub role: PartRole,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartRole {
+    /// Runs to its end before the others begin.
+    Init,
+    Main,
+    /// An init container that goes on beside the main ones.
+    Sidecar,
+    /// Put into a running pod to look round.
+    Ephemeral,
+}
+
+/// What an orchestrator says of a service beyond what every engine does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Orchestration {
+    /// Instances that run the newest release.
+    pub updated: Option<u32>,
+    /// Ready for as long as the service asks before they count.
+    pub available: Option<u32>,
+    /// The newest release's number.
+    pub revision: Option<u64>,
+    pub paused: bool,
+    /// Where others reach it.
+    pub endpoints: Vec<Endpoint>,
+    pub autoscaler: Option<Autoscaler>,
+    pub budget: Option<Budget>,
+    pub owner: Option<Owner>,
+    /// Of a CronJob: when, and what is next.
+    pub schedule: Option<Arc<str>>,
+}
+
+/// A Kubernetes Service (or a like thing) that sends to the instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    pub name: Arc<str>,
+    /// "ClusterIP 10.96.0.12", "LoadBalancer 203.0.113.7"
+    pub address: Arc<str>,
+    /// "80->8080/tcp http"
+    pub ports: Vec<Arc<str>>,
+    /// Instances that it sends to now.
+    pub ready: u32,
+    pub not_ready: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Autoscaler {
+    pub name: Arc<str>,
+    pub minimum: u32,
+    pub maximum: u32,
+    pub wanted: u32,
+    /// "cpu 64% of 80%", or why it cannot tell.
+    pub says: Arc<str>,
+}
+
+/// How many may be missing while somebody drains nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    pub name: Arc<str>,
+    /// "at least 2", "at most 25% missing"
+    pub says: Arc<str>,
+    pub disruptions_allowed: u32,
+}
+
+/// Who would put its definition back if somebody else changed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    pub tool: OwnerTool,
+    /// The release, application or kustomization.
+    pub name: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerTool {
+    Helm,
+    ArgoCd,
+    Flux,
+}
+
+impl OwnerTool {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Helm => "Helm",
+            Self::ArgoCd => "Argo CD",
+            Self::Flux => "Flux",
+        }
+    }
+
+    /// It puts back by itself what others change.
+    pub fn reconciles(self) -> bool {
+        match self {
+            Self::Helm => false,
+            Self::ArgoCd | Self::Flux => true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +411,23 @@ mod tests {
 
     fn image(reference: &str) -> Image {
         Image { reference: reference.into(), ..Image::default() }
+    }
+
+    #[test]
+    fn the_only_main_part_bears_its_instances_name_and_the_others_add_their_own() {
+        let called = |parts: &[(&str, PartRole)]| {
+            let parts = parts.iter().map(|(name, role)| Part { name: (*name).into(), role: *role }).collect();
+            let instance = Instance { parts, ..super::super::inventory::tests::instance("web-1", "web") };
+            let sources = instance.log_sources().into_iter();
+            sources
+                .map(|source| format!("{} {}", source.name_after(&"web-1".into()), source.id.key))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(called(&[]), ["web-1 web-1"]);
+        let one = [("setup", PartRole::Init), ("app", PartRole::Main), ("proxy", PartRole::Sidecar)];
+        assert_eq!(called(&one), ["web-1 web-1#app", "web-1/setup web-1#setup", "web-1/proxy web-1#proxy"]);
+        let two = [("app", PartRole::Main), ("proxy", PartRole::Main)];
+        assert_eq!(called(&two), ["web-1/app web-1#app", "web-1/proxy web-1#proxy"]);
     }
 
     #[test]

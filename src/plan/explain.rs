@@ -14,7 +14,8 @@ impl Step {
             Self::Stop { name, grace, .. } => format!("stop {name} (up to {grace} s)"),
             Self::Start { name, .. } => format!("start {name}"),
             Self::AwaitReady { name, within, .. } => format!("wait until {name} is ready (up to {within} s)"),
-            Self::Redeploy { service } => format!("replace every instance of {}", service.name),
+            Self::Redeploy { service, .. } => format!("replace every instance of {}", service.name),
+            Self::Replace { name, grace, .. } => format!("replace {name} (up to {grace} s to end)"),
             Self::AwaitRollout { service, within } => {
                 format!("wait until {} is rolled out (up to {within} s)", service.name)
             }
@@ -32,7 +33,8 @@ impl Step {
             Self::Stop { name, grace, .. } => format!("{docker} stop -t {grace} {}", quoted(name)),
             Self::Start { name, .. } => format!("{docker} start {}", quoted(name)),
             Self::AwaitReady { name, .. } => format!("{docker} logs --tail 50 {}", quoted(name)),
-            Self::Redeploy { service } => format!("{docker} service update --force {}", quoted(&service.name)),
+            Self::Replace { name, .. } => format!("{docker} rm -f {}", quoted(name)),
+            Self::Redeploy { service, .. } => format!("{docker} service update --force {}", quoted(&service.name)),
             Self::AwaitRollout { service, .. } => format!("{docker} service ps {}", quoted(&service.name)),
         })
     }

@@ -34,6 +34,7 @@ pub(crate) fn cluster() -> Cluster {
         capabilities: Capabilities::all(),
         protected: false,
         read_only: false,
+        at_start: true,
         latency: None,
     }
 }
@@ -65,13 +66,15 @@ pub(crate) fn instance(service: &str, number: usize, health: Health) -> Instance
         restarts: 0,
         image: Image::default(),
         addresses: Vec::new(),
-        ports: Vec::new(),
-        mounts: Vec::new(),
+        ports: Arc::new([]),
+        mounts: Arc::new([]),
         limits: Limits::default(),
         tty: false,
         has_health_check: true,
         stop_signal: None,
         stop_timeout: 10,
+        node: None,
+        parts: Arc::new([]),
         is_removed_when_stopped: false,
         command: "serve".into(),
     }
@@ -110,6 +113,7 @@ impl Shop {
             ports: Vec::new(),
             depends_on: Vec::new(),
             created: None,
+            orchestration: None,
             fingerprint: 1,
         });
         self.instances.extend(instances);

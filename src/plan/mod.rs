@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId};
@@ -10,6 +11,7 @@ pub mod execution;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod redeploy;
 pub mod restart;
 mod situation;
 #[cfg(test)]
@@ -64,7 +66,15 @@ pub enum Step {
     /// without a restart. Failed when it ended, or after `within` seconds.
     AwaitReady { instance: InstanceId, name: Arc<str>, within: u32, steady: u32 },
     /// Asks an orchestrator (Swarm, Kubernetes) to replace every instance by a like one, by the service's own update rules.
-    Redeploy { service: ServiceId },
+    Redeploy {
+        service: ServiceId,
+        /// Since when this is wanted, fixed when the plan is begun: what is done twice for one and the same wish is done once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Timestamp>,
+    },
+    /// Ends an instance for good, so that its orchestrator makes a like one. Done when it is gone, also when it was gone before.
+    /// `grace`: seconds that it is given to end.
+    Replace { instance: InstanceId, name: Arc<str>, grace: u32 },
     /// Done when the orchestrator says that the last update of the service is complete.
     AwaitRollout { service: ServiceId, within: u32 },
 }
@@ -143,7 +153,7 @@ impl Step {
     pub fn is_wait(&self) -> bool {
         match self {
             Self::AwaitReady { .. } | Self::AwaitRollout { .. } => true,
-            Self::Stop { .. } | Self::Start { .. } | Self::Redeploy { .. } => false,
+            Self::Stop { .. } | Self::Start { .. } | Self::Redeploy { .. } | Self::Replace { .. } => false,
         }
     }
 
@@ -154,10 +164,11 @@ impl Step {
 
     fn object(&self) -> Target {
         match self {
-            Self::Stop { instance, .. } | Self::Start { instance, .. } | Self::AwaitReady { instance, .. } => {
-                Target::Instance(instance.clone())
-            }
-            Self::Redeploy { service } | Self::AwaitRollout { service, .. } => Target::Service(service.clone()),
+            Self::Stop { instance, .. }
+            | Self::Start { instance, .. }
+            | Self::AwaitReady { instance, .. }
+            | Self::Replace { instance, .. } => Target::Instance(instance.clone()),
+            Self::Redeploy { service, .. } | Self::AwaitRollout { service, .. } => Target::Service(service.clone()),
         }
     }
 }
@@ -165,6 +176,16 @@ impl Step {
 impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &Planned> {
         self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// From here on it is one wish of one person: carrying a step of it out again asks for nothing more.
+    pub fn begun_at(mut self, at: Timestamp) -> Self {
+        for planned in self.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+            if let Step::Redeploy { asked, .. } = &mut planned.step {
+                *asked = Some(at);
+            }
+        }
+        self
     }
 
     /// What changed since this was planned, for a person; `None` while it is what it was.
@@ -178,7 +199,8 @@ impl Plan {
         let gone = self.steps().find_map(|planned| match &planned.step {
             Step::Stop { instance, name, .. }
             | Step::Start { instance, name }
-            | Step::AwaitReady { instance, name, .. } => inventory.instance(instance).is_none().then_some(name),
+            | Step::AwaitReady { instance, name, .. }
+            | Step::Replace { instance, name, .. } => inventory.instance(instance).is_none().then_some(name),
             Step::Redeploy { .. } | Step::AwaitRollout { .. } => None,
         });
         Some(match gone {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     domain::{Health, Instance, InstanceState},
-    plan::{Explanation, Plan, Planned, Refusal, Situation, Stage, Step, Target},
+    plan::{Explanation, Plan, Planned, Refusal, Situation, Stage, Step, redeploy},
 };
 
 /// How long something with a health check may take to say that it is healthy, in seconds.
@@ -12,13 +12,10 @@ const HEALTHY_WITHIN: u32 = 120;
 /// Without a health check, having run for this long is all that can be asked, in seconds.
 const STEADY: u32 = 5;
 const STEADY_WITHIN: u32 = 30;
-/// What an orchestrator is given at the least, and for each instance, in seconds.
-const ROLLOUT_WITHIN: u32 = 180;
-const ROLLOUT_EACH: u32 = 60;
 
 pub(super) fn restart(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     if situation.is_orchestrated() {
-        return redeploy(situation);
+        return redeploy::restart(situation);
     }
     let (mut runs, rest): (Vec<_>, Vec<_>) =
         situation.instances.iter().copied().partition(|instance| is_wanted(instance));
@@ -104,30 +101,6 @@ pub(super) fn start(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         undo: vec!["stopped or failed midway: what was started is stopped again".into()],
     };
     Ok(situation.plan(stages.collect(), explains))
-}
-
-/// The orchestrator restarts it by its own rules.
-fn redeploy(situation: &Situation<'_>) -> Result<Plan, Refusal> {
-    let service = &situation.service.id;
-    if let Target::Instance(_) = situation.request.target {
-        return Err(
-            Refusal::new("its orchestrator replaces instances as it sees fit").help("restart the whole service")
-        );
-    }
-    let within = ROLLOUT_WITHIN.max(situation.service.wanted.saturating_mul(ROLLOUT_EACH));
-    let steps = vec![
-        Planned { step: Step::Redeploy { service: service.clone() }, undo: Vec::new() },
-        Planned { step: Step::AwaitRollout { service: service.clone(), within }, undo: Vec::new() },
-    ];
-    let explains = Explanation {
-        objects: vec![
-            format!("{}, {} of {} ready", service.name, situation.service.ready, situation.service.wanted).into(),
-        ],
-        promises: vec!["its own update rules say how many are replaced at a time".into()],
-        warnings: common_warnings(situation),
-        undo: vec!["once the orchestrator was asked, it goes on by itself: there is nothing to take back".into()],
-    };
-    Ok(situation.plan(vec![Stage { title: service.name.clone(), steps }], explains))
 }
 
 fn refuse_orchestrated(situation: &Situation<'_>) -> Result<(), Refusal> {
@@ -226,7 +199,7 @@ fn restart_warnings(situation: &Situation<'_>, runs: &[&Instance], rest: &[&Inst
 }
 
 /// What holds for whatever takes a service away from others for a while.
-fn common_warnings(situation: &Situation<'_>) -> Vec<Arc<str>> {
+pub(super) fn common_warnings(situation: &Situation<'_>) -> Vec<Arc<str>> {
     let mut warnings = protected(situation);
     let dependants: Vec<_> = situation.dependants().into_iter().map(|service| &*service.id.name).collect();
     match dependants.as_slice() {
@@ -266,12 +239,12 @@ fn without_health_check(instances: &[&Instance]) -> Option<Arc<str>> {
     blind.then(|| format!("no health check: having run for {STEADY} s is taken for ready").into())
 }
 
-fn objects(instances: &[&Instance]) -> Vec<Arc<str>> {
+pub(super) fn objects(instances: &[&Instance]) -> Vec<Arc<str>> {
     let line = |instance: &&Instance| format!("{} ({})", instance.name, instance.health.word()).into();
     instances.iter().map(line).collect()
 }
 
-fn is_ready(instance: &Instance) -> bool {
+pub(super) fn is_ready(instance: &Instance) -> bool {
     instance.state.is_alive() && instance.health == Health::Healthy
 }
 

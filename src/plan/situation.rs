@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Capability, Cluster, Instance, Inventory, Link, Service, ServiceKind},
+    domain::{Capability, Cluster, Instance, Inventory, Link, Service},
     plan::{Explanation, Plan, Refusal, Request, Stage, Target, Verb},
 };
 
@@ -27,11 +27,7 @@ impl<'a> Situation<'a> {
             return Err(Refusal::new(format!("{name} is read-only")).help("it is set so in the config file"));
         }
         reachable(cluster)?;
-        let needs = match request.verb {
-            Verb::Restart => Capability::Restart,
-            Verb::Stop | Verb::Start => Capability::StopAndStart,
-        };
-        cluster.capabilities.allow(needs).map_err(Refusal::new)?;
+        cluster.capabilities.allow(needs(request, None)).map_err(Refusal::new)?;
         let (service, instances) = match &request.target {
             Target::Service(id) => (inventory.service(id), inventory.instances_of(id)),
             Target::Instance(id) => {
@@ -40,6 +36,7 @@ impl<'a> Situation<'a> {
             }
         };
         let service = service.ok_or_else(|| gone(inventory, &request.target))?;
+        inventory.allow(&service.id, needs(request, Some(service))).map_err(Refusal::new)?;
         Ok(Self { inventory, request, cluster, service, instances })
     }
 
@@ -54,12 +51,7 @@ impl<'a> Situation<'a> {
 
     /// Its instances are an orchestrator's to replace.
     pub fn is_orchestrated(&self) -> bool {
-        match self.service.kind {
-            ServiceKind::SwarmService | ServiceKind::Deployment | ServiceKind::StatefulSet | ServiceKind::DaemonSet => {
-                true
-            }
-            ServiceKind::ComposeService | ServiceKind::Container => false,
-        }
+        self.service.kind.is_orchestrated()
     }
 
     /// Other services of its scope that say that they depend on it.
@@ -97,11 +89,22 @@ impl<'a> Situation<'a> {
     }
 }
 
+/// What must be allowed for it. Where an orchestrator replaces instances, one of them is restarted by ending it.
+pub(super) fn needs(request: &Request, service: Option<&Service>) -> Capability {
+    let is_orchestrated = service.is_some_and(|service| service.kind.is_orchestrated());
+    match (request.verb, &request.target) {
+        (Verb::Restart, Target::Instance(_)) if is_orchestrated => Capability::Replace,
+        (Verb::Restart, _) => Capability::Restart,
+        (Verb::Stop | Verb::Start, _) => Capability::StopAndStart,
+    }
+}
+
 /// What is planned on old facts is planned on nothing.
 fn reachable(cluster: &Cluster) -> Result<(), Refusal> {
     let name = &cluster.name;
     match &cluster.link {
         Link::Live { .. } => Ok(()),
+        Link::Idle => Err(Refusal::new(format!("{name} is not connected: nobody has looked at it yet"))),
         Link::Connecting { since } => {
             Err(Refusal::new(format!("{name} is still being connected, since {}", utc(since))))
         }

@@ -146,6 +146,89 @@ fn a_swarm_service_is_redeployed_and_neither_stopped_nor_started() {
     }
 }
 
+fn orchestrated(kind: ServiceKind, instances: usize) -> Shop {
+    Shop::healthy(instances).but(|shop| {
+        shop.cluster.engine = crate::domain::Engine::Kubernetes;
+        shop.services[0].kind = kind;
+        shop.services[0].orchestration = Some(Arc::default());
+    })
+}
+
+fn of_instance(shop: &Shop, name: &str) -> Result<Plan, Refusal> {
+    let target = Target::Instance(crate::domain::InstanceId::new(&prod(), name));
+    make(&shop.inventory(), &Request { target, ..request(Verb::Restart) })
+}
+
+#[test]
+fn a_deployment_is_redeployed_and_one_of_its_pods_is_replaced() {
+    let shop = orchestrated(ServiceKind::Deployment, 3);
+    let whole = shop.plan(Verb::Restart).expect("planned");
+    assert_eq!(titles(&whole), ["replace every instance of web", "wait until web is rolled out (up to 180 s)"]);
+    let one = of_instance(&shop, "web-2").expect("planned");
+    assert_eq!(titles(&one), ["replace web-2 (up to 10 s to end)", "wait until web is rolled out (up to 190 s)"]);
+    says(&one.explains.warnings, "2 of 3 stay ready");
+}
+
+#[test]
+fn what_nothing_makes_anew_is_not_restarted() {
+    for (kind, why) in [
+        (ServiceKind::Pod, "lone pod"),
+        (ServiceKind::Job, "to its end"),
+        (ServiceKind::CronJob, "by its schedule"),
+        (ServiceKind::Controlled, "controller web"),
+    ] {
+        let shop = orchestrated(kind, 1);
+        assert!(refused(shop.plan(Verb::Restart)).contains(why), "{kind}");
+        assert!(refused(of_instance(&shop, "web-1")).contains(why), "{kind}");
+    }
+}
+
+#[test]
+fn a_paused_deployment_is_refused_with_how_to_resume_it() {
+    let shop = orchestrated(ServiceKind::Deployment, 2).but(|shop| {
+        let paused = crate::domain::Orchestration { paused: true, ..Default::default() };
+        shop.services[0].orchestration = Some(Arc::new(paused));
+    });
+    let refusal = shop.plan(Verb::Restart).expect_err("refused");
+    assert!(refusal.why.contains("paused"), "{}", refusal.why);
+    assert_eq!(refusal.help.as_deref(), Some("kubectl -n shop rollout resume deployment/web"));
+}
+
+#[test]
+fn the_only_instance_of_a_service_is_not_replaced_without_a_warning() {
+    let alone = of_instance(&orchestrated(ServiceKind::Deployment, 1), "web-1").expect("planned");
+    says(&alone.explains.warnings, "nobody answers meanwhile");
+    let set = orchestrated(ServiceKind::StatefulSet, 1).plan(Verb::Restart).expect("planned");
+    says(&set.explains.warnings, "nobody answers meanwhile");
+}
+
+#[test]
+fn what_the_person_may_not_do_in_the_services_scope_is_refused_with_the_missing_verb() {
+    let mut inventory = orchestrated(ServiceKind::Deployment, 2).inventory();
+    let rights = Capabilities::all().without(Capability::Replace, "you may not delete pods in shop");
+    inventory.set_rights(&prod(), &id("web").scope, rights);
+    let target = Target::Instance(crate::domain::InstanceId::new(&prod(), "web-1"));
+    let refusal = make(&inventory, &Request { target, ..request(Verb::Restart) }).expect_err("refused");
+    assert_eq!(&*refusal.why, "you may not delete pods in shop");
+    make(&inventory, &request(Verb::Restart)).expect("the whole of it may be restarted");
+}
+
+#[test]
+fn a_plan_that_is_begun_twice_asks_for_the_same_and_another_one_for_something_new() {
+    let plan = orchestrated(ServiceKind::Deployment, 2).plan(Verb::Restart).expect("planned");
+    let asked = |plan: &Plan| match &plan.stages[0].steps[0].step {
+        Step::Redeploy { asked, .. } => *asked,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(&plan), None);
+    let begun = plan.clone().begun_at(noon());
+    assert_eq!(asked(&begun), Some(noon()));
+    let written = serde_json::to_string(&begun).expect("a plan is written down");
+    assert_eq!(serde_json::from_str::<Plan>(&written).expect("and read back"), begun);
+    let older = r#"{"do":"redeploy","service":{"cluster":"prod","scope":"shop","name":"web"}}"#;
+    assert_eq!(serde_json::from_str::<Step>(older).expect("read"), plan.stages[0].steps[0].step);
+}
+
 #[test]
 fn nothing_is_planned_for_a_cluster_that_is_read_only_unreachable_or_unable() {
     let shop = |change: fn(&mut Shop)| Shop::healthy(1).but(change).plan(Verb::Restart);

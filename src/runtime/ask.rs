@@ -47,6 +47,8 @@ fn silence(question: &Question) -> Trouble {
         Question::Releases(service) => format!("could not list the releases of {service}"),
         Question::Configuration(instance) => format!("could not read the configuration of {instance}"),
         Question::Processes(instance) => format!("could not list the processes of {instance}"),
+        Question::Outline(service, id) => format!("could not read release {id} of {service}"),
+        Question::Rights(cluster, scope) => format!("could not ask what you may do in {cluster}/{scope}"),
     };
     Trouble::new(what, format!("no answer for {} s", ANSWER_WITHIN.as_secs()))
 }

@@ -28,7 +28,7 @@ pub struct Outbox {
     pub facts: mpsc::Sender<Event>,
     /// Log chunks and gaps. When full, the pump that sends keeps reading, drops its oldest and sends a gap.
     pub flood: mpsc::Sender<Event>,
-    /// Samples and latencies. Never full: the latest of each kind wins.
+    /// Samples, latencies and forwards. Never full: the latest of each kind wins.
     pub gauges: Gauges,
 }
 
@@ -67,6 +67,8 @@ struct Gathered {
 pub enum Gauge {
     Sample(InstanceId),
     Latency(ClusterName),
+    /// By its port of this machine.
+    Forward(u16),
 }
 
 impl Gauges {

@@ -63,20 +63,29 @@ impl Keeper {
         let mut lost_since: Option<Timestamp> = None;
         self.tell(Link::Connecting { since: self.clock.now() }).await;
         loop {
-            let loss = match self.connect().await {
+            let (loss, delay) = match self.connect().await {
                 Ok(backend) => {
                     let began = Instant::now();
                     lost_since = None;
                     let loss = self.stay(backend).await;
-                    if began.elapsed() >= STEADY {
+                    let was_steady = began.elapsed() >= STEADY;
+                    if was_steady {
                         backoff.reset();
                     }
-                    loss
+                    // Credentials that were good may be had anew without a person, so they are tried once at once.
+                    let delay = match loss.kind {
+                        LossKind::Expired if was_steady => backoff.after_failure(),
+                        kind => backoff.after_loss(kind),
+                    };
+                    (loss, delay)
                 }
-                Err(loss) => loss,
+                Err(loss) => {
+                    let delay = backoff.after_loss(loss.kind);
+                    (loss, delay)
+                }
             };
             let since = *lost_since.get_or_insert_with(|| self.clock.now());
-            self.wait(since, loss, &mut backoff).await;
+            self.wait(since, loss, delay).await;
         }
     }
 
@@ -103,7 +112,7 @@ impl Keeper {
                 change = changes.next() => match change {
                     Some(Ok(change)) => {
                         heard = Instant::now();
-                        pictured |= matches!(change, Change::Picture(_));
+                        pictured |= matches!(change, Change::Picture(_) | Change::Arriving(_));
                         self.say(Event::Changed { cluster: self.cluster.clone(), change }).await;
                     }
                     Some(Err(loss)) => return loss,
@@ -124,8 +133,7 @@ impl Keeper {
     }
 
     /// `since`: when it was last live, or first tried; failing once more does not make it younger.
-    async fn wait(&self, since: Timestamp, loss: Loss, backoff: &mut Backoff) {
-        let delay = backoff.after_loss(loss.kind);
+    async fn wait(&self, since: Timestamp, loss: Loss, delay: Duration) {
         // Made before the loss is told, so that a key pressed on seeing it counts.
         let woken = self.wake.notified();
         let retry_at = self.clock.now().saturating_add(delay).unwrap_or(Timestamp::MAX);
@@ -135,6 +143,7 @@ impl Keeper {
         tokio::select! {
             () = sleep(delay) => {}
             () = woken => {}
+            () = self.connector.changed() => {}
         }
         // Still lost and for the same reason while it is tried: the person keeps reading why.
         self.tell(lost(None)).await;

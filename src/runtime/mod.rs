@@ -8,7 +8,7 @@ use crate::{
     backend::Connector,
     clock::Clock,
     domain::{ClusterName, InstanceId},
-    message::{Question, Refresh, Subscriptions, Tail},
+    message::{Forward, Question, Refresh, Subscriptions, Tail},
     runtime::{
         channels::{Inbox, Outbox, channels},
         connections::Connections,
@@ -22,6 +22,7 @@ pub mod backoff;
 pub mod channels;
 pub mod connections;
 pub mod follow;
+pub mod forward;
 pub mod gate;
 pub mod journal;
 pub mod link;
@@ -44,6 +45,7 @@ pub struct Runtime {
     logs: Set<InstanceId, Tail>,
     samples: Set<InstanceId, ()>,
     answers: Set<Question, Refresh>,
+    forwards: Set<u16, Forward>,
 }
 
 impl Runtime {
@@ -61,6 +63,7 @@ impl Runtime {
             logs: Set::default(),
             samples: Set::default(),
             answers: Set::default(),
+            forwards: Set::default(),
         };
         (runtime, inbox)
     }
@@ -75,7 +78,8 @@ impl Runtime {
 
     /// Compares what is wanted with what runs, starts and stops the difference. Cheap when nothing changed.
     pub fn reconcile(&mut self, wanted: &Subscriptions) {
-        let Self { tokio, connectors, wakes, connections, outbox, clock, links, logs, samples, answers } = self;
+        let Self { tokio, connectors, wakes, connections, outbox, clock, links, logs, samples, answers, forwards } =
+            self;
         let known = wanted.clusters.iter().filter(|cluster| connectors.contains_key(*cluster));
         links.reconcile(known.map(each), |cluster, ()| {
             let keeper = Keeper {
@@ -97,6 +101,9 @@ impl Runtime {
         });
         answers.reconcile(wanted.answers.iter(), |question, refresh| {
             spawn_settled(tokio, ask::keep(connections.clone(), outbox.clone(), question.clone(), *refresh))
+        });
+        forwards.reconcile(wanted.forwards.iter(), |local, forward| {
+            tokio.spawn(forward::keep(connections.clone(), outbox.clone(), *local, forward.clone())).abort_handle()
         });
     }
 

@@ -176,6 +176,7 @@ async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble> {
     inner.parts.gate.check(&plan.service.cluster)?;
     let journal = inner.parts.journal.clone()?;
     let (who, at) = (inner.parts.who.clone(), inner.parts.clock.now());
+    let plan = plan.begun_at(at);
     let files = move || {
         let hold = journal.hold(&plan.service, &plan.title, &who, at)?;
         let (opening, page) = journal.create(plan, &who, at)?;

@@ -15,7 +15,8 @@ use crate::{
 };
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(10);
+/// Of what cannot be measured there may be thousands.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs until it is dropped.
 pub async fn keep(connections: Connections, outbox: Outbox, instance: InstanceId) {

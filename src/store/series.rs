@@ -1,6 +1,10 @@
-//! Samples in fixed rings: 600 of 1 s and 720 of 10 s. A gap is a gap.
+//! Samples of the last ten minutes by the second, and of two hours by ten seconds. A gap is a gap; what an engine measures seldom
+//! stands for the seconds that it is the mean of.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -8,7 +12,9 @@ use crate::domain::{InstanceId, Sample};
 
 const SECONDS: usize = 600;
 const TENS: usize = 720;
-/// A value older than this is shown with its age.
+/// So many instances have their whole two hours; of more, each has less.
+const WHOLE: usize = 256;
+/// A value older than this, and than three of its kind take, is shown with its age.
 const STALE: Duration = Duration::from_secs(5);
 /// Instances that were not measured for so long are forgotten.
 const KEPT: i64 = 15 * 60;
@@ -27,7 +33,7 @@ pub enum Metric {
     Pids,
 }
 
-/// Less than 27 KiB for each instance, all of it from its first sample on.
+/// At the most 37 KiB for each of up to 256 instances, and no more than 16 MiB of hours for all.
 #[derive(Default)]
 pub struct Store {
     instances: BTreeMap<InstanceId, Rings>,
@@ -50,8 +56,9 @@ impl Store {
             self.swept = second;
             self.instances.retain(|_, rings| second - rings.latest.at.as_second() < KEPT);
         }
+        let tens = TENS * WHOLE / self.instances.len().max(WHOLE);
         match self.instances.get_mut(instance) {
-            Some(rings) => rings.push(sample),
+            Some(rings) => rings.push(sample, tens),
             None => {
                 self.instances.insert(instance.clone(), Rings::new(sample));
             }
@@ -62,10 +69,14 @@ impl Store {
         self.instances.get(instance).map(|rings| rings.latest)
     }
 
+    /// The latest, unless it is stale.
+    pub fn fresh(&self, instance: &InstanceId, now: Timestamp) -> Option<Sample> {
+        self.latest(instance).filter(|sample| !is_stale(sample, now))
+    }
+
     /// There was a sample, and none for some seconds.
     pub fn is_stale(&self, instance: &InstanceId, now: Timestamp) -> bool {
-        self.latest(instance)
-            .is_some_and(|sample| now.duration_since(sample.at).unsigned_abs() > STALE && now > sample.at)
+        self.latest(instance).is_some_and(|sample| is_stale(&sample, now))
     }
 
     /// The last `seconds` before `now`, oldest first: a value a second for up to ten minutes, else a mean of ten seconds.
@@ -124,11 +135,16 @@ impl Store {
         now: Timestamp,
     ) -> Vec<Option<f64>> {
         let mut sums = vec![None; count.min(TENS)];
-        for instance in instances {
+        for instance in instances.into_iter().filter(|instance| self.instances.contains_key(instance)) {
             add(&mut sums, self.tens(instance, metric, count, now));
         }
         sums
     }
+}
+
+fn is_stale(sample: &Sample, now: Timestamp) -> bool {
+    let stale = STALE.max(3 * Duration::from_secs(sample.seconds.into()));
+    now > sample.at && now.duration_since(sample.at).unsigned_abs() > stale
 }
 
 fn add(sums: &mut [Option<f64>], values: impl Iterator<Item = Option<f64>>) {
@@ -147,28 +163,29 @@ fn ticks(last: i64, count: usize) -> impl ExactSizeIterator<Item = i64> {
 
 impl Rings {
     fn new(sample: Sample) -> Self {
-        let mut rings =
-            Self { latest: sample, seconds: Ring::new(SECONDS), tens: Ring::new(TENS), open: Mean::default() };
-        rings.push(sample);
+        let mut rings = Self { latest: sample, seconds: Ring::default(), tens: Ring::default(), open: Mean::default() };
+        rings.push(sample, TENS);
         rings
     }
 
-    fn push(&mut self, sample: Sample) {
+    fn push(&mut self, sample: Sample, tens: usize) {
         if sample.at >= self.latest.at {
             self.latest = sample;
         }
-        let second = sample.at.as_second();
-        self.seconds.put(second, Slot::of(&sample));
-        let ten = second.div_euclid(10);
-        if ten > self.open.ten {
-            if self.open.count > 0 {
-                self.tens.put(self.open.ten, self.open.slot());
+        let (second, covers) = (sample.at.as_second(), sample.seconds.max(1));
+        self.seconds.put(Entry::new(second, covers, Slot::of(&sample)), SECONDS);
+        // Of a measurement that spans several tens, each has its part.
+        for ten in (second + 1 - i64::from(covers)).div_euclid(10)..=second.div_euclid(10) {
+            if ten > self.open.ten {
+                if self.open.count > 0 {
+                    self.tens.put(Entry::new(self.open.ten, 1, self.open.slot()), tens);
+                }
+                self.open = Mean { ten, ..Mean::default() };
             }
-            self.open = Mean { ten, ..Mean::default() };
-        }
-        // A sample that comes after its ten seconds are over is in the finer ring only.
-        if ten == self.open.ten {
-            self.open.add(&sample);
+            // A sample that comes after its ten seconds are over is in the finer ring only.
+            if ten == self.open.ten {
+                self.open.add(&sample);
+            }
         }
     }
 
@@ -177,45 +194,52 @@ impl Rings {
     }
 }
 
-/// The place of a tick is its remainder, so that nothing moves when time goes on.
-struct Ring {
-    slots: Box<[Slot]>,
-    newest: i64,
+/// What was measured, oldest first. Only what is there takes room.
+#[derive(Default)]
+struct Ring(VecDeque<Entry>);
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Seconds, or tens of seconds, since 1970.
+    tick: u32,
+    /// Of how many ticks it is the mean, up to `tick`.
+    covers: u8,
+    slot: Slot,
+}
+
+impl Entry {
+    fn new(tick: i64, covers: u16, slot: Slot) -> Self {
+        Self { tick: u32::try_from(tick).unwrap_or(0), covers: u8::try_from(covers).unwrap_or(u8::MAX), slot }
+    }
 }
 
 impl Ring {
-    fn new(length: usize) -> Self {
-        Self { slots: vec![Slot::GAP; length].into(), newest: i64::MIN / 2 }
-    }
-
-    fn put(&mut self, tick: i64, slot: Slot) {
-        let length = self.slots.len() as i64;
-        if tick <= self.newest - length {
-            return;
+    /// `length`: how many ticks are kept.
+    fn put(&mut self, entry: Entry, length: usize) {
+        let Self(entries) = self;
+        let place = entries.partition_point(|kept| kept.tick < entry.tick);
+        match entries.get_mut(place) {
+            Some(kept) if kept.tick == entry.tick => *kept = entry,
+            _ => entries.insert(place, entry),
         }
-        for skipped in (self.newest + 1).max(tick - length + 1)..tick {
-            let place = self.place(skipped);
-            self.slots[place] = Slot::GAP;
+        let newest = entries.back().map_or(entry.tick, |newest| newest.tick);
+        while entries.front().is_some_and(|oldest| (newest - oldest.tick) as usize >= length) {
+            entries.pop_front();
         }
-        self.newest = self.newest.max(tick);
-        let place = self.place(tick);
-        self.slots[place] = slot;
     }
 
     fn get(&self, tick: i64, metric: Metric) -> Option<f64> {
-        let is_held = tick <= self.newest && tick > self.newest - self.slots.len() as i64;
-        if is_held { self.slots[self.place(tick)].value(metric) } else { None }
-    }
-
-    fn place(&self, tick: i64) -> usize {
-        tick.rem_euclid(self.slots.len() as i64) as usize
+        let tick = u32::try_from(tick).ok()?;
+        let place = self.0.partition_point(|kept| kept.tick < tick);
+        let entry = self.0.get(place)?;
+        if entry.tick - tick < u32::from(entry.covers) { entry.slot.value(metric) } else { None }
     }
 }
 
 /// One moment in 20 bytes. Rates are kept to two digits and a half, which is more than a chart shows.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// NaN in a gap.
+    /// NaN where nothing was measured.
     cpu: f32,
     memory: f32,
     received: Short,
@@ -325,6 +349,7 @@ mod tests {
             read: 0,
             written: 12_345_678,
             pids: 17,
+            seconds: 1,
         }
     }
 
@@ -413,7 +438,22 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_costs_less_than_thirty_kibibytes() {
-        assert!((SECONDS + TENS) * size_of::<Slot>() + size_of::<Rings>() < 30 << 10);
+    fn a_mean_of_many_seconds_stands_for_all_of_them_and_grows_stale_later() {
+        let mut store = Store::default();
+        for second in [15, 30, 60] {
+            store.push(&web(), Sample { seconds: 15, ..sample(second, second as u64) });
+        }
+        let values = recent(&store, 60, 60);
+        assert_eq!(values[..15], [Some(15.0); 15]);
+        assert_eq!(values[30..45], [None; 15], "a measurement that did not come is a gap");
+        assert_eq!(values[59], Some(60.0));
+        let tens: Vec<_> = store.tens(&web(), Metric::Cpu, 5, at(60)).collect();
+        assert_eq!(tens, [Some(22.5), Some(30.0), Some(30.0), Some(60.0), Some(60.0)]);
+        assert!(!store.is_stale(&web(), at(100)) && store.is_stale(&web(), at(106)));
+    }
+
+    #[test]
+    fn an_instance_costs_less_than_forty_kibibytes() {
+        assert!((SECONDS + TENS) * size_of::<Entry>() + size_of::<Rings>() < 40 << 10);
     }
 }

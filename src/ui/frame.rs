@@ -9,8 +9,8 @@ use crate::{
     config::theme::Role,
     domain::{Link, OperationState},
     ui::{
-        Paint, configuration, events, help, hints, instances, logs, main_screen, metrics, notices, operation,
-        operations, overlay, plan, widget,
+        Paint, configuration, events, forwards, help, hints, instances, logs, main_screen, metrics, nodes, notices,
+        operation, operations, overlay, plan, release, widget,
     },
 };
 
@@ -43,8 +43,11 @@ fn screen(paint: &mut Paint<'_>, body: Rect) {
         Screen::Logs(screen) => logs::draw(screen, paint, body),
         Screen::Metrics(screen) => metrics::draw(screen, paint, body),
         Screen::Instances(screen) => instances::draw(screen, paint, body),
+        Screen::Nodes(screen) => nodes::draw(screen, paint, body),
+        Screen::Forwards(screen) => forwards::draw(screen, paint, body),
         Screen::Events(screen) => events::draw(screen, paint, body),
         Screen::Configuration(screen) => configuration::draw(screen, paint, body),
+        Screen::Release(screen) => release::draw(screen, paint, body),
         Screen::Plan(screen) => plan::draw(screen, paint, body),
         Screen::Operation(screen) => operation::draw(screen, paint, body),
         Screen::Operations(screen) => operations::draw(screen, paint, body),
@@ -100,6 +103,11 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
     if broken > 0 {
         parts.push((format!("{broken} broken"), Role::Failing, Some(Action::Faults)));
     }
+    let forwards = world.forwards_wanted.len();
+    if forwards > 0 {
+        let role = if world.troubled_forwards() > 0 { Role::NoticeWarning } else { Role::Text };
+        parts.push((plural(forwards, "forward"), role, Some(Action::Forwards)));
+    }
     let running = world.operations.values().filter(|operation| operation.is_running()).count();
     if running > 0 {
         parts.push((format!("{} running", plural(running, "operation")), Role::Changing, Some(Action::Operations)));
@@ -125,6 +133,7 @@ fn link(app: &App) -> (String, Role) {
     let Some(cluster) = cluster else { return (String::new(), Role::Dim) };
     let name = &cluster.name;
     match &cluster.link {
+        Link::Idle => (format!("{name} not connected"), Role::Dim),
         Link::Connecting { .. } => (format!("{name} connecting"), Role::Changing),
         Link::Lost { kind, .. } => (format!("{name} {}", kind.word()), Role::Failing),
         Link::Live { .. } => {

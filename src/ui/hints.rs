@@ -23,6 +23,8 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Faults, "faults"),
             (Action::Shell, "shell"),
             (Action::Sort, "sort"),
+            (Action::Nodes, "nodes"),
+            (Action::Forward, "forward"),
             (Action::Operations, "operations"),
         ],
         Place::Logs => &[
@@ -49,6 +51,13 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Stop, "stop"),
             (Action::Start, "start"),
         ],
+        Place::Nodes => &[(Action::Open, "instances"), (Action::NextPane, "details"), (Action::Copy, "copy")],
+        Place::Forwards => &[
+            (Action::CloseForward, "close"),
+            (Action::Open, "instances"),
+            (Action::Logs, "logs"),
+            (Action::Copy, "copy address"),
+        ],
         Place::Events => &[(Action::Filter, "filter"), (Action::NextPane, "all or one"), (Action::Copy, "copy")],
         Place::Configuration => &[
             (Action::Search, "search"),
@@ -56,6 +65,12 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Open, "fold"),
             (Action::Wrap, "wrap"),
             (Action::Save, "save"),
+            (Action::Copy, "copy"),
+        ],
+        Place::Release => &[
+            (Action::NextPane, "older"),
+            (Action::Outline, "all or changes"),
+            (Action::Logs, "logs"),
             (Action::Copy, "copy"),
         ],
         Place::Plan => &[(Action::Confirm, "carry out")],

@@ -9,20 +9,10 @@ use crate::{
         instances::{Focus, Instances},
     },
     config::theme::Role,
-    domain::{Health, Instance, Limits, Mount, units},
+    domain::{Health, Instance, Limits, Mount, Part, PartRole, units},
     message::{Answer, Processes, Question},
-    ui::{Paint, Theme, instances, widget},
+    ui::{Paint, Theme, facts::Facts, instances, orchestration, widget},
 };
-
-/// Columns for the names of facts.
-const LABEL: u16 = 11;
-
-/// One painted line: a fact's first one carries its name.
-struct Line {
-    label: &'static str,
-    text: String,
-    role: Role,
-}
 
 pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect, instance: &Instance) {
     if area.is_empty() {
@@ -31,25 +21,22 @@ pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect, instance: &In
     let focused = screen.focus == Focus::Details;
     widget::heading(paint, area, &instance.name, &instances::state(&instance.state), focused);
     let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let lines = lines(paint.theme, &paint.app.world, instance, body.width.saturating_sub(LABEL));
-    let shown = screen.details.window(lines.len(), usize::from(body.height));
-    for (y, line) in (body.y..).zip(&lines[shown.clone()]) {
-        paint.text(Rect::new(body.x, y, LABEL - 1, 1), line.label, Role::Dim);
-        let place = Rect::new(body.x + LABEL, y, body.width.saturating_sub(LABEL), 1);
-        paint.text(place, &line.text, line.role);
-    }
-    widget::position(paint, Rect { height: 1, ..area }, &shown, lines.len());
+    let facts = facts(paint.theme, &paint.app.world, instance, body.width);
+    facts.draw(paint, Rect { height: 1, ..area }, body, &screen.details);
     paint.row(body, Instances::DETAILS, 0);
 }
 
-fn lines(theme: &Theme, world: &World, instance: &Instance, width: u16) -> Vec<Line> {
-    let mut lines = Lines { lines: Vec::new(), width };
+fn facts(theme: &Theme, world: &World, instance: &Instance, width: u16) -> Facts {
+    let mut lines = Facts::new(width);
     health(&mut lines, theme, world, instance);
     life(&mut lines, world, instance);
+    lines.maybe("node", instance.node.as_deref());
+    lines.some("parts", instance.parts.iter().map(part));
     lines.all("addresses", instance.addresses.iter().map(|(network, address)| format!("{address}  {network}")));
     lines.all("ports", instance.ports.iter().map(ToString::to_string));
     lines.all("mounts", instance.mounts.iter().map(mount));
     lines.fact("limits", &limits(instance.limits));
+    lines.maybe("asks for", asks(instance.limits).as_deref());
     lines.fact("image", &instance.image.reference);
     lines.exact("digest", instance.image.digest.as_deref().unwrap_or("not known"));
     lines.maybe("version", instance.image.version.as_deref());
@@ -60,11 +47,16 @@ fn lines(theme: &Theme, world: &World, instance: &Instance, width: u16) -> Vec<L
     if instance.tty {
         lines.fact("terminal", "yes: stdout and stderr come as one");
     }
+    if let Some(service) = world.inventory.service(&instance.service) {
+        for (label, text) in orchestration::facts(service, world.now) {
+            lines.fact(label, &text);
+        }
+    }
     processes(&mut lines, world, instance);
-    lines.lines
+    lines
 }
 
-fn health(lines: &mut Lines, theme: &Theme, world: &World, instance: &Instance) {
+fn health(lines: &mut Facts, theme: &Theme, world: &World, instance: &Instance) {
     let is_known = world.inventory.cluster(&instance.id.cluster).is_some_and(|cluster| cluster.link.is_live());
     let (mark, role) = widget::health(theme, is_known.then_some(&instance.health));
     let health = &instance.health;
@@ -85,7 +77,7 @@ fn health(lines: &mut Lines, theme: &Theme, world: &World, instance: &Instance) 
     }
 }
 
-fn life(lines: &mut Lines, world: &World, instance: &Instance) {
+fn life(lines: &mut Facts, world: &World, instance: &Instance) {
     let times = [("finished", instance.finished), ("started", instance.started), ("created", instance.created)];
     for (label, at) in times {
         // A running one has the end of its life before this one in its past: that is what its restarts are for.
@@ -111,6 +103,23 @@ fn mount(mount: &Mount) -> String {
     }
 }
 
+fn part(part: &Part) -> String {
+    match part.role {
+        PartRole::Main => part.name.to_string(),
+        PartRole::Init => format!("{} (init: ran before the others)", part.name),
+        PartRole::Sidecar => format!("{} (sidecar)", part.name),
+        PartRole::Ephemeral => format!("{} (ephemeral: put in to look round)", part.name),
+    }
+}
+
+/// What is kept for it on its node.
+fn asks(limits: Limits) -> Option<String> {
+    let cpu = limits.cpu_request.map(|milli| format!("{} cores", milli as f64 / 1000.0));
+    let memory = limits.memory_request.map(|bytes| format!("{} memory", units::bytes(bytes)));
+    let told: Vec<String> = [cpu, memory].into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 fn limits(limits: Limits) -> String {
     let cpu = limits.cpu.map(|milli| format!("{} cores", milli as f64 / 1000.0));
     let memory = limits.memory.map(|bytes| format!("{} memory", units::bytes(bytes)));
@@ -119,7 +128,7 @@ fn limits(limits: Limits) -> String {
     if told.is_empty() { "none: it may use all that the host has".into() } else { told.join(", ") }
 }
 
-fn processes(lines: &mut Lines, world: &World, instance: &Instance) {
+fn processes(lines: &mut Facts, world: &World, instance: &Instance) {
     if let Some(reason) = Instances::no_processes(world, instance) {
         return lines.push("processes", &reason, Role::Dim);
     }
@@ -129,12 +138,12 @@ fn processes(lines: &mut Lines, world: &World, instance: &Instance) {
             lines.push("processes", &trouble.line(), Role::NoticeError);
             lines.maybe("", trouble.help.as_deref());
         }
-        Some(Ok(Answer::Releases(_) | Answer::Configuration(_))) | None => lines.push("processes", "asked", Role::Dim),
+        Some(Ok(_)) | None => lines.push("processes", "asked", Role::Dim),
     }
 }
 
 /// In the engine's own columns, each as wide as its widest; the last one is the command, and takes the rest.
-fn process_table(lines: &mut Lines, processes: &Processes) {
+fn process_table(lines: &mut Facts, processes: &Processes) {
     let all = || std::iter::once(&processes.titles).chain(&processes.rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(|text| text.width()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..processes.titles.len()).map(|column| width(column).min(24)).collect();
@@ -148,48 +157,6 @@ fn process_table(lines: &mut Lines, processes: &Processes) {
             }
         }
         let (label, role) = if row == 0 { ("processes", Role::Header) } else { ("", Role::Text) };
-        lines.lines.push(Line { label, text, role });
-    }
-}
-
-struct Lines {
-    lines: Vec<Line>,
-    width: u16,
-}
-
-impl Lines {
-    fn push(&mut self, label: &'static str, text: &str, role: Role) {
-        let wrapped = widget::wrap(text, self.width).into_iter().enumerate();
-        let named = wrapped.map(|(row, text)| Line { label: if row == 0 { label } else { "" }, text, role });
-        self.lines.extend(named);
-    }
-
-    fn fact(&mut self, label: &'static str, text: &str) {
-        self.push(label, text, Role::Text);
-    }
-
-    /// Broken anywhere: what is copied from it is put together again without a thought.
-    fn exact(&mut self, label: &'static str, text: &str) {
-        let letters: Vec<char> = text.chars().collect();
-        let rows = letters.chunks(usize::from(self.width.max(1))).map(|row| row.iter().collect::<String>());
-        self.all(label, rows.collect::<Vec<_>>().into_iter());
-    }
-
-    fn maybe(&mut self, label: &'static str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.fact(label, text);
-        }
-    }
-
-    /// One a line, or a word that there are none.
-    fn all(&mut self, label: &'static str, texts: impl Iterator<Item = String>) {
-        let before = self.lines.len();
-        for text in texts {
-            let label = if self.lines.len() == before { label } else { "" };
-            self.fact(label, &text);
-        }
-        if self.lines.len() == before {
-            self.push(label, "none", Role::Dim);
-        }
+        lines.row(label, text, role);
     }
 }

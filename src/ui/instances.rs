@@ -1,4 +1,4 @@
-//! The instances of a service, and beside or below them the selected one.
+//! The instances of a service or on a node, and beside or below them the selected one.
 
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     app::{
         World,
-        instances::{Focus, Instances, keys},
+        instances::{Focus, Instances, Of, keys},
     },
     config::theme::Role,
     domain::{Health, Instance, InstanceState, Link, units},
@@ -21,19 +21,24 @@ use crate::{
 enum Cell {
     Mark,
     Name,
+    Service,
     State,
     Health,
     Since,
     Restarts,
     Cpu,
     Memory,
+    Node,
     Release,
     Address,
 }
 
+/// From here on there is room for the details beside the list.
+const BESIDE: u16 = 140;
+
 pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect) {
     let rows = screen.rows(&paint.app.world);
-    let (upper, lower) = halves(area, rows.len());
+    let (upper, lower) = halves(area, rows.len(), BESIDE);
     list(screen, paint, upper, &rows);
     match screen.selected(&paint.app.world) {
         Some(instance) => instance_details::draw(screen, paint, lower, instance),
@@ -45,9 +50,9 @@ pub fn draw(screen: &Instances, paint: &mut Paint<'_>, area: Rect) {
     }
 }
 
-/// Side by side where there is room; else the list above, no higher than it needs nor than two fifths.
-fn halves(area: Rect, rows: usize) -> (Rect, Rect) {
-    if area.width >= 140 {
+/// Side by side from a width on; else the list above, no higher than it needs nor than two fifths.
+pub fn halves(area: Rect, rows: usize, beside: u16) -> (Rect, Rect) {
+    if area.width >= beside {
         let left = area.width * 3 / 5;
         let right = Rect { x: area.x + left + 2, width: area.width - left - 2, ..area };
         return (Rect { width: left, ..area }, right);
@@ -61,10 +66,25 @@ fn halves(area: Rect, rows: usize) -> (Rect, Rect) {
 fn list(screen: &Instances, paint: &mut Paint<'_>, area: Rect, rows: &[&Instance]) {
     let focused = screen.focus == Focus::List;
     widget::heading(paint, area, "INSTANCES", &notes(&paint.app.world, screen, rows), focused);
-    let names = rows.iter().map(|instance| instance.name.width()).max().unwrap_or(0).clamp(8, 32);
-    let columns = [
+    let widest = |width: fn(&Instance) -> usize, least: usize, most: usize| {
+        rows.iter().map(|instance| width(instance)).max().unwrap_or(0).clamp(least, most) as u16
+    };
+    let mut columns = vec![
         Column::left(Cell::Mark, "", 1, 0),
-        Column::left(Cell::Name, "NAME", names as u16, 0),
+        Column::left(Cell::Name, "NAME", widest(|instance| instance.name.width(), 8, 32), 0),
+    ];
+    match screen.of {
+        Of::Service(_) if rows.iter().any(|instance| instance.node.is_some()) => {
+            let width = widest(|instance| instance.node.as_ref().map_or(0, |node| node.width()), 4, 16);
+            columns.push(Column::left(Cell::Node, "NODE", width, 4));
+        }
+        Of::Service(_) => {}
+        Of::Node(..) => {
+            let width = widest(|instance| service_name(instance).width(), 8, 24);
+            columns.push(Column::left(Cell::Service, "SERVICE", width, 1));
+        }
+    }
+    columns.extend([
         Column::left(Cell::State, "STATE", 10, 2),
         Column::left(Cell::Health, "HEALTH", 20, 0),
         Column::right(Cell::Since, "SINCE", 7, 1),
@@ -73,7 +93,7 @@ fn list(screen: &Instances, paint: &mut Paint<'_>, area: Rect, rows: &[&Instance
         Column::right(Cell::Memory, "MEM", 5, 3),
         Column::left(Cell::Release, "RELEASE", 10, 6),
         Column::left(Cell::Address, "ADDRESS", 15, 5),
-    ];
+    ]);
     let table = Table::fit(&columns, Cell::Health, area);
     if area.height > 1 {
         table.header(paint, area.y + 1);
@@ -102,6 +122,8 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, instance: &Instance) 
     let address = instance.addresses.first().map_or("-", |(_, address)| address);
     table.cell(paint, Cell::Mark, y, mark, role);
     table.cell(paint, Cell::Name, y, &instance.name, text);
+    table.cell(paint, Cell::Service, y, &service_name(instance), text);
+    table.cell(paint, Cell::Node, y, instance.node.as_deref().unwrap_or("-"), text);
     table.cell(paint, Cell::State, y, instance.state.word(), text);
     table.cell(paint, Cell::Health, y, &why(&instance.health), if is_known { role } else { Role::Stale });
     table.cell(paint, Cell::Since, y, &since(world, instance), text);
@@ -143,21 +165,39 @@ fn since(world: &World, instance: &Instance) -> String {
 
 fn notes(world: &World, screen: &Instances, rows: &[&Instance]) -> String {
     let healthy = rows.iter().filter(|instance| instance.health == Health::Healthy).count();
-    match world.inventory.cluster(&screen.service.cluster).map(|cluster| &cluster.link) {
+    let of = &screen.of;
+    match world.inventory.cluster(of.cluster()).map(|cluster| &cluster.link) {
         Some(Link::Lost { since, kind, .. }) => {
-            format!("{}  {} since {}, as it was then", screen.service, kind.word(), world.time(*since))
+            format!("{of}  {} since {}, as it was then", kind.word(), world.time(*since))
         }
-        Some(Link::Connecting { .. } | Link::Live { .. }) | None => {
-            format!("{}  {healthy} of {} healthy", screen.service, rows.len())
+        Some(Link::Idle | Link::Connecting { .. } | Link::Live { .. }) | None => {
+            let arriving = world.inventory.arrived_so_far(of.cluster());
+            let arriving = arriving.map_or_else(String::new, |so_far| format!("  {}", still_reading(so_far)));
+            format!("{of}  {healthy} of {} healthy{arriving}", rows.len())
         }
     }
 }
 
 fn no_rows(world: &World, screen: &Instances) -> String {
-    let cluster = &screen.service.cluster;
-    match (world.inventory.pictured(cluster), world.inventory.service(&screen.service)) {
-        (None, _) => format!("What runs on {cluster} is not known yet."),
-        (Some(_), None) => format!("{} is not there any more.", screen.service),
-        (Some(_), Some(_)) => format!("{} has no instances.", screen.service),
+    let cluster = screen.of.cluster();
+    let is_there = match &screen.of {
+        Of::Service(service) => world.inventory.service(service).is_some(),
+        Of::Node(cluster, node) => world.inventory.node(cluster, node).is_some(),
+    };
+    match (world.inventory.pictured(cluster), is_there, world.inventory.arrived_so_far(cluster), &screen.of) {
+        (None, ..) => format!("What runs on {cluster} is not known yet."),
+        (Some(_), false, ..) => format!("{} is not there any more.", screen.of),
+        (Some(_), true, Some(so_far), _) => format!("None has been read yet: {}.", still_reading(so_far)),
+        (Some(_), true, None, Of::Service(_)) => format!("{} has no instances.", screen.of),
+        (Some(_), true, None, Of::Node(..)) => format!("Nothing runs on {}.", screen.of),
     }
+}
+
+/// Of a cluster whose instances are still coming.
+pub fn still_reading(so_far: usize) -> String {
+    format!("still reading: {} instances so far", units::count(so_far as u64))
+}
+
+fn service_name(instance: &Instance) -> String {
+    format!("{}/{}", instance.service.scope, instance.service.name)
 }

@@ -66,7 +66,7 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
 fn logs_beside(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) {
     let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
     widget::heading(paint, Rect { height: 1, ..area }, "LOGS", &service.name, false);
-    let view = LogView::new(Target::Service(service.clone()));
+    let view = LogView::preview(Target::Service(service.clone()));
     logs::preview(&view, paint, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area });
 }
 

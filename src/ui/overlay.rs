@@ -1,4 +1,5 @@
-//! What lies over a screen until it is answered: the palette, the question before quitting, the keys that may come next.
+//! What lies over a screen until it is answered: the palette, the ports of a forward, the question before quitting, the keys that may
+//! come next.
 
 use ratatui::{
     layout::Rect,
@@ -10,6 +11,7 @@ use crate::{
     action::{Action, Danger, Place},
     app::{
         Overlay,
+        forward::ForwardPrompt,
         help::name,
         palette::{Entry, Palette},
     },
@@ -28,6 +30,7 @@ pub const PANE: usize = usize::MAX;
 pub fn draw(overlay: &Overlay, paint: &mut Paint<'_>, area: Rect) {
     match overlay {
         Overlay::Palette(palette) => self::palette(palette, paint, area),
+        Overlay::Forward(asked) => forward(asked, paint, area),
         Overlay::Quit(running) => quit(running, paint, area),
     }
 }
@@ -91,6 +94,36 @@ fn palette_row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, entry: &Entry
             table.cell(paint, Cell::Key, y, &key, Role::Key);
             table.cell(paint, Cell::Help, y, action.help(), Role::Dim);
         }
+    }
+}
+
+/// The ports, and what they would come to.
+fn forward(asked: &ForwardPrompt, paint: &mut Paint<'_>, area: Rect) {
+    let meant = match asked.meant() {
+        Ok((local, forward)) => (format!("localhost:{local} will go to port {} of it", forward.port), Role::Text),
+        Err(why) => (why, Role::NoticeError),
+    };
+    let ports: Vec<String> = asked.ports.iter().map(ToString::to_string).collect();
+    let known =
+        if ports.is_empty() { "it tells of no ports".into() } else { format!("its ports: {}", ports.join(" ")) };
+    let title = format!("forward to {}", asked.service);
+    let width = u16::try_from(title.width().max(meant.0.width()) + 6).unwrap_or(u16::MAX).max(56);
+    let inside = frame(paint, centred(area, width.min(area.width.saturating_sub(4)), 7), &title, "");
+    if inside.height < 5 {
+        return;
+    }
+    widget::prompt(paint, Rect { height: 1, ..inside }, &asked.prompt);
+    paint.text(Rect { y: inside.y + 1, height: 1, ..inside }, &meant.0, meant.1);
+    paint.text(Rect { y: inside.y + 2, height: 1, ..inside }, &known, Role::Dim);
+    let last = Rect { y: inside.y + 4, height: 1, ..inside };
+    let mut x = last.x;
+    for (action, what) in [(Action::Open, "open the port"), (Action::Back, "leave it")] {
+        let key = format!("[{}] ", paint.key(Place::Everywhere, action));
+        let place = Rect { x, width: last.right().saturating_sub(x), ..last };
+        let end = paint.text(place, &key, Role::Key);
+        let end = paint.text(Rect { x: end, width: last.right().saturating_sub(end), ..last }, what, Role::Text);
+        paint.button(Rect { width: end.saturating_sub(x), ..place }, action);
+        x = (end + 3).min(last.right());
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use futures::StreamExt;
 use jiff::SignedDuration;
 use midwatch::{
-    backend::{Backend, Progress, StepError},
-    domain::{Change, Health, InstanceState},
+    backend::{Backend, FollowError, Progress, StepError},
+    domain::{Capability, Change, Health, InstanceState},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -57,8 +57,12 @@ pub async fn a_picture_comes_first_and_holds_what_runs(stage: &dyn Stage) {
     let backend = stage.backend().await;
     backend.ping().await.expect("it lives");
     let mut observer = Observer::new(stage.cluster(), &backend);
-    let Change::Picture(picture) = observer.next().await else { panic!("something came before the picture") };
+    let (Change::Picture(picture) | Change::Arriving(picture)) = observer.next().await else {
+        panic!("something came before the picture")
+    };
     assert!(!picture.facts.engine_version.is_empty() && picture.facts.cpus > 0 && picture.facts.memory > 0);
+    let cluster = stage.cluster();
+    observer.until("the picture to be whole", |now| (!now.inventory.is_arriving(&cluster)).then_some(())).await;
     let service = observer.inventory.service(&running.service).expect("the service is in the picture");
     assert_eq!((service.wanted, service.ready, &service.health), (1, 1, &Health::Healthy));
     let instance = observer.instance(&running.instance).expect("the instance is in the picture");
@@ -74,7 +78,7 @@ pub async fn a_service_that_is_started_appears_and_one_that_is_removed_goes(stag
     observer.service(&running.service, "the service to appear", |service| service.ready == 1).await;
     stage.remove(&running).await;
     observer.until("the service to go", |now| now.inventory.service(&running.service).is_none().then_some(())).await;
-    assert!(observer.instance(&running.instance).is_none());
+    observer.until("the instance to go", |now| now.instance(&running.instance).is_none().then_some(())).await;
 }
 
 pub async fn a_crash_loop_is_failing_with_its_exit_code(stage: &dyn Stage) {
@@ -113,6 +117,13 @@ pub async fn stopping_and_starting_twice_is_no_error_and_keeps_the_instance(stag
     let mut observer = Observer::new(stage.cluster(), &backend);
     let stop = Step::Stop { instance: running.instance.clone(), name: running.name.as_str().into(), grace: 5 };
     let start = Step::Start { instance: running.instance.clone(), name: running.name.as_str().into() };
+    if backend.capabilities().allow(Capability::StopAndStart).is_err() {
+        for step in [stop, start] {
+            let refused = execute(&backend, step).await;
+            assert!(matches!(&refused, Err(StepError::Failed(trouble)) if !trouble.why.is_empty()), "{refused:?}");
+        }
+        return;
+    }
     for _ in 0..2 {
         execute(&backend, stop.clone()).await.expect("stops");
     }
@@ -158,6 +169,11 @@ pub async fn lines_bear_one_time_each_and_outputs_are_told_apart(stage: &dyn Sta
     let mut log = stage.backend().await.follow(running.instance, Since::Beginning);
     let read = read_log(&mut log, |read| read.has("two\n") && read.has("bad\n")).await;
     let texts = |bytes: &[u8]| lines(bytes).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    if !stage.tells_outputs_apart() {
+        let mut all = texts(&read.stdout);
+        all.sort();
+        return assert_eq!(all, ["bad", "one", "two"]);
+    }
     assert_eq!((texts(&read.stdout), texts(&read.stderr)), (vec!["one".into(), "two".into()], vec!["bad".into()]));
 }
 
@@ -222,7 +238,7 @@ pub async fn following_ends_when_the_instance_is_removed(stage: &dyn Stage) {
     read_log(&mut log, |read| read.has("ready")).await;
     stage.remove(&running).await;
     let ended = tokio::time::timeout(PATIENCE, log.next()).await.expect("ends in time");
-    assert!(matches!(ended, None | Some(Err(midwatch::backend::FollowError::Refused(_)))), "{ended:?}");
+    assert!(matches!(ended, None | Some(Err(FollowError::Refused(_) | FollowError::Over))), "{ended:?}");
     assert!(log.next().await.is_none(), "an ended stream stays ended");
 }
 
@@ -257,7 +273,8 @@ pub async fn a_busy_loop_is_measured_as_such(stage: &dyn Stage) {
     // One core at the most; how much of it a shared machine gives is its own affair.
     let last = seen[2];
     assert!((50..=1200).contains(&last.cpu), "{last:?}");
-    assert!(last.memory > 0 && last.memory < 1 << 30 && last.pids >= 1, "{last:?}");
+    assert!(last.memory > 0 && last.memory < 1 << 30, "{last:?}");
+    assert!(last.pids >= 1 || !stage.counts_processes(), "{last:?}");
 }
 
 pub async fn a_configuration_hides_its_secrets(stage: &dyn Stage) {
@@ -270,7 +287,9 @@ pub async fn a_configuration_hides_its_secrets(stage: &dyn Stage) {
     let answer = stage.backend().await.query(Question::Configuration(running.instance)).await.expect("an answer");
     let Answer::Configuration(text) = answer else { panic!("another answer: {answer:?}") };
     assert!(!text.contains("hunter2"), "{text}");
-    assert!(text.contains("POSTGRES_PASSWORD=********") && text.contains("MODE=production"), "{text}");
+    for shown in ["POSTGRES_PASSWORD", "********", "MODE", "production"] {
+        assert!(text.contains(shown), "{shown} in {text}");
+    }
 }
 
 pub async fn processes_are_listed(stage: &dyn Stage) {
@@ -328,10 +347,16 @@ pub async fn a_stop_is_told_in_words(stage: &dyn Stage) {
     let mut observer = Observer::new(stage.cluster(), &backend);
     observer.next().await;
     let stop = Step::Stop { instance: running.instance.clone(), name: running.name.as_str().into(), grace: 5 };
-    execute(&backend, stop).await.expect("stops");
+    let word = if backend.capabilities().allow(Capability::StopAndStart).is_ok() {
+        execute(&backend, stop).await.expect("stops");
+        "ended"
+    } else {
+        stage.remove(&running).await;
+        "stop"
+    };
     let ended = |now: &Observer| {
         let of_ours = |happening: &&midwatch::domain::Happening| happening.instance.as_ref() == Some(&running.instance);
-        now.happenings.iter().filter(of_ours).find(|happening| happening.text.contains("ended")).cloned()
+        now.happenings.iter().filter(of_ours).find(|happening| happening.text.to_lowercase().contains(word)).cloned()
     };
     let happening = observer.until("the end to be told", ended).await;
     assert_eq!((happening.service.as_ref(), &*happening.subject), (Some(&running.service), running.name.as_str()));

@@ -83,7 +83,7 @@ impl Stage for DockerStage {
 
     fn run<'a>(&'a self, program: Program) -> BoxFuture<'a, Running> {
         Box::pin(async move {
-            let (script, mut arguments) = script(&program.does);
+            let (script, mut arguments) = (program.does.script(), arguments(&program.does));
             if program.tty {
                 arguments.push("--tty".into());
             }
@@ -129,38 +129,28 @@ pub fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn script(does: &Does) -> (String, Vec<String>) {
-    let stay = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
-    let echo =
-        |lines: &[String], to: &str| -> String { lines.iter().map(|line| format!("echo '{line}'{to}; ")).collect() };
+/// What `docker run` is told beside the script.
+fn arguments(does: &Does) -> Vec<String> {
     let args = |arguments: &[&str]| arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>();
     match does {
-        Does::Says { stdout, stderr } => (format!("{}{}{stay}", echo(stdout, ""), echo(stderr, " >&2")), Vec::new()),
-        Does::CountsAndEnds { lines, code } => {
-            (format!("i=1; while [ $i -le {lines} ]; do echo line $i; i=$((i+1)); done; exit {code}"), Vec::new())
-        }
-        Does::SaysLong { length } => {
-            (format!("head -c {length} /dev/zero | tr '\\0' x; echo; echo after; {stay}"), Vec::new())
-        }
-        Does::SaysInvalidUtf8 => (format!("printf 'raw\\377\\376\\n'; {stay}"), Vec::new()),
-        Does::Crashes { code } => (format!("echo crashing; sleep 0.2; exit {code}"), args(&["--restart", "always"])),
+        Does::Crashes { .. } => args(&["--restart", "always"]),
         Does::EatsMemory { limit } => {
             let memory = format!("{limit}m");
-            // tail keeps what has no line end in its memory.
-            ("exec tail /dev/zero".into(), args(&["--memory", &memory, "--memory-swap", &memory]))
+            args(&["--memory", &memory, "--memory-swap", &memory])
         }
-        Does::FailsItsCheck { output } => (
-            stay.into(),
-            args(&[
-                "--health-cmd",
-                &format!("echo '{output}'; exit 1"),
-                "--health-interval",
-                "1s",
-                "--health-retries",
-                "2",
-            ]),
-        ),
-        Does::PassesItsCheck => (stay.into(), args(&["--health-cmd", "true", "--health-interval", "1s"])),
-        Does::Burns => ("while :; do :; done".into(), Vec::new()),
+        Does::FailsItsCheck { output } => args(&[
+            "--health-cmd",
+            &format!("echo '{output}'; exit 1"),
+            "--health-interval",
+            "1s",
+            "--health-retries",
+            "2",
+        ]),
+        Does::PassesItsCheck => args(&["--health-cmd", "true", "--health-interval", "1s"]),
+        Does::Says { .. }
+        | Does::CountsAndEnds { .. }
+        | Does::SaysLong { .. }
+        | Does::SaysInvalidUtf8
+        | Does::Burns => Vec::new(),
     }
 }

@@ -7,7 +7,10 @@ mod compose;
 mod docker;
 mod fake;
 mod faults;
+mod kubernetes;
+mod kubernetes_days;
 mod observer;
+mod proxy;
 mod restart;
 mod simulated;
 mod ssh;
@@ -30,6 +33,21 @@ macro_rules! on_docker {
     };
 }
 
+macro_rules! on_kubernetes {
+    ($($case:ident),* $(,)?) => {
+        mod on_kubernetes {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    if let Some(stage) = crate::kubernetes::KubernetesStage::open(stringify!($case)).await {
+                        crate::cases::$case(&stage).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
 macro_rules! on_the_simulator {
     ($($case:ident),* $(,)?) => {
         mod on_the_simulator {
@@ -44,4 +62,5 @@ macro_rules! on_the_simulator {
 }
 
 cases::every_case!(on_docker);
+cases::every_case!(on_kubernetes);
 cases::every_case!(on_the_simulator);

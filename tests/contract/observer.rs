@@ -34,6 +34,7 @@ impl Observer {
             capabilities: backend.capabilities(),
             protected: false,
             read_only: false,
+            at_start: true,
             latency: None,
         });
         Self { cluster, changes: backend.watch(), inventory, happenings: Vec::new() }
@@ -90,11 +91,11 @@ pub async fn read_log(
         while !enough(&read) {
             match log.next().await {
                 Some(Ok(piece)) => read.add(&piece),
-                Some(Err(error)) => panic!("the log broke: {error:?}"),
-                None => {
+                None | Some(Err(FollowError::Over)) => {
                     read.ended = true;
                     break;
                 }
+                Some(Err(error)) => panic!("the log broke: {error:?}"),
             }
         }
     };

@@ -15,6 +15,16 @@ pub trait Stage: Send + Sync {
     fn run<'a>(&'a self, program: Program) -> BoxFuture<'a, Running>;
     /// Takes an instance away by force, behind the backend's back.
     fn remove<'a>(&'a self, running: &'a Running) -> BoxFuture<'a, ()>;
+
+    /// Its engine tells how many processes an instance has.
+    fn counts_processes(&self) -> bool {
+        true
+    }
+
+    /// Its engine keeps stdout and stderr apart in its logs.
+    fn tells_outputs_apart(&self) -> bool {
+        true
+    }
 }
 
 impl dyn Stage + '_ {
@@ -86,5 +96,28 @@ impl Program {
     pub fn label(mut self, key: &str, value: &str) -> Self {
         self.labels.push((key.into(), value.into()));
         self
+    }
+}
+
+impl Does {
+    /// For a busybox shell.
+    pub fn script(&self) -> String {
+        let stay = "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done";
+        let echo = |lines: &[String], to: &str| -> String {
+            lines.iter().map(|line| format!("echo '{line}'{to}; ")).collect()
+        };
+        match self {
+            Self::Says { stdout, stderr } => format!("{}{}{stay}", echo(stdout, ""), echo(stderr, " >&2")),
+            Self::CountsAndEnds { lines, code } => {
+                format!("i=1; while [ $i -le {lines} ]; do echo line $i; i=$((i+1)); done; exit {code}")
+            }
+            Self::SaysLong { length } => format!("head -c {length} /dev/zero | tr '\\0' x; echo; echo after; {stay}"),
+            Self::SaysInvalidUtf8 => format!("printf 'raw\\377\\376\\n'; {stay}"),
+            Self::Crashes { code } => format!("echo crashing; sleep 0.2; exit {code}"),
+            // tail keeps what has no line end in its memory.
+            Self::EatsMemory { .. } => "exec tail /dev/zero".into(),
+            Self::FailsItsCheck { .. } | Self::PassesItsCheck => stay.into(),
+            Self::Burns => "while :; do :; done".into(),
+        }
     }
 }

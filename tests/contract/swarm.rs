@@ -84,7 +84,7 @@ async fn a_service_of_which_a_task_cannot_run_is_degraded_and_says_why() {
 #[tokio::test]
 async fn a_redeploy_counts_up_at_the_version_that_was_read() {
     let engine = engine(|| "null");
-    execute(&engine, Step::Redeploy { service: web() }).await.expect("is asked for");
+    execute(&engine, Step::Redeploy { service: web(), asked: None }).await.expect("is asked for");
     let asked = engine.asked();
     assert!(asked.iter().any(|line| line.starts_with("POST /v1.41/services/s1/update?version=7")), "{asked:?}");
 }
@@ -109,6 +109,6 @@ async fn a_rollout_that_stands_still_fails_with_the_engines_words() {
 #[tokio::test]
 async fn a_service_that_is_gone_cannot_be_redeployed() {
     let gone = ServiceId::new(&"fake".into(), &Scope::from("shop"), "gone");
-    let error = execute(&engine(|| "null"), Step::Redeploy { service: gone }).await;
+    let error = execute(&engine(|| "null"), Step::Redeploy { service: gone, asked: None }).await;
     assert!(matches!(error, Err(StepError::Failed(_))), "{error:?}");
 }

@@ -42,24 +42,26 @@ fn unwell() -> App {
             );
             instance.has_health_check = true;
             instance.restarts = 12;
-            instance.limits = Limits { cpu: Some(500), memory: Some(512 << 20), pids: Some(100) };
+            instance.limits = Limits { cpu: Some(500), memory: Some(512 << 20), pids: Some(100), ..Limits::default() };
             instance.stop_signal = Some("SIGQUIT".into());
             instance.finished = Some(seconds_ago(7300));
-            instance.ports = vec![
+            instance.ports = [
                 Port { inside: 8080, protocol: "tcp".into(), published: Some(("0.0.0.0".into(), 80)) },
                 Port { inside: 9090, protocol: "tcp".into(), published: None },
-            ];
+            ]
+            .into();
             let mount = |kind: &str, source: &str, target: &str, read_only| Mount {
                 kind: kind.into(),
                 source: source.into(),
                 target: target.into(),
                 read_only,
             };
-            instance.mounts = vec![
+            instance.mounts = [
                 mount("volume", "shop_uploads", "/var/lib/web/uploads", false),
                 mount("bind", "/etc/shop/web.toml", "/etc/web.toml", true),
                 mount("tmpfs", "", "/tmp", false),
-            ];
+            ]
+            .into();
         })
         .measured("shop-web-2", sample(1, 210))
         .measured("shop-web-1", sample(95, 40))

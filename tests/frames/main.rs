@@ -2,13 +2,17 @@
 
 mod configuration;
 mod events;
+mod forwards;
 mod help;
 mod instances;
 mod logs;
 mod main_screen;
 mod metrics;
+mod nodes;
 mod notices;
+mod orchestrated;
 mod overlays;
 mod picture;
+mod release;
 #[path = "../support/world.rs"]
 mod world;

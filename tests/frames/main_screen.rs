@@ -57,13 +57,13 @@ fn night() -> Builder {
 
 fn releases() -> Answer {
     let release = |version: &str, ago: i64, current: bool, outcome: Option<&str>| Release {
-        number: None,
         image: Image { reference: format!("shop/checkout:{version}").into(), ..Image::default() },
         created: Some(seconds_ago(ago)),
         current,
         instances: if current { 3 } else { 0 },
         cause: Some("ci: #4711".into()),
         outcome: outcome.map(Into::into),
+        ..Release::default()
     };
     Answer::Releases(vec![
         release("v2.4.1", 180, true, None),
@@ -155,4 +155,14 @@ fn no_size_is_too_small() {
     survives_every_frame(&night().app());
     survives_every_frame(&world().without_clusters().app());
     survives_every_frame(&filtered(night(), "state:failing image:v9"));
+}
+
+#[test]
+fn clusters_that_nobody_has_looked_at_stand_by_calmly() {
+    let mut app = world().service("shop/web", 2).idle("prod-us").idle("staging-eu-central").app();
+    check_frames("main_idle", &app);
+    app.act(Action::PreviousPane, now());
+    app.act(Action::Last, now());
+    app.act(Action::Up, now());
+    check_frames("main_idle_selected", &app);
 }

@@ -42,6 +42,7 @@ fn sample(before: i64, ago: i64) -> Sample {
         read: if before % 97 < 6 { 3_000_000 } else { 0 },
         written: 20_000,
         pids: 12,
+        seconds: 1,
     }
 }
 

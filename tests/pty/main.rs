@@ -9,4 +9,5 @@ mod console;
 mod crashes;
 mod docker;
 mod harness;
+mod kubernetes;
 mod lab;

@@ -1,11 +1,16 @@
 //! How a cluster is connected, lost and found again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use midwatch::{
-    domain::{Change, Link, LossKind},
-    message::Event,
+    backend::{Backend, Connector, Loss},
+    clock::Clock,
+    domain::{Change, Link, LossKind, Trouble},
+    message::{Event, Subscriptions},
+    runtime::Runtime,
 };
+use tokio::{sync::watch, time::Instant};
 
 use crate::support::{Stage, world};
 
@@ -172,4 +177,45 @@ async fn a_cluster_that_is_no_longer_wanted_is_let_go_and_can_come_back() {
     assert_eq!((streams.watches.open(), streams.watches.ever_opened()), (0, 1));
     stage.live().await;
     stage.until("it is live again", |stage| stage.runtime.connections().live(&"here".into()).is_some()).await;
+}
+
+/// Refuses until its file is another.
+struct Locked {
+    tries: watch::Sender<u32>,
+    file: watch::Sender<u32>,
+}
+
+impl Connector for Locked {
+    fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>> {
+        self.tries.send_modify(|tries| *tries += 1);
+        let why = Trouble::new("could not reach prod", "the server does not accept these credentials");
+        Box::pin(async { Err(Loss { kind: LossKind::Denied, why }) })
+    }
+
+    fn changed(&self) -> BoxFuture<'static, ()> {
+        let mut file = self.file.subscribe();
+        Box::pin(async move { _ = file.changed().await })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_credentials_are_tried_at_once_although_a_refusal_is_asked_about_seldom() {
+    let locked = Arc::new(Locked { tries: watch::Sender::new(0), file: watch::Sender::new(0) });
+    let connectors = [("prod".into(), locked.clone() as Arc<dyn Connector>)].into();
+    let (mut runtime, mut inbox) = Runtime::new(connectors, Clock::system());
+    runtime.reconcile(&Subscriptions { clusters: ["prod".into()].into(), ..Subscriptions::default() });
+    let mut lost = async || loop {
+        let Some(Event::Link { link: Link::Lost { retry_at: Some(_), .. }, .. }) = inbox.facts.recv().await else {
+            continue;
+        };
+        return;
+    };
+    lost().await;
+    let began = Instant::now();
+    locked.file.send_modify(|file| *file += 1);
+    lost().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(*locked.tries.borrow(), 2);
+    lost().await;
+    assert!(began.elapsed() > Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use midwatch::{
     backend::simulator::scenario::Scenario,
-    domain::{Change, Health, ServiceId},
+    domain::{Capability, Change, Health, ServiceId},
     message::{Answer, Event, Question, Since},
 };
 
@@ -71,6 +71,33 @@ async fn the_demo_goes_on_crashing_and_tells_it() {
     });
     let told: Vec<_> = told.collect();
     assert_eq!(told[..2], ["exited with 137 (out of memory)", "started"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_demo_has_a_cluster_of_several_machines_and_says_who_runs_its_services() {
+    let mut stage = stage("demo", 1);
+    stage.live().await;
+    let (inventory, us) = (&stage.inventory, "prod-us".into());
+    assert!(stage.backend("prod-us").capabilities().allow(Capability::Nodes).is_ok());
+    let refused = stage.backend("prod-eu").capabilities().allow(Capability::Nodes);
+    assert_eq!(refused.expect_err("one machine").as_ref(), "this simulated cluster is one machine");
+
+    let nodes: Vec<_> = inventory.nodes_of(&us).collect();
+    let names: Vec<_> = nodes.iter().map(|node| &*node.name).collect();
+    assert_eq!(names, ["us-control-1", "us-worker-1", "us-worker-2", "us-worker-3"]);
+    let placed: usize = nodes.iter().map(|node| inventory.instances_on(&us, &node.name).len()).sum();
+    let all = inventory.instances().filter(|instance| instance.id.cluster == us).count();
+    assert_eq!(placed, all, "everything is on a machine that there is");
+    let kept = inventory.load(&us, &"us-control-1".into()).expect("something is there");
+    assert_eq!(kept.instances.len(), 1, "only the daemon comes to a machine that keeps others away");
+
+    let checkout = inventory.service(&service("prod-us", "shop", "checkout")).expect("is there");
+    let told = checkout.orchestration.as_ref().expect("a deployment");
+    assert_eq!((told.updated, told.available, told.revision), (Some(3), Some(3), Some(12)));
+    assert_eq!(told.owner.as_ref().map(|owner| &*owner.name), Some("shop"));
+    assert_eq!(told.endpoints[0].ready, 3);
+    let eu = inventory.service(&service("prod-eu", "shop", "checkout")).expect("is there");
+    assert_eq!(eu.orchestration, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,8 @@ use midwatch::{
     app::{App, Settings, World},
     domain::{
         Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, HostFacts, Image, Instance,
-        InstanceId, InstanceState, Limits, Link, LossKind, Operation, OperationId, OperationState, Output, Reason,
-        Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
+        InstanceId, InstanceState, Limits, Link, LossKind, Node, Operation, OperationId, OperationState, Output,
+        Reason, Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
     message::{Answer, Notice, Question, TailState, Weight},
     store::log::{Chunk, Gap, Line, Source, level},
@@ -49,7 +49,7 @@ pub fn change(world: &mut World, name: &str, how: impl FnOnce(&mut Instance)) {
 /// One measurement, made so many seconds ago, of something small that does nothing but use the CPU.
 pub fn sample(ago: i64, cpu: u64) -> [Sample; 1] {
     let at = seconds_ago(ago);
-    [Sample { at, cpu, memory: 64 << 20, received: 0, sent: 0, read: 0, written: 0, pids: 4 }]
+    [Sample { at, cpu, memory: 64 << 20, received: 0, sent: 0, read: 0, written: 0, pids: 4, seconds: 1 }]
 }
 
 /// Lines that an instance writes to stdout, each so many seconds ago.
@@ -100,6 +100,7 @@ impl Builder {
             capabilities: Capabilities::all(),
             protected: false,
             read_only: false,
+            at_start: true,
             latency: None,
         });
         let picture = Picture { facts: facts(), ..Picture::default() };
@@ -115,6 +116,24 @@ impl Builder {
             retry_at: None,
         };
         self.world.inventory.cluster_mut(&cluster.into()).expect("the cluster is there").link = link;
+        self
+    }
+
+    /// A context that nobody has looked at.
+    pub fn idle(mut self, name: &str) -> Self {
+        let name = ClusterName::from(name);
+        self.world.inventory.put_cluster(Cluster {
+            name,
+            engine: Engine::Kubernetes,
+            endpoint: "https://prod.example.com:6443".into(),
+            link: Link::Idle,
+            facts: None,
+            capabilities: Capabilities::all(),
+            protected: false,
+            read_only: false,
+            at_start: false,
+            latency: None,
+        });
         self
     }
 
@@ -164,6 +183,7 @@ impl Builder {
             ports: Vec::new(),
             depends_on: Vec::new(),
             created: Some(seconds_ago(9 * 86_400)),
+            orchestration: None,
             fingerprint: 1,
         };
         self.world.inventory.apply(&id.cluster, Change::Service(Box::new(service)), now());
@@ -171,6 +191,30 @@ impl Builder {
             let instance = instance(&id, number);
             self.world.inventory.apply(&id.cluster, Change::Instance(Box::new(instance)), now());
         }
+        self
+    }
+
+    /// A healthy machine of the usual cluster, with four cores.
+    pub fn node(mut self, name: &str, how: impl FnOnce(&mut Node)) -> Self {
+        let size = |cpu, gibibytes: u64| Limits { cpu: Some(cpu), memory: Some(gibibytes << 30), ..Limits::default() };
+        let mut node = Node {
+            cluster: CLUSTER.into(),
+            name: name.into(),
+            health: Health::Healthy,
+            since: Some(seconds_ago(9 * 86_400)),
+            cordoned: false,
+            roles: vec!["worker".into()],
+            taints: Vec::new(),
+            capacity: size(4000, 16),
+            allocatable: size(3900, 15),
+            slots: 110,
+            address: Some("10.0.4.17".into()),
+            version: "v1.31.4".into(),
+            system: "Debian GNU/Linux 12 (bookworm), amd64, containerd 1.7.24".into(),
+            created: Some(seconds_ago(41 * 86_400)),
+        };
+        how(&mut node);
+        self.world.inventory.apply(&CLUSTER.into(), Change::Node(Box::new(node)), now());
         self
     }
 
@@ -275,7 +319,7 @@ fn facts() -> HostFacts {
         system: "Debian GNU/Linux 12 (bookworm), x86_64".into(),
         cpus: 8,
         memory: 32 << 30,
-        remarks: Vec::new(),
+        ..HostFacts::default()
     }
 }
 
@@ -313,13 +357,15 @@ fn instance(service: &ServiceId, number: u32) -> Instance {
         restarts: 0,
         image: image(service),
         addresses: vec![(format!("{}_default", service.scope).into(), format!("172.18.0.{}", number + 1).into())],
-        ports: Vec::new(),
-        mounts: Vec::new(),
+        ports: Arc::new([]),
+        mounts: Arc::new([]),
         limits: Limits::default(),
         tty: false,
         has_health_check: false,
         stop_signal: None,
         stop_timeout: 10,
+        node: None,
+        parts: Arc::new([]),
         is_removed_when_stopped: false,
         command: format!("/usr/bin/{} --listen 0.0.0.0:8080", service.name).into(),
     }

@@ -3,6 +3,7 @@
 pub mod reading;
 pub mod rows;
 pub mod since;
+pub mod sources;
 pub mod view;
 
 use std::fmt::Write;
@@ -162,7 +163,7 @@ impl Logs {
             Target::Service(service) => format!("{}/{}", service.scope, service.name),
             Target::Instance(instance) => world
                 .inventory
-                .instance(instance)
+                .instance(&instance.whole())
                 .map_or_else(|| instance.key.to_string(), |known| known.name.to_string()),
         }
     }
@@ -251,9 +252,16 @@ impl Page for Logs {
         })
     }
 
-    fn subscribe(&self, world: &World, _is_top: bool, wanted: &mut Subscriptions) {
+    fn subscribe(&self, world: &World, is_top: bool, wanted: &mut Subscriptions) {
         // Also below another screen: coming back, nothing is missing.
         self.view.subscribe(world, wanted);
+        let service = match self.view.target() {
+            Target::Service(service) => Some(service),
+            Target::Instance(instance) => world.inventory.instance(instance).map(|instance| &instance.service),
+        };
+        if let (Some(service), true) = (service, is_top) {
+            world.ask_rights(service, wanted);
+        }
     }
 
     fn prompt(&self) -> Option<&Prompt> {
@@ -298,6 +306,10 @@ impl Page for Logs {
         if let Some(line) = self.view.painted(row) {
             self.view.go_to(line, world);
         }
+    }
+
+    fn instances_due(&self, _service: Option<&ServiceId>) -> Due {
+        Due::Calm
     }
 
     fn logs_due(&self) -> Due {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{rows::Content, *};
 use crate::{
     app::Settings,
+    domain::{Part, PartRole},
     message::{Since, Tail, TailState},
     store::log::{Chunk, Gap, Line, Source, level},
 };
@@ -320,6 +321,7 @@ fn cluster() -> crate::domain::Cluster {
         capabilities: crate::domain::Capabilities::all(),
         protected: false,
         read_only: false,
+        at_start: true,
         latency: None,
     }
 }
@@ -337,13 +339,15 @@ fn known(name: &str) -> crate::domain::Instance {
         restarts: 0,
         image: crate::domain::Image::default(),
         addresses: Vec::new(),
-        ports: Vec::new(),
-        mounts: Vec::new(),
+        ports: Arc::new([]),
+        mounts: Arc::new([]),
         limits: crate::domain::Limits::default(),
         tty: false,
         has_health_check: false,
         stop_signal: None,
         stop_timeout: 10,
+        node: None,
+        parts: Arc::new([]),
         is_removed_when_stopped: false,
         command: "".into(),
     }
@@ -370,6 +374,104 @@ fn new_instances_join_and_those_that_are_gone_stay() {
     story.world.tails.insert(instance("web"), TailState::Ended);
     let tails = story.logs.view.tails(&story.world);
     assert_eq!((tails.sources, tails.ended), (2, 1));
+}
+
+/// A pod of the service with these containers.
+fn pod(name: &str, parts: &[(&str, PartRole)]) -> crate::domain::Instance {
+    let parts = parts.iter().map(|(name, role)| Part { name: (*name).into(), role: *role }).collect();
+    crate::domain::Instance { name: name.into(), parts, ..known(name) }
+}
+
+fn service() -> ServiceId {
+    ServiceId::new(&"here".into(), &"shop".into(), "web")
+}
+
+/// A world with these pods.
+fn world_of(pods: impl IntoIterator<Item = crate::domain::Instance>) -> World {
+    let mut world = story().world;
+    world.inventory.put_cluster(cluster());
+    let now = world.now;
+    world.inventory.apply(&"here".into(), crate::domain::Change::Instances(pods.into_iter().collect()), now);
+    world
+}
+
+fn tails(view: &LogView, world: &World) -> std::collections::BTreeMap<InstanceId, Tail> {
+    let mut wanted = Subscriptions::default();
+    view.subscribe(world, &mut wanted);
+    wanted.logs
+}
+
+fn names(view: &LogView, world: &World) -> Vec<String> {
+    tails(view, world).into_values().map(|tail| tail.name.to_string()).collect()
+}
+
+#[test]
+fn every_container_of_a_pod_is_a_source_of_its_own() {
+    let parts = [("setup", PartRole::Init), ("app", PartRole::Main), ("proxy", PartRole::Sidecar)];
+    let world = world_of([pod("web-1", &parts)]);
+    let whole = LogView::new(Target::Service(service()));
+    assert_eq!(names(&whole, &world), ["web-1", "web-1/proxy", "web-1/setup"]);
+    assert_eq!(tails(&whole, &world).keys().next(), Some(&instance("web-1").part("app")));
+    let one = LogView::new(Target::Instance(instance("web-1").part("proxy")));
+    assert_eq!(names(&one, &world), ["web-1/proxy"]);
+    assert_eq!(names(&LogView::preview(Target::Service(service())), &world), ["web-1", "web-1/proxy"]);
+}
+
+#[test]
+fn a_preview_of_many_pods_reads_few_of_them_and_the_broken_ones_first() {
+    let pods = (0..50).map(|number| {
+        let mut pod = pod(&format!("web-{number}"), &[("setup", PartRole::Init), ("app", PartRole::Main)]);
+        if number == 49 {
+            pod.health = crate::domain::Health::Failing(crate::domain::Reason::new("exit 1"));
+        }
+        pod
+    });
+    let world = world_of(pods);
+    let view = LogView::preview(Target::Service(service()));
+    let names = names(&view, &world);
+    assert_eq!((names.len(), view.tails(&world).left_out), (10, 41));
+    // What prepares it may be what is broken.
+    assert!(names.contains(&"web-49".into()) && names.contains(&"web-49/setup".into()), "{names:?}");
+}
+
+#[test]
+fn too_many_sources_are_left_out_with_their_names_and_what_is_read_stays_read() {
+    let pods =
+        |numbers: std::ops::Range<usize>| numbers.map(|n| pod(&format!("web-{n:03}"), &[("app", PartRole::Main)]));
+    let mut world = world_of(pods(10..80));
+    let mut view = LogView::new(Target::Service(service()));
+    view.work(&world, 0);
+    let read = names(&view, &world);
+    let left_out = view.left_out(&world);
+    assert_eq!((read.len(), left_out.count, &*left_out.names[0]), (64, 6, "web-074"));
+    let now = world.now;
+    world.inventory.apply(&"here".into(), crate::domain::Change::Instances(pods(0..10).collect()), now);
+    assert_eq!(names(&view, &world), read, "others that come do not take its place");
+}
+
+#[test]
+fn what_is_gone_stays_readable_up_to_a_number_and_is_said_to_have_ended() {
+    let mut world = world_of([pod("web-0", &[("app", PartRole::Main)])]);
+    let mut view = LogView::new(Target::Service(service()));
+    view.work(&world, 0);
+    let now = world.now;
+    for number in 1..=40 {
+        let next = pod(&format!("web-{number}"), &[("app", PartRole::Main)]);
+        let gone = instance(&format!("web-{}", number - 1));
+        world.inventory.apply(&"here".into(), crate::domain::Change::Instance(Box::new(next)), now);
+        view.work(&world, 0);
+        world.inventory.apply(&"here".into(), crate::domain::Change::InstanceGone(gone), now);
+        view.work(&world, 0);
+    }
+    let why = crate::domain::Trouble::new("the log of web-39", "the pod was removed");
+    world.tails.insert(instance("web-39").part("app"), TailState::Refused(why));
+    let read = names(&view, &world);
+    assert_eq!(read.len(), 33, "one that runs, and the last that are gone");
+    assert!(read.contains(&"web-40".into()) && read.contains(&"web-8".into()) && !read.contains(&"web-7".into()));
+    assert_eq!(view.tails(&world).ended, 1);
+    assert!(view.trouble(&world).is_none(), "that it is gone is no trouble");
+    view.read_since(None);
+    assert_eq!(names(&view, &world), ["web-40"], "what is gone cannot be read anew");
 }
 
 #[test]

@@ -6,10 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{reading::Reading, rows::Layout};
+use super::{
+    reading::Reading,
+    rows::Layout,
+    sources::{Chosen, LeftOut, Sources},
+};
 use crate::{
     app::World,
-    domain::{Instance, InstanceId, ServiceId},
+    domain::{InstanceId, ServiceId},
     message::{Since, Subscriptions, Tail, TailState},
     store::log::{Filter, Index, Lens, Pattern, Selection, Walk},
 };
@@ -32,8 +36,7 @@ pub enum Times {
 #[derive(Debug)]
 pub struct LogView {
     target: Target,
-    /// Every instance that belonged to it since this was opened: what ended stays readable.
-    seen: BTreeSet<InstanceId>,
+    sources: Sources,
     since: Option<Since>,
     epoch: u32,
     filter: Filter,
@@ -60,13 +63,24 @@ pub struct Tails {
     pub ended: usize,
     pub interrupted: usize,
     pub refused: usize,
+    /// There are, and are not read.
+    pub left_out: usize,
 }
 
 impl LogView {
     pub fn new(target: Target) -> Self {
+        Self::of(target, Sources::all())
+    }
+
+    /// A glance at what is logged, from a bounded number of sources.
+    pub fn preview(target: Target) -> Self {
+        Self::of(target, Sources::preview())
+    }
+
+    fn of(target: Target, sources: Sources) -> Self {
         Self {
             target,
-            seen: BTreeSet::new(),
+            sources,
             since: None,
             epoch: 0,
             filter: Filter::default(),
@@ -103,45 +117,32 @@ impl LogView {
     /// Asks for the tails of what exists now and of what was seen before.
     pub fn subscribe(&self, world: &World, wanted: &mut Subscriptions) {
         let since = self.since.unwrap_or(Since::Lines(world.settings.tail_lines));
-        for instance in self.instances(world) {
-            let name = match world.inventory.instance(&instance) {
-                Some(known) => short_name(known),
-                // Gone: its tail keeps the name that it had, else it would be begun anew.
-                None => self.known_name(world, &instance),
-            };
-            wanted.logs.insert(instance, Tail { since, epoch: self.epoch, name });
+        for (source, name) in self.chosen(world).names {
+            wanted.logs.insert(source, Tail { since, epoch: self.epoch, name });
         }
     }
 
-    /// These too, whatever the inventory says of them: an operation's instances stay in sight when they have been replaced.
-    pub fn read_from(&mut self, instances: impl IntoIterator<Item = InstanceId>) {
-        self.seen.extend(instances);
+    /// Whose lines are looked at, also of what has ended.
+    pub fn sources(&self, world: &World) -> BTreeSet<InstanceId> {
+        self.chosen(world).names.into_keys().collect()
     }
 
-    /// The instances whose lines are looked at, those that have ended too.
-    pub fn instances(&self, world: &World) -> BTreeSet<InstanceId> {
-        let mut instances = self.seen.clone();
-        match &self.target {
-            Target::Service(service) => {
-                instances.extend(world.inventory.instances_of(service).into_iter().map(|instance| instance.id.clone()));
-            }
-            Target::Instance(instance) => {
-                instances.insert(instance.clone());
-            }
-        }
-        instances
+    pub fn left_out(&self, world: &World) -> LeftOut {
+        self.chosen(world).left_out
     }
 
-    fn known_name(&self, world: &World, instance: &InstanceId) -> Arc<str> {
-        let source = world.log.sources().find(|source| source.instance == *instance);
-        source.map_or_else(|| instance.key.clone(), |source| source.name.clone())
+    fn chosen(&self, world: &World) -> Chosen {
+        self.sources.chosen(&self.target, world)
     }
 
     pub fn tails(&self, world: &World) -> Tails {
-        let mut tails = Tails::default();
-        for instance in self.instances(world) {
+        let chosen = self.chosen(world);
+        let mut tails = Tails { left_out: chosen.left_out.count, ..Tails::default() };
+        for source in chosen.names.keys() {
             tails.sources += 1;
-            match world.tails.get(&instance) {
+            match world.tails.get(source) {
+                // It was removed, and its log with it: what was read of it is all there will be.
+                Some(TailState::Refused(_)) if chosen.gone.contains(source) => tails.ended += 1,
                 Some(TailState::Live) => tails.live += 1,
                 Some(TailState::Ended) => tails.ended += 1,
                 Some(TailState::Interrupted(_)) => tails.interrupted += 1,
@@ -152,20 +153,33 @@ impl LogView {
         tails
     }
 
+    /// Why lines are missing, if they are: the first tail that cannot be read now, and what it is called.
+    pub fn trouble<'a>(&self, world: &'a World) -> Option<(Arc<str>, &'a TailState)> {
+        let Chosen { names, gone, .. } = self.chosen(world);
+        names.into_iter().filter(|(source, _)| !gone.contains(source)).find_map(|(source, name)| {
+            match world.tails.get(&source)? {
+                state @ (TailState::Interrupted(_) | TailState::Refused(_)) => Some((name, state)),
+                TailState::Live | TailState::Ended => None,
+            }
+        })
+    }
+
     /// Takes in what came, a slice of about `bytes` of text at a time; whether there is more to do.
     pub fn work(&mut self, world: &World, bytes: usize) -> bool {
-        let instances = self.instances(world);
+        let chosen = self.chosen(world);
+        self.sources.see(&chosen);
+        let instances = chosen.names.into_keys().collect();
         let selection = Selection { instances: &instances, epoch: self.epoch };
         let mut has_more = false;
         for index in [&mut self.shown, &mut self.found].into_iter().flatten() {
             has_more |= index.work(&world.log, selection, bytes);
         }
-        self.seen = instances;
         has_more
     }
 
     pub fn read_since(&mut self, since: Option<Since>) {
         self.since = since;
+        self.sources.forget();
         self.epoch += 1;
         self.reading = Reading::Following;
     }
@@ -241,7 +255,7 @@ impl LogView {
     }
 
     pub(super) fn with<T>(&self, world: &World, f: impl FnOnce(Selection<'_>) -> T) -> T {
-        let instances = self.instances(world);
+        let instances = self.sources(world);
         f(Selection { instances: &instances, epoch: self.epoch })
     }
 
@@ -256,10 +270,3 @@ impl LogView {
 
 /// Bytes of text that are looked through before a key's answer is painted: about a millisecond's worth, and more than is in sight.
 pub(super) const AT_ONCE: usize = 1 << 20;
-
-/// `shop-web-1` of the project `shop` is `web-1`: on a service's screen the rest says nothing.
-fn short_name(instance: &Instance) -> Arc<str> {
-    let scope = instance.service.scope.as_str();
-    let rest = instance.name.strip_prefix(scope).and_then(|rest| rest.strip_prefix(['-', '_']));
-    rest.filter(|rest| !rest.is_empty()).map_or_else(|| instance.name.clone(), Arc::from)
-}

@@ -140,13 +140,15 @@ impl Container {
             restarts: self.restarts,
             image: self.image.clone(),
             addresses: self.addresses.clone(),
-            ports: self.ports.clone(),
-            mounts: self.mounts.clone(),
+            ports: self.ports.as_slice().into(),
+            mounts: self.mounts.as_slice().into(),
             limits: self.limits,
             tty: self.tty,
             has_health_check: self.check.is_some(),
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
+            node: None,
+            parts: Arc::new([]),
             is_removed_when_stopped: self.is_removed_when_stopped,
             command: self.command.clone(),
         }
@@ -265,5 +267,7 @@ fn limits(host: &wire::HostConfig) -> Limits {
         cpu: positive(host.nano_cpus).map(|nano| nano / 1_000_000).or_else(quota),
         memory: positive(host.memory),
         pids: positive(host.pids_limit),
+        cpu_request: None,
+        memory_request: None,
     }
 }

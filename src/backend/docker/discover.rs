@@ -187,7 +187,7 @@ impl Discovery {
     }
 
     fn configured(&mut self, cluster: &ClusterConfig) {
-        let Reach::Docker { endpoint, tls } = &cluster.reach;
+        let Reach::Docker { endpoint, tls } = &cluster.reach else { return };
         let what = format!("config: {}", cluster.name);
         match Endpoint::parse(endpoint, tls.clone()) {
             Err(complaint) => self.note(what, complaint),

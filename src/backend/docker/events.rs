@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{exit, wire::Event};
-use crate::domain::text::clean;
+use super::wire::Event;
+use crate::{backend::exit, domain::text::clean};
 
 /// What the watch must do about an event.
 #[derive(Clone, Debug, PartialEq)]

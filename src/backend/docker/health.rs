@@ -4,11 +4,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    container::{Check, CheckState, Container, Policy},
-    exit,
+use super::container::{Check, CheckState, Container, Policy};
+use crate::{
+    backend::exit,
+    domain::{Health, InstanceState, Reason, ServiceKind, text::shorten, units},
 };
-use crate::domain::{Health, InstanceState, Reason, ServiceKind, text::shorten, units};
 
 /// How far back ends are remembered, and how many.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(15);

@@ -106,6 +106,7 @@ impl Books {
             facts: self.facts.clone(),
             services: self.told_services.values().cloned().collect(),
             instances: self.told_instances.values().cloned().collect(),
+            nodes: Vec::new(),
         }
     }
 

@@ -66,6 +66,7 @@ fn rates(before: &Frame, now: &Frame) -> Option<Sample> {
         read: rate(read_before, read),
         written: rate(written_before, written),
         pids: now.pids_stats.as_ref().and_then(|pids| pids.current).unwrap_or(0),
+        seconds: 1,
     })
 }
 

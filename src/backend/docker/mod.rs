@@ -8,7 +8,6 @@ mod attach;
 mod container;
 mod context;
 mod events;
-mod exit;
 mod fault;
 mod frames;
 mod health;
@@ -31,9 +30,9 @@ use std::sync::Arc;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
-use super::{Attached, Backend, FollowError, LogPiece, Loss, Progress, StepError};
+use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError};
 use crate::{
-    domain::{Capabilities, Change, ClusterName, InstanceId, Sample, Trouble},
+    domain::{Capabilities, Capability, Change, ClusterName, InstanceId, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -55,6 +54,8 @@ pub struct Docker {
 impl Backend for Docker {
     fn capabilities(&self) -> Capabilities {
         Capabilities::all()
+            .without(Capability::Nodes, "a Docker host is one machine")
+            .without(Capability::Forward, "Docker publishes ports itself; its networks are reached from its host")
     }
 
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
@@ -105,6 +106,11 @@ impl Backend for Docker {
 
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
         Box::pin(query::query(self.api.clone(), question))
+    }
+
+    fn forward(&self, service: ServiceId, port: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>> {
+        let what = format!("could not forward to port {port} of {service}");
+        Box::pin(async move { Err(Trouble::new(what, "Docker forwards no ports but those that it publishes")) })
     }
 
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     backend::mask,
     domain::{
-        InstanceId, Trouble,
+        Capabilities, InstanceId, Trouble,
         text::{clean, clean_lines},
     },
     message::{Answer, Processes, Question},
@@ -26,6 +26,11 @@ pub async fn query(api: Api, question: Question) -> Result<Answer, Trouble> {
         Question::Configuration(instance) => {
             configuration(&api, &instance).await.map_err(|fault| fault.trouble("could not inspect the container"))
         }
+        Question::Outline(service, _) => Err(Trouble::new(
+            format!("could not read an older release of {service}"),
+            "Docker keeps no definition of what no longer runs",
+        )),
+        Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
         Question::Processes(instance) => {
             processes(&api, &instance).await.map_err(|fault| fault.trouble("could not list the container's processes"))
         }

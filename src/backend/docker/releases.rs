@@ -8,16 +8,18 @@ use jiff::Timestamp;
 use super::{
     api::Api,
     container::Container,
-    exit,
     fault::Fault,
     inventory::digest,
     labels::{self, Place},
     watch::inspect,
     wire::{ImageSummary, Summary},
 };
-use crate::domain::{
-    Image, InstanceState, Release, ServiceId,
-    text::{clean, shorten},
+use crate::{
+    backend::exit,
+    domain::{
+        Image, InstanceState, Release, ServiceId,
+        text::{clean, shorten},
+    },
 };
 
 pub async fn of(api: &Api, service: &ServiceId) -> Result<Vec<Release>, Fault> {
@@ -77,7 +79,6 @@ fn ran(containers: &[&Container], up: usize, current: bool, image: Option<&Image
         described.digest = Some(found);
     }
     Release {
-        number: None,
         image: described,
         created: containers.iter().filter_map(|container| container.created).min(),
         current,
@@ -86,6 +87,7 @@ fn ran(containers: &[&Container], up: usize, current: bool, image: Option<&Image
             .and_then(|container| container.config_hash.as_deref())
             .map(|hash| format!("compose config {}", shorten(hash, 8).trim_end_matches('…')).into()),
         outcome: last.and_then(|container| outcome(container)),
+        ..Release::default()
     }
 }
 
@@ -117,7 +119,6 @@ fn in_store(image: &ImageSummary, repositories: &[String]) -> Option<Release> {
     let none = BTreeMap::new();
     let labels = image.labels.as_ref().unwrap_or(&none);
     Some(Release {
-        number: None,
         image: Image {
             reference: clean(reference).into(),
             digest: digest(digests, reference).or_else(|| Some(clean(&image.id).into())),
@@ -128,7 +129,7 @@ fn in_store(image: &ImageSummary, repositories: &[String]) -> Option<Release> {
         current: false,
         instances: 0,
         cause: Some("an image on this host; whether it ran here is not known".into()),
-        outcome: None,
+        ..Release::default()
     })
 }
 

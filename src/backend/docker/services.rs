@@ -55,6 +55,7 @@ fn service(id: ServiceId, members: &[&Member]) -> Service {
         ports: ports.into_iter().collect(),
         depends_on: newest.map(|container| container.depends_on.clone()).unwrap_or_default(),
         created: counted.iter().filter_map(|member| member.container.created).min(),
+        orchestration: None,
         fingerprint: fingerprint(members),
         id,
     }

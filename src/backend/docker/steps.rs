@@ -11,13 +11,12 @@ use serde_json::Value;
 use super::{
     api::{Api, Id},
     container::{CheckState, Container},
-    exit,
     fault::Fault,
     swarm::{self, UpdateState},
     watch::inspect,
 };
 use crate::{
-    backend::{Progress, StepError},
+    backend::{Progress, StepError, exit},
     domain::{InstanceState, ServiceId, Trouble, text::shorten},
     plan::Step,
 };
@@ -35,7 +34,11 @@ pub async fn execute(api: Api, step: Step, progress: Progress) -> Result<(), Ste
             let wait = Wait { key: &instance.key, name: &name, within, steady };
             wait.until_ready(&api, &progress).await
         }
-        Step::Redeploy { service } => redeploy(&api, &service, &progress).await,
+        Step::Redeploy { service, .. } => redeploy(&api, &service, &progress).await,
+        Step::Replace { name, .. } => {
+            let trouble = Trouble::new(format!("could not replace {name}"), "Docker makes no other container for it");
+            Err(StepError::Failed(trouble.help("restart it instead")))
+        }
         Step::AwaitRollout { service, within } => await_rollout(&api, &service, within, &progress).await,
     }
 }

@@ -134,6 +134,7 @@ impl SwarmService {
             ports,
             depends_on: Vec::new(),
             created: self.created,
+            orchestration: None,
             fingerprint: self.version,
         }
     }

@@ -355,5 +355,6 @@ fn facts(info: &Info, subject: &Subject) -> HostFacts {
         cpus: info.cpus.unwrap_or(0),
         memory: info.mem_total.unwrap_or(0),
         remarks,
+        hidden: Vec::new(),
     }
 }

@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{gone, life::Doing, script::ServiceScript, template::push, world::World};
+use super::{
+    gone,
+    life::Doing,
+    script::{ReleaseScript, ServiceScript},
+    template::push,
+    world::World,
+};
 use crate::{
     backend::mask,
-    domain::{Instance, Release, ServiceId, Trouble, text::clean},
+    domain::{Capabilities, Instance, Outline, Release, ServiceId, Trouble, text::clean},
     message::{Answer, Processes, Question},
 };
 
@@ -22,6 +28,11 @@ pub fn answer(world: &World, question: &Question, now: Timestamp) -> Result<Answ
             let index = world.find(instance).ok_or_else(|| gone("list the processes of", instance))?;
             processes(world, index, now).map(Answer::Processes)
         }
+        Question::Outline(service, id) => Err(Trouble::new(
+            format!("could not read release {id} of {service}"),
+            "the simulator keeps them with the list",
+        )),
+        Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
     }
 }
 
@@ -42,10 +53,21 @@ fn releases(world: &World, service: &ServiceId, now: Timestamp) -> Result<Vec<Re
             instances: if place == 0 { alive } else { 0 },
             cause: written.and_then(|release| release.cause.as_deref()).map(|cause| clean(cause).into()),
             outcome: written.and_then(|release| release.outcome.as_deref()).map(|outcome| clean(outcome).into()),
+            served: written.and_then(|release| release.served).map(|served| served.length().as_secs()),
+            outline: written.filter(|release| !release.outline.is_empty()).map(|release| outline(release).into()),
+            ..Release::default()
         }
     };
     // What runs is a release also where the scenario tells no history.
     Ok((0..script.releases.len().max(1)).map(release).collect())
+}
+
+fn outline(release: &ReleaseScript) -> Outline {
+    let pair = |(path, value): (&String, &String)| {
+        let name = path.rsplit(' ').next().unwrap_or_default();
+        (clean(path).into(), clean(&mask::named(name, value)).into())
+    };
+    Outline(release.outline.iter().map(pair).collect())
 }
 
 /// In the shape of what Docker's inspect says, with secrets masked as that is.
@@ -129,7 +151,7 @@ fn lists(out: &mut String, instance: &Instance) {
     }
     if !instance.mounts.is_empty() {
         push(out, format_args!("mounts:\n"));
-        for mount in &instance.mounts {
+        for mount in instance.mounts.iter() {
             let (kind, source, target) = (&mount.kind, quoted(&mount.source), quoted(&mount.target));
             push(
                 out,

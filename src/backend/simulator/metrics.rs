@@ -72,6 +72,7 @@ fn measure(world: &World, index: usize, now: Timestamp) -> Option<Sample> {
         read: of(&shapes.read, "read"),
         written: of(&shapes.written, "written"),
         pids: at_most(of(&shapes.pids, "pids").max(1), limits.pids),
+        seconds: 1,
     })
 }
 

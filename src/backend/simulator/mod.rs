@@ -18,8 +18,8 @@ use tokio::time::sleep;
 
 use self::{faults::Occurrence, script::FaultKind, world::World};
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, LogPiece, Loss, Progress, StepError},
-    domain::{Capabilities, Change, Cluster, Engine, InstanceId, Link, Sample, Trouble},
+    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
+    domain::{Capabilities, Capability, Change, Cluster, Engine, InstanceId, Link, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -31,6 +31,7 @@ mod life;
 mod lines;
 mod logs;
 mod metrics;
+mod nodes;
 mod picture;
 mod quantity;
 pub mod scenario;
@@ -106,6 +107,7 @@ impl SimulatedCluster {
             capabilities: Capabilities::all(),
             protected: script.protected,
             read_only: script.read_only,
+            at_start: true,
             latency: None,
         }
     }
@@ -222,7 +224,10 @@ impl Line {
 impl Backend for Simulator {
     fn capabilities(&self) -> Capabilities {
         let missing = self.line.world.cluster().without.iter();
-        missing.fold(Capabilities::all(), |all, (capability, why)| all.without(capability.0, why.clone()))
+        let all = Capabilities::all().without(Capability::Forward, "there is no network behind the simulator");
+        let has_nodes = !self.line.world.cluster().nodes.is_empty();
+        let all = if has_nodes { all } else { all.without(Capability::Nodes, "this simulated cluster is one machine") };
+        missing.fold(all, |all, (capability, why)| all.without(capability.0, why.clone()))
     }
 
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
@@ -253,6 +258,11 @@ impl Backend for Simulator {
             answers::answer(&line.world, &question, line.now())
         }
         .boxed()
+    }
+
+    fn forward(&self, service: ServiceId, port: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>> {
+        let what = format!("could not forward to port {port} of {service}");
+        Box::pin(async move { Err(Trouble::new(what, "there is no network behind the simulator")) })
     }
 
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {

@@ -27,6 +27,7 @@ impl World {
             cpus: cluster.cpus,
             memory: cluster.memory.0,
             remarks: cluster.remarks.iter().map(|remark| cleaned(remark)).collect(),
+            hidden: Vec::new(),
         }
     }
 
@@ -39,6 +40,7 @@ impl World {
                 .flat_map(|service| self.members(service))
                 .map(|instance| self.instance(instance, now))
                 .collect(),
+            nodes: self.nodes(),
         }
     }
 
@@ -68,6 +70,7 @@ impl World {
             ports: script.ports.iter().map(|Brief(port)| port.clone()).collect(),
             depends_on: script.depends_on.iter().map(|dependency| dependency.get_ref().0.clone()).collect(),
             created: members.iter().map(|member| self.instances[*member].born).min(),
+            orchestration: self.orchestration(index, members.len() as u32, ready),
             fingerprint: self.fingerprint(index),
         }
     }
@@ -97,6 +100,8 @@ impl World {
             has_health_check: script.health_check,
             stop_signal: Some("SIGTERM".into()),
             stop_timeout: script.stop_timeout.length().as_secs() as u32,
+            node: self.node_of(index),
+            parts: Arc::new([]),
             is_removed_when_stopped: false,
             command: cleaned(&mask::text(&script.command)),
         }
@@ -151,6 +156,8 @@ fn limits(script: &ServiceScript) -> Limits {
         cpu: script.limits.cpu.map(|cpu| cpu.0),
         memory: script.limits.memory.map(|memory| memory.0),
         pids: script.limits.pids,
+        cpu_request: script.limits.cpu_request.map(|cpu| cpu.0),
+        memory_request: script.limits.memory_request.map(|memory| memory.0),
     }
 }
 

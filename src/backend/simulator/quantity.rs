@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::domain::{Capability, Dependency, Mount, Port, text, units};
+use crate::domain::{Capability, Dependency, Mount, OwnerTool, Port, text, units};
 
 /// A length of time; before something, if it is negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,6 +204,17 @@ impl Notation for Capability {
             Some(near) => format!("'{typed}' is not a capability: did you mean '{near}'?"),
             None => format!("'{typed}' is not a capability: one of {}", names().collect::<Vec<_>>().join(", ")),
         })
+    }
+}
+
+impl Notation for OwnerTool {
+    fn read(typed: &str) -> Result<Self, String> {
+        match typed {
+            "helm" => Ok(Self::Helm),
+            "argo_cd" => Ok(Self::ArgoCd),
+            "flux" => Ok(Self::Flux),
+            _ => Err(format!("'{typed}' owns nothing: one of helm, argo_cd, flux")),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     quantity::{Amount, Brief, Millicores, Size, Span},
     template::{Fields, Template},
 };
-use crate::domain::{Capability, Dependency, Level, Mount, Port, ServiceKind};
+use crate::domain::{Capability, Dependency, Level, Mount, OwnerTool, Port, ServiceKind};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,8 +48,38 @@ pub struct ClusterScript {
     pub without: BTreeMap<Brief<Capability>, Arc<str>>,
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// None: it is one machine.
+    #[serde(default)]
+    pub nodes: Vec<NodeScript>,
     #[serde(default)]
     pub services: Vec<ServiceScript>,
+}
+
+/// One machine of a cluster that has several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeScript {
+    pub name: Arc<str>,
+    #[serde(default)]
+    pub roles: Vec<Arc<str>>,
+    /// Only a DaemonSet's instances come to a machine that has some.
+    #[serde(default)]
+    pub taints: Vec<Arc<str>>,
+    #[serde(default)]
+    pub cordoned: bool,
+    #[serde(default = "default_node_cpus")]
+    pub cpus: u32,
+    #[serde(default = "default_node_memory")]
+    pub memory: Size,
+    #[serde(default = "default_slots")]
+    pub slots: u32,
+    #[serde(default = "default_node_age")]
+    pub age: Span,
+    /// Why it does not do its work, or not well, and for how long now.
+    pub failing: Option<Arc<str>>,
+    pub degraded: Option<Arc<str>>,
+    #[serde(default)]
+    pub since: Span,
 }
 
 /// Something between the console and the engine.
@@ -115,6 +145,8 @@ pub struct ServiceScript {
     #[serde(default)]
     pub limits: LimitsScript,
     #[serde(default)]
+    pub orchestration: OrchestrationScript,
+    #[serde(default)]
     pub health_check: bool,
     /// From its start until it is healthy (with a health check) or at work (without).
     #[serde(default = "default_starts_in")]
@@ -142,6 +174,11 @@ pub struct ReleaseScript {
     pub cause: Option<Arc<str>>,
     pub outcome: Option<Arc<str>>,
     pub number: Option<u64>,
+    /// How long it was the current one; of one that is over.
+    pub served: Option<Span>,
+    /// What it is made of, by path ("web env MODE").
+    #[serde(default)]
+    pub outline: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -150,6 +187,43 @@ pub struct LimitsScript {
     pub cpu: Option<Millicores>,
     pub memory: Option<Size>,
     pub pids: Option<u64>,
+    /// What is kept for each instance.
+    pub cpu_request: Option<Millicores>,
+    pub memory_request: Option<Size>,
+}
+
+/// What an orchestrator tells beyond what follows from the rest: of kinds that have none it says nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrchestrationScript {
+    pub owner: Option<OwnerScript>,
+    pub autoscaler: Option<AutoscalerScript>,
+    pub budget: Option<BudgetScript>,
+    pub schedule: Option<Arc<str>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerScript {
+    pub tool: Brief<OwnerTool>,
+    pub name: Arc<str>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoscalerScript {
+    pub minimum: u32,
+    pub maximum: u32,
+    #[serde(default)]
+    pub says: Arc<str>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetScript {
+    pub says: Arc<str>,
+    #[serde(default)]
+    pub disruptions_allowed: u32,
 }
 
 /// What is wrong with some instances of a service from a time on.
@@ -289,6 +363,22 @@ fn default_cpus() -> u32 {
 
 fn default_memory() -> Size {
     Size(32 << 30)
+}
+
+fn default_node_cpus() -> u32 {
+    4
+}
+
+fn default_node_memory() -> Size {
+    Size(16 << 30)
+}
+
+fn default_slots() -> u32 {
+    110
+}
+
+fn default_node_age() -> Span {
+    Span::seconds(41 * 86_400)
 }
 
 fn default_kind() -> ServiceKind {

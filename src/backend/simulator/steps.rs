@@ -27,7 +27,11 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
             let wait = Wait { deadline: deadline(&line, within), within, steady };
             await_ready(&line, &instance, &name, wait, &progress).await
         }
-        Step::Redeploy { service } => redeploy(&line, &service),
+        Step::Redeploy { service, .. } => redeploy(&line, &service),
+        Step::Replace { name, .. } => {
+            let trouble = Trouble::new(format!("could not replace {name}"), "nothing here makes another one for it");
+            Err(StepError::Failed(trouble.help("restart it instead")))
+        }
         Step::AwaitRollout { service, within } => await_rollout(&line, &service, within, &progress).await,
     }
 }

@@ -211,9 +211,12 @@ fn member_name(kind: ServiceKind, id: &ServiceId, number: u32, chance: Chance) -
     match kind {
         ServiceKind::ComposeService => format!("{scope}-{name}-{number}"),
         ServiceKind::SwarmService => format!("{scope}_{name}.{number}.{}", short(chance, 12)),
-        ServiceKind::Container if number == 1 => name.to_string(),
-        ServiceKind::Container | ServiceKind::StatefulSet => format!("{name}-{number}"),
-        ServiceKind::Deployment | ServiceKind::DaemonSet => {
+        ServiceKind::Container | ServiceKind::Pod if number == 1 => name.to_string(),
+        ServiceKind::Container | ServiceKind::Pod | ServiceKind::StatefulSet => format!("{name}-{number}"),
+        ServiceKind::Job | ServiceKind::CronJob | ServiceKind::Controlled => {
+            format!("{name}-{}", short(chance, 5))
+        }
+        ServiceKind::Deployment | ServiceKind::Rollout | ServiceKind::DaemonSet => {
             format!("{name}-{}-{}", short(chance.of("set"), 8), short(chance, 5))
         }
     }

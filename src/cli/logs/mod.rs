@@ -4,7 +4,7 @@ mod merge;
 mod source;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -26,9 +26,10 @@ use crate::{
 };
 
 pub async fn run(session: &mut Session, asked: &arguments::Logs, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    session.pictures().await;
+    session.pictures_for(Some(&asked.address)).await;
     session.tell_lost(printer);
     let service = find::service(session, &asked.address)?;
+    session.rights(&service).await;
     refuse_where_there_are_none(session, &service)?;
 
     let mut reading = Reading::begin(session, asked, service)?;
@@ -74,7 +75,11 @@ impl<'a> Reading<'a> {
             Some(ago) => Since::Time(session.clock.now().saturating_sub(ago).unwrap_or_default()),
             None => Since::Lines(asked.tail),
         };
-        let writer = Writer::new(asked, &service, instances.len() > 1 || (asked.follow && asked.instance.is_none()));
+        if let Some(container) = &asked.container {
+            find::container(&service, &instances, container)?;
+        }
+        let count = instances.iter().map(|instance| sources_of(instance, asked).len()).sum::<usize>();
+        let writer = Writer::new(asked, &service, count > 1 || (asked.follow && asked.instance.is_none()));
         let (sources, merge) = (BTreeMap::new(), Merge::default());
         let mut reading = Self { asked, service, sources, merge, writer, trouble: None };
         for instance in &instances {
@@ -83,13 +88,19 @@ impl<'a> Reading<'a> {
         Ok(reading)
     }
 
+    /// Those of the instance's logs that are not read yet.
     fn add(&mut self, session: &mut Session, instance: &Instance, since: Since) {
-        let source = Source::new(instance.name.clone(), since, session.clock.now());
-        session.wanted.logs.insert(instance.id.clone(), source.tail());
+        for (id, name) in sources_of(instance, self.asked) {
+            if self.sources.contains_key(&id) {
+                continue;
+            }
+            self.writer.knows(&name);
+            let source = Source::new(name, since, session.clock.now());
+            session.wanted.logs.insert(id.clone(), source.tail());
+            self.merge.open(id.clone());
+            self.sources.insert(id, source);
+        }
         session.reconcile();
-        self.writer.knows(&instance.name);
-        self.merge.open(instance.id.clone());
-        self.sources.insert(instance.id.clone(), source);
     }
 
     fn observe(&mut self, event: Event, session: &mut Session, printer: &mut Printer) {
@@ -117,6 +128,7 @@ impl<'a> Reading<'a> {
             Event::Link { .. }
             | Event::Capabilities { .. }
             | Event::Latency { .. }
+            | Event::Forward { .. }
             | Event::Changed { .. }
             | Event::Sample { .. }
             | Event::Answer { .. }
@@ -146,7 +158,10 @@ impl<'a> Reading<'a> {
     /// A service that is followed may get other instances. One that is started again goes on by itself.
     fn follow_changes(&mut self, session: &mut Session) {
         let instances = session.inventory.instances_of(&self.service);
-        let is_new = |instance: &&Instance| !self.sources.contains_key(&instance.id);
+        let is_new = |instance: &&Instance| {
+            let sources = sources_of(instance, self.asked);
+            sources.iter().any(|(id, _)| !self.sources.contains_key(id))
+        };
         let new: Vec<Instance> = instances.into_iter().filter(is_new).cloned().collect();
         for instance in &new {
             self.add(session, instance, Since::Beginning);
@@ -185,11 +200,22 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// The logs of an instance that are asked for, and what each is called.
+fn sources_of(instance: &Instance, asked: &arguments::Logs) -> Vec<(InstanceId, Arc<str>)> {
+    let sources = instance.log_sources().into_iter().filter(|source| match (&asked.container, source.part) {
+        (Some(container), Some(part)) => *container == *part.name,
+        (Some(_), None) => false,
+        (None, _) => true,
+    });
+    sources.map(|source| (source.id.clone(), source.name_after(&instance.name))).collect()
+}
+
 fn refuse_where_there_are_none(session: &Session, service: &ServiceId) -> Result<(), Stop> {
     let allowed =
         session.inventory.cluster(&service.cluster).map(|cluster| cluster.capabilities.allow(Capability::Logs));
-    match allowed {
-        Some(Err(why)) => Err(Stop::Because(Exit::Failed, Trouble::new(format!("{service} has no logs"), why))),
-        Some(Ok(())) | None => Ok(()),
+    if let Some(Err(why)) = allowed {
+        return Err(Stop::Because(Exit::Failed, Trouble::new(format!("{service} has no logs"), why)));
     }
+    let may = session.inventory.allow(service, Capability::Logs);
+    may.map_err(|why| Stop::Because(Exit::Refused, Trouble::new(format!("could not read the logs of {service}"), why)))
 }

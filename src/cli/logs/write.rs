@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::{arguments, printer::Printer, records::LogRecord};
 use crate::{
     domain::{Level, ServiceId, units},
-    store::log::{Chunk, Gap, Line},
+    store::log::{Chunk, Gap, Line, Source},
 };
 
 pub enum Piece {
@@ -57,7 +57,7 @@ impl<'a> Writer<'a> {
                 output: Some(line.output),
                 level: Some(line.level),
                 message: Some(message),
-                ..self.record(&chunk.source.name, time)
+                ..self.record(&chunk.source, time)
             };
             return printer.object(&record);
         }
@@ -66,19 +66,22 @@ impl<'a> Writer<'a> {
 
     fn gap(&self, gap: &Gap, printer: &mut Printer) -> io::Result<()> {
         if self.asked.listing.json {
-            let record = LogRecord { lines_not_shown: Some(gap.lines), ..self.record(&gap.source.name, gap.from) };
+            let record = LogRecord { lines_not_shown: Some(gap.lines), ..self.record(&gap.source, gap.from) };
             return printer.object(&record);
         }
         let lines = units::count(gap.lines);
         printer.line(&format!("{}{}... {lines} lines not shown ...", self.time(gap.from), self.name(&gap.source.name)))
     }
 
-    fn record<'b>(&'b self, instance: &'b str, time: Timestamp) -> LogRecord<'b> {
+    fn record<'b>(&'b self, source: &'b Source, time: Timestamp) -> LogRecord<'b> {
+        let container = source.instance.part_name();
+        let instance = container.and_then(|part| source.name.strip_suffix(part)?.strip_suffix('/'));
         LogRecord {
             cluster: self.service.cluster.as_str(),
             scope: self.service.scope.as_str(),
             service: &self.service.name,
-            instance,
+            instance: instance.unwrap_or(&source.name),
+            container,
             time,
             output: None,
             level: None,

@@ -38,9 +38,13 @@ fn chunk(instance: &str, lines: &[(i64, Level, &str)]) -> Event {
 
 /// Runs `midwatch logs` against a pump that says `events` and then nothing.
 async fn read_logs(line: &str, services: &[&str], events: Vec<Event>) -> Ran {
+    let script = services.iter().fold(Script::of("here"), |script, name| script.service(name, Health::Healthy));
+    read_logs_of(line, script, events).await
+}
+
+async fn read_logs_of(line: &str, script: Script, events: Vec<Event>) -> Ran {
     let arguments = parse(line);
     let Some(Command::Logs(asked)) = arguments.command else { panic!("not logs: {line}") };
-    let script = services.iter().fold(Script::of("here"), |script, name| script.service(name, Health::Healthy));
     let mut session = Session::open(fleet([script]), Narrow::of(&arguments.options)).expect("opens");
     let outbox = session.outbox();
     tokio::spawn(async move {
@@ -91,6 +95,32 @@ async fn log_lines_that_could_not_be_kept_up_with_are_told_of() {
     let ran = read_logs("midwatch logs web --json", &["web"], vec![gap()]).await;
     assert_eq!(ran.objects()[0]["lines_not_shown"], 12_480);
     assert_eq!(ran.objects()[0]["message"], Value::Null);
+}
+
+/// A line of a container, by the name that its source has.
+fn container_says(container: &str, text: &str) -> Event {
+    let Event::Log(chunk) = chunk("web-1", &[(-1, Level::Info, text)]) else { unreachable!("lines were made") };
+    let instance = chunk.source.instance.part(container);
+    let source = Source { instance, name: format!("web-1/{container}").into(), epoch: 0 };
+    Event::Log(Arc::new(Chunk { source: source.into(), ..(*chunk).clone() }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_containers_of_an_instance_are_told_apart_and_one_can_be_chosen() {
+    let script = || Script::of("here").service("web", Health::Healthy).containers(&["app", "proxy"]);
+    let both = || vec![container_says("app", "serves"), container_says("proxy", "passes on")];
+    let ran = read_logs_of("midwatch logs web", script(), both()).await;
+    assert!(ran.out.contains("web-1/app   | serves\n") && ran.out.contains("web-1/proxy | passes on\n"), "{}", ran.out);
+    let ran = read_logs_of("midwatch logs web --container proxy", script(), both()).await;
+    assert_eq!(ran.out, "passes on\n");
+    let ran = read_logs_of("midwatch logs web --container proxy --json", script(), both()).await;
+    let record = &ran.objects()[0];
+    assert_eq!((&record["instance"], &record["container"]), (&"web-1".into(), &"proxy".into()));
+    let ran = read_logs_of("midwatch logs web --container prox", script(), both()).await;
+    assert_eq!(ran.exit, Exit::Usage);
+    assert!(ran.err.contains("did you mean proxy?"), "{}", ran.err);
+    let ran = read_logs("midwatch logs web --container app", &["web"], Vec::new()).await;
+    assert!(ran.err.contains("leave --container out"), "{}", ran.err);
 }
 
 #[tokio::test(start_paused = true)]

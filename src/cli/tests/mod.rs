@@ -9,13 +9,15 @@ use self::script::{Answers, Script, failing, fleet, time};
 use super::{
     arguments::{Arguments, Command},
     exit::{Exit, Stop},
-    find, list, metrics,
+    find, forward, list, metrics, nodes,
     printer::Printer,
+    releases,
     session::{Narrow, Session},
 };
-use crate::domain::{Health, text::is_hostile};
+use crate::domain::{Capability, Health, text::is_hostile};
 
 mod logs;
+mod releases_of_a_service;
 mod script;
 
 /// What a command line came to.
@@ -54,7 +56,10 @@ async fn carry_out(session: &mut Session, command: Command, printer: &mut Printe
         Command::Clusters(listing) => list::clusters(session, listing, printer).await,
         Command::Services(asked) => list::services(session, &asked, printer).await,
         Command::Instances(asked) => list::instances(session, &asked, printer).await,
-        Command::Releases { address, listing } => list::releases(session, &address, listing, printer).await,
+        Command::Nodes(listing) => nodes::nodes(session, listing, printer).await,
+        Command::Forward(asked) => forward::run(session, &asked, printer).await,
+        Command::Releases { address, listing } => releases::list(session, &address, listing, printer).await,
+        Command::Diff(asked) => releases::diff(session, &asked, printer).await,
         Command::Metrics(asked) => metrics::run(session, &asked, printer).await,
         other => panic!("not a command that these tests run: {other:?}"),
     }
@@ -69,9 +74,9 @@ async fn what_is_broken_is_listed_first_with_its_reason() {
     assert_eq!(
         lines,
         [
-            "HEALTH   SERVICE         READY  RELEASE  RESTARTS  AGE  PORTS  WHY",
-            "failing  here/shop/web     0/1  v1              0  60s  -      exit 137: out of memory",
-            "healthy  here/shop/cart    1/1  v1              0  60s  -      -",
+            "HEALTH   SERVICE         KIND             READY  UPDATED  AVAILABLE  RELEASE  RESTARTS  AGE  PORTS  WHY",
+            "failing  here/shop/web   compose-service    0/1        -          -  v1              0  60s  -      exit 137: out of memory",
+            "healthy  here/shop/cart  compose-service    1/1        -          -  v1              0  60s  -      -",
         ]
     );
 }
@@ -92,6 +97,7 @@ async fn as_json_a_service_is_one_object_a_line_with_its_documented_fields() {
         "help",
         "image",
         "kind",
+        "orchestration",
         "ports",
         "ready",
         "reason",
@@ -132,6 +138,40 @@ async fn a_cluster_that_was_asked_for_and_cannot_be_reached_is_exit_code_four() 
     }
     let alone = [Script::of("gone").answers(Answers::Refuses)];
     assert_eq!(run("midwatch services", alone).await.exit, Exit::Unreachable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_not_connected_at_start_is_asked_when_it_is_named_and_else_left_alone() {
+    let scripts = || {
+        let far = Script::of("far").service("db", Health::Healthy).idle();
+        [Script::of("here").service("web", Health::Healthy), far]
+    };
+    let ran = run("midwatch services", scripts()).await;
+    assert_eq!((ran.exit, ran.out.contains("db")), (Exit::Done, false), "{}", ran.out);
+    for line in ["midwatch services --cluster far", "midwatch instances far/shop/db"] {
+        let ran = run(line, scripts()).await;
+        assert_eq!(
+            (ran.exit, ran.out.contains("far/shop/db") || ran.out.contains("db-1")),
+            (Exit::Done, true),
+            "{line}: {}",
+            ran.out
+        );
+    }
+    let ran = run("midwatch clusters", scripts()).await;
+    let row = ran.out.lines().find(|line| line.starts_with("far")).expect("it is listed");
+    assert!(ran.exit == Exit::Done && row.contains("not connected"), "{row}");
+    let ran = run("midwatch instances db", scripts()).await;
+    assert_eq!(ran.exit, Exit::Usage);
+    assert!(ran.err.contains("not asked were far: name one with --cluster"), "{}", ran.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_is_asked_an_empty_list_is_no_answer() {
+    let scripts = || [Script::of("far").idle(), Script::of("farther").idle()];
+    let ran = run("midwatch services", scripts()).await;
+    assert_eq!(ran.exit, Exit::Unreachable);
+    assert!(ran.err.contains("name one with --cluster: far, farther"), "{}", ran.err);
+    assert_eq!(run("midwatch clusters", scripts()).await.exit, Exit::Done);
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,6 +255,54 @@ async fn hostile_reasons_reach_neither_the_table_nor_the_json_raw() {
         assert!(!ran.out.trim_end().replace('\n', "").contains(is_hostile), "{:?}", ran.out);
         assert!(ran.out.contains("owned"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_are_listed_with_what_was_asked_of_them_the_broken_one_first() {
+    let scripts =
+        || [Script::of("here").service("web", Health::Healthy).node("a", None).node("b", Some("disk pressure"))];
+    let ran = run("midwatch nodes --json", scripts()).await;
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    let objects = ran.objects();
+    let told =
+        |index: usize| (&objects[index]["node"], &objects[index]["slots_taken"], &objects[index]["cpu_requested"]);
+    assert_eq!(told(0), (&"b".into(), &0.into(), &0.into()));
+    assert_eq!(told(1), (&"a".into(), &1.into(), &100.into()), "what is placed is placed on the first");
+    assert_eq!(objects[0]["reason"], "disk pressure");
+    let table = run("midwatch nodes", scripts()).await.out;
+    assert!(table.lines().nth(1).is_some_and(|row| row.ends_with("disk pressure")), "{table}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clusters_without_nodes_say_why_and_nothing_is_listed() {
+    let here = Script::of("here").service("web", Health::Healthy).without(Capability::Nodes, "it is one machine");
+    let ran = run("midwatch nodes", [here]).await;
+    assert_eq!((ran.exit, &*ran.out, &*ran.err), (Exit::Refused, "", "midwatch: here: it is one machine\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forward_that_the_engine_cannot_do_is_refused_in_words() {
+    let here = Script::of("here").service("web", Health::Healthy).without(Capability::Forward, "there is no way in");
+    let ran = run("midwatch forward web 8080", [here]).await;
+    assert_eq!(ran.exit, Exit::Refused);
+    assert!(ran.err.contains("could not forward to here/shop/web: there is no way in"), "{}", ran.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_seen_is_told_to_the_person_and_to_the_machine() {
+    let here = || Script::of("here").hidden("nodes: you may not list them");
+    assert_eq!(
+        run("midwatch services", [here()]).await.err,
+        "midwatch: here: hidden: nodes: you may not list them\nmidwatch: no services on here\n"
+    );
+    let ran = run("midwatch clusters --json", [here()]).await;
+    assert_eq!(ran.objects()[0]["hidden"][0], "nodes: you may not list them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_waits_for_a_picture_that_comes_in_parts() {
+    let here = Script::of("here").service("web", Health::Healthy).in_parts();
+    assert_eq!(run("midwatch instances --json", [here]).await.objects().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

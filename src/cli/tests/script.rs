@@ -6,13 +6,13 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream
 use jiff::Timestamp;
 
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, LogPiece, Loss, Progress, StepError},
+    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
     cli::session::Fleet,
     clock::Clock,
     domain::{
-        Capabilities, Change, Cluster, ClusterName, Engine, Health, HostFacts, Image, Instance, InstanceId,
-        InstanceState, Limits, Link, LossKind, Reason, Release, Sample, Scope, Service, ServiceId, ServiceKind,
-        Trouble, inventory::Picture,
+        Capabilities, Capability, Change, Cluster, ClusterName, Engine, Health, HostFacts, Image, Instance, InstanceId,
+        InstanceState, Limits, Link, LossKind, Node, Outline, Part, PartRole, Reason, Release, Sample, Scope, Service,
+        ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
     message::{Answer, Question, Since},
     plan::Step,
@@ -23,6 +23,10 @@ pub struct Script {
     cluster: ClusterName,
     picture: Picture,
     answers: Answers,
+    at_start: bool,
+    releases: Vec<Release>,
+    capabilities: Capabilities,
+    in_parts: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -37,7 +41,23 @@ impl Script {
     pub fn of(cluster: &str) -> Self {
         let facts = HostFacts { engine_version: "27.1".into(), cpus: 4, memory: 8 << 30, ..HostFacts::default() };
         let picture = Picture { facts, ..Picture::default() };
-        Self { cluster: cluster.into(), picture, answers: Answers::Well }
+        let image = Image { reference: "web:v1".into(), ..Image::default() };
+        let current = Release { image, current: true, instances: 1, ..Release::default() };
+        Self {
+            cluster: cluster.into(),
+            picture,
+            answers: Answers::Well,
+            at_start: true,
+            releases: vec![current],
+            capabilities: Capabilities::all(),
+            in_parts: false,
+        }
+    }
+
+    /// Connected only when it is named.
+    pub fn idle(mut self) -> Self {
+        self.at_start = false;
+        self
     }
 
     pub fn answers(mut self, answers: Answers) -> Self {
@@ -45,9 +65,65 @@ impl Script {
         self
     }
 
+    /// Of every service, newest first.
+    pub fn releases(mut self, releases: Vec<Release>) -> Self {
+        self.releases = releases;
+        self
+    }
+
+    pub fn without(mut self, capability: Capability, reason: &str) -> Self {
+        self.capabilities = self.capabilities.without(capability, reason);
+        self
+    }
+
+    pub fn hidden(mut self, what: &str) -> Self {
+        self.picture.facts.hidden.push(what.into());
+        self
+    }
+
+    /// Its services come first, and its instances after them.
+    pub fn in_parts(mut self) -> Self {
+        self.in_parts = true;
+        self
+    }
+
+    /// A machine; the first one has what there is so far.
+    pub fn node(mut self, name: &str, trouble: Option<&str>) -> Self {
+        if self.picture.nodes.is_empty() {
+            for instance in &mut self.picture.instances {
+                instance.node = Some(name.into());
+                instance.limits.cpu_request = Some(100);
+            }
+        }
+        self.picture.nodes.push(Node {
+            cluster: self.cluster.clone(),
+            name: name.into(),
+            health: trouble.map_or(Health::Healthy, failing),
+            since: None,
+            cordoned: false,
+            roles: Vec::new(),
+            taints: Vec::new(),
+            capacity: Limits::default(),
+            allocatable: Limits::default(),
+            slots: 110,
+            address: None,
+            version: "v1.31.4".into(),
+            system: "Debian GNU/Linux 12".into(),
+            created: None,
+        });
+        self
+    }
+
     /// A service of the scope `shop` with one instance, `NAME-1`.
     pub fn service(self, name: &str, health: Health) -> Self {
         self.service_in("shop", name, health)
+    }
+
+    /// The last service's instance is made of these containers.
+    pub fn containers(mut self, names: &[&str]) -> Self {
+        let part = |name: &&str| Part { name: (*name).into(), role: PartRole::Main };
+        self.picture.instances.last_mut().expect("a service comes first").parts = names.iter().map(part).collect();
+        self
     }
 
     pub fn service_in(mut self, scope: &str, name: &str, health: Health) -> Self {
@@ -67,13 +143,15 @@ impl Script {
             restarts: 0,
             image: image.clone(),
             addresses: Vec::new(),
-            ports: Vec::new(),
-            mounts: Vec::new(),
+            ports: Arc::new([]),
+            mounts: Arc::new([]),
             limits: Limits::default(),
             tty: false,
             has_health_check: false,
             stop_signal: None,
             stop_timeout: 10,
+            node: None,
+            parts: Arc::new([]),
             is_removed_when_stopped: false,
             command: "serve --password=hunter2".into(),
         });
@@ -89,6 +167,7 @@ impl Script {
             ports: Vec::new(),
             depends_on: Vec::new(),
             created: Some(time(-60)),
+            orchestration: None,
             fingerprint: 1,
         });
         self
@@ -113,12 +192,18 @@ impl Connector for Script {
 
 impl Backend for Script {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all()
+        self.capabilities.clone()
     }
 
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
         match self.answers {
             Answers::Never => stream::pending().boxed(),
+            Answers::Well | Answers::Refuses if self.in_parts => {
+                let mut picture = self.picture.clone();
+                let instances = std::mem::take(&mut picture.instances);
+                let changes = [Change::Arriving(picture), Change::Instances(instances), Change::Arrived];
+                stream::iter(changes.map(Ok)).chain(stream::pending()).boxed()
+            }
             Answers::Well | Answers::Refuses => {
                 stream::iter([Ok(Change::Picture(self.picture.clone()))]).chain(stream::pending()).boxed()
             }
@@ -134,8 +219,17 @@ impl Backend for Script {
     }
 
     fn sample(&self, _: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>> {
-        let sample =
-            Sample { at: time(0), cpu: 210, memory: 1 << 20, received: 1, sent: 2, read: 3, written: 4, pids: 5 };
+        let sample = Sample {
+            at: time(0),
+            cpu: 210,
+            memory: 1 << 20,
+            received: 1,
+            sent: 2,
+            read: 3,
+            written: 4,
+            pids: 5,
+            seconds: 1,
+        };
         stream::iter([Ok(sample)]).chain(stream::pending()).boxed()
     }
 
@@ -144,16 +238,16 @@ impl Backend for Script {
     }
 
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
-        async move {
-            let Question::Releases(_) = question else {
-                return Err(Trouble::new("could not answer", "not in the script"));
-            };
-            let image = Image { reference: "web:v1".into(), ..Image::default() };
-            let current =
-                Release { number: None, image, created: None, current: true, instances: 1, cause: None, outcome: None };
-            Ok(Answer::Releases(vec![current]))
-        }
-        .boxed()
+        let answer = match question {
+            Question::Releases(_) => Ok(Answer::Releases(self.releases.clone())),
+            Question::Outline(_, id) => Ok(Answer::Outline(Arc::new(Outline(vec![("web image".into(), id)])))),
+            _ => Err(Trouble::new("could not answer", "not in the script")),
+        };
+        async { answer }.boxed()
+    }
+
+    fn forward(&self, _: ServiceId, _: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>> {
+        unreachable!("nothing is forwarded")
     }
 
     fn attach(&self, _: InstanceId, _: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
@@ -175,11 +269,12 @@ pub fn fleet(scripts: impl IntoIterator<Item = Script>) -> Fleet {
             name: script.cluster.clone(),
             engine: Engine::Docker,
             endpoint: "unix:///run/docker.sock".into(),
-            link: Link::Connecting { since: time(0) },
+            link: if script.at_start { Link::Connecting { since: time(0) } } else { Link::Idle },
             facts: None,
             capabilities: Capabilities::all(),
             protected: false,
             read_only: false,
+            at_start: script.at_start,
             latency: None,
         };
         (cluster, Arc::new(script) as Arc<dyn Connector>)

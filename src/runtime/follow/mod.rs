@@ -3,7 +3,6 @@
 mod hand;
 mod history;
 mod lines;
-mod overlap;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -15,20 +14,20 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use self::{hand::Hand, history::History, lines::Lines, overlap::Overlap};
+use self::{hand::Hand, history::History, lines::Lines};
 use super::{channels::Outbox, connections::Connections};
 use crate::{
     backend::{Backend, FollowError, LogPiece},
     clock::Clock,
     domain::{InstanceId, Trouble},
     message::{Event, Since, Tail, TailState},
-    store::log::Source,
+    store::log::{Overlap, Source},
 };
 
 /// A stream that has been open for so long without an end or an error is live, also when nothing is said on it.
 const SETTLED: Duration = Duration::from_millis(300);
 
-/// Ends when the log cannot be read for good; otherwise runs until it is dropped, which is safe at any moment.
+/// Ends when the log cannot be read for good, or is over; otherwise runs until it is dropped, which is safe at any moment.
 pub async fn pump(connections: Connections, outbox: Outbox, clock: Clock, instance: InstanceId, tail: Tail) {
     let source = Arc::new(Source { instance: instance.clone(), name: tail.name.clone(), epoch: tail.epoch });
     let sender = Sender { hand: Hand::new(source), flood: outbox.flood.clone(), room: None };
@@ -56,6 +55,7 @@ enum End {
     Ended,
     Interrupted(Trouble),
     Refused(Trouble),
+    Over,
 }
 
 impl Pump {
@@ -85,6 +85,7 @@ impl Pump {
                 // An instance that ended and was removed then has not become unreadable: it has ended for good.
                 End::Refused(_) if self.told == Some(TailState::Ended) => return Ok(()),
                 End::Refused(why) => return self.tell(TailState::Refused(why)).await,
+                End::Over => return self.tell(TailState::Ended).await,
             }
             self.sender.send_while(sleep(delay)).await?;
             delay = (delay * 2).min(LONGEST_DELAY);
@@ -129,18 +130,27 @@ impl Pump {
                 }
                 Some(Err(FollowError::Interrupted(why))) => return Ok(End::Interrupted(why)),
                 Some(Err(FollowError::Refused(why))) => return Ok(End::Refused(why)),
+                Some(Err(FollowError::Over)) => {
+                    self.finish(&mut lines);
+                    return Ok(End::Over);
+                }
                 None => {
-                    let Self { sender, overlap, clock, .. } = self;
-                    lines.finish(|line| {
-                        let at = line.at.unwrap_or_else(|| nanos(clock.now()));
-                        if overlap.is_new(at, line.output, line.text) {
-                            sender.hand.push(at, line);
-                        }
-                    });
+                    self.finish(&mut lines);
                     return Ok(End::Ended);
                 }
             }
         }
+    }
+
+    /// What has no line end is a line too, now that nothing more comes.
+    fn finish(&mut self, lines: &mut Lines) {
+        let Self { sender, overlap, clock, .. } = self;
+        lines.finish(|line| {
+            let at = line.at.unwrap_or_else(|| nanos(clock.now()));
+            if overlap.is_new(at, line.output, line.text) {
+                sender.hand.push(at, line);
+            }
+        });
     }
 
     /// Takes a piece in hand. The time of its last line that was not read before.

@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    backend::{Attached, Loss, Progress, StepError},
-    domain::{Capabilities, Change, Output, Sample},
+    backend::{Attached, Forwarded, Loss, Progress, StepError},
+    domain::{Capabilities, Change, Output, Sample, ServiceId},
     message::{Answer, Question},
     plan::Step,
     runtime::channels::{Inbox, channels},
@@ -67,6 +67,10 @@ impl Backend for Script {
 
     fn query(&self, _: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
         Box::pin(std::future::pending())
+    }
+
+    fn forward(&self, _: ServiceId, _: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>> {
+        unreachable!("nothing is forwarded")
     }
 
     fn attach(&self, _: InstanceId, _: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
@@ -237,6 +241,14 @@ async fn a_log_that_cannot_be_read_is_said_once_and_not_asked_for_again() {
     let refused = Err(FollowError::Refused(Trouble::new("the log", "the driver cannot be read back")));
     let mut tailed = tail(Script::default().then(lines(vec![refused])));
     assert!(matches!(tailed.state().await, TailState::Refused(_)));
+    tailed.task.await.expect("it ends by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_over_is_read_to_its_end_and_not_asked_for_again() {
+    let mut tailed = tail(Script::default().then(lines(vec![line(1, "last words"), Err(FollowError::Over)])));
+    assert_eq!(tailed.lines(1).await, ["last words"]);
+    assert_eq!(tailed.state().await, TailState::Ended);
     tailed.task.await.expect("it ends by itself");
 }
 

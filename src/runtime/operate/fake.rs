@@ -13,8 +13,8 @@ use futures::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Attached, Backend, FollowError, LogPiece, Loss, Progress, StepError},
-    domain::{Capabilities, Change, InstanceId, Sample, Trouble},
+    backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
+    domain::{Capabilities, Change, InstanceId, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -95,7 +95,7 @@ impl Fake {
                     return Err(StepError::Failed(Trouble::new(name.clone(), "unhealthy")));
                 }
             }
-            Step::Redeploy { .. } | Step::AwaitRollout { .. } => {}
+            Step::Redeploy { .. } | Step::Replace { .. } | Step::AwaitRollout { .. } => {}
         }
         Ok(())
     }
@@ -142,6 +142,10 @@ impl Backend for Fake {
 
     fn query(&self, _question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
         std::future::pending().boxed()
+    }
+
+    fn forward(&self, _: ServiceId, _: u16) -> BoxFuture<'static, Result<Forwarded, Trouble>> {
+        unreachable!("nothing is forwarded")
     }
 
     fn attach(&self, _instance: InstanceId, _size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {

@@ -285,7 +285,7 @@ async fn next_ask(asked: &mut watch::Receiver<bool>) -> bool {
 /// How long an engine may take for a step before its silence is taken for a loss.
 fn patience(step: &Step) -> Duration {
     let allowed = match step {
-        Step::Stop { grace, .. } => *grace,
+        Step::Stop { grace, .. } | Step::Replace { grace, .. } => *grace,
         Step::Start { .. } | Step::Redeploy { .. } => 60,
         Step::AwaitReady { within, .. } | Step::AwaitRollout { within, .. } => *within,
     };

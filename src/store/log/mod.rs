@@ -11,13 +11,16 @@ pub mod filter;
 pub mod harmless;
 pub mod index;
 pub mod level;
+pub mod overlap;
 mod run;
+pub mod stamp;
 mod store;
 pub mod walk;
 
 pub use filter::{Filter, Outputs, Pattern};
 pub use harmless::Harmless;
 pub use index::Index;
+pub use overlap::Overlap;
 pub use store::{Entry, Store};
 pub use walk::{Lens, Selection, Walk};
 

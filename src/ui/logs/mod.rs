@@ -31,7 +31,7 @@ pub fn draw(screen: &Logs, paint: &mut Paint<'_>, area: Rect) {
     let view = &screen.view;
     title(screen, world, paint, Rect { height: 1, ..area });
     let mut body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    if let Some(trouble) = trouble(view, world)
+    if let Some(trouble) = trouble(view, world).or_else(|| left_out(view, world))
         && body.height > 1
     {
         // Three rows are enough for a reason and what would help, and leave some for the lines.
@@ -163,7 +163,13 @@ fn title(screen: &Logs, world: &World, paint: &mut Paint<'_>, area: Rect) {
 fn sources(view: &LogView, world: &World) -> String {
     let tails = view.tails(world);
     let mut told = if tails.sources == 1 { "1 source".to_owned() } else { format!("{} sources", tails.sources) };
-    for (count, word) in [(tails.ended, "ended"), (tails.interrupted, "interrupted"), (tails.refused, "refused")] {
+    let counts = [
+        (tails.ended, "ended"),
+        (tails.interrupted, "interrupted"),
+        (tails.refused, "refused"),
+        (tails.left_out, "left out"),
+    ];
+    for (count, word) in counts {
         if count > 0 {
             told.push_str(&format!(", {count} {word}"));
         }
@@ -173,19 +179,28 @@ fn sources(view: &LogView, world: &World) -> String {
 
 /// Why lines are missing, if they are: the first tail that cannot be read now.
 fn trouble(view: &LogView, world: &World) -> Option<String> {
-    view.instances(world).iter().find_map(|instance| {
-        let why = match world.tails.get(instance)? {
-            TailState::Interrupted(why) => format!("interrupted, trying again: {}", why.line()),
-            TailState::Refused(why) => match &why.help {
-                Some(help) => format!("{}; {help}", why.line()),
-                None => why.line(),
-            },
-            TailState::Live | TailState::Ended => return None,
-        };
-        let name = world.inventory.instance(instance).map_or(&*instance.key, |known| &*known.name);
-        let (name, why) = (text::clean(name), text::clean(&why));
-        Some(if why.contains(&*name) { why.into_owned() } else { format!("{name}: {why}") })
-    })
+    let (name, state) = view.trouble(world)?;
+    let why = match state {
+        TailState::Interrupted(why) => format!("interrupted, trying again: {}", why.line()),
+        TailState::Refused(why) => match &why.help {
+            Some(help) => format!("{}; {help}", why.line()),
+            None => why.line(),
+        },
+        TailState::Live | TailState::Ended => return None,
+    };
+    let (name, why) = (text::clean(&name), text::clean(&why));
+    Some(if why.contains(&*name) { why.into_owned() } else { format!("{name}: {why}") })
+}
+
+fn left_out(view: &LogView, world: &World) -> Option<String> {
+    let left_out = view.left_out(world);
+    let rest = left_out.count.checked_sub(left_out.names.len()).filter(|_| left_out.count > 0)?;
+    let mut names = left_out.names.iter().map(|name| text::clean(name).into_owned()).collect::<Vec<_>>().join(", ");
+    if rest > 0 {
+        names.push_str(&format!(" and {} more", units::count(rest as u64)));
+    }
+    let read = view.tails(world).sources;
+    Some(format!("{read} are read at once, left out: {names}; open an instance to read its log alone"))
 }
 
 fn nothing(view: &LogView, world: &World) -> &'static str {
@@ -202,7 +217,7 @@ fn nothing(view: &LogView, world: &World) -> &'static str {
 
 fn is_out_of_reach(view: &LogView, world: &World) -> bool {
     let cluster = |instance: &InstanceId| world.inventory.cluster(&instance.cluster);
-    view.instances(world).iter().filter_map(cluster).any(|cluster| !cluster.link.is_live())
+    view.sources(world).iter().filter_map(cluster).any(|cluster| !cluster.link.is_live())
 }
 
 #[cfg(test)]

@@ -35,10 +35,10 @@ impl Columns {
     pub fn new(view: &LogView, world: &World, width: u16, has_sign: bool, times: Times) -> Self {
         // Where there is hardly room for text, what stands before it goes first.
         let times = if width < 40 { Times::Hidden } else { times };
-        let instances = view.instances(world);
-        let names = world.log.sources().filter(|source| instances.contains(&source.instance));
+        let sources = view.sources(world);
+        let names = world.log.sources().filter(|source| sources.contains(&source.instance));
         let widest = names.map(|source| text::clean(&source.name).width()).max().unwrap_or(0);
-        let is_shown = instances.len() > 1 && !view.hides_sources && width >= 40;
+        let is_shown = sources.len() > 1 && !view.hides_sources && width >= 40;
         let source = if is_shown { (widest as u16).min(width / 6).min(24) } else { 0 };
         let sign = u16::from(has_sign);
         let mut columns = Self { times, source, text: 0, sign };

@@ -20,7 +20,9 @@ pub fn wanted_rows(screen: &Main, paint: &Paint<'_>) -> u16 {
 pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     let keys = screen.scope_rows(&paint.app.world);
     let focused = screen.pane == Pane::Clusters;
-    widget::heading(paint, area, "CLUSTERS", "", focused);
+    let together = screen.together().len();
+    let notes = if together == 0 { String::new() } else { format!("{together} together") };
+    widget::heading(paint, area, "CLUSTERS", &notes, focused);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let pane = widget::Pane { number: Pane::Clusters as usize, focused };
     let window =
@@ -30,6 +32,9 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
 
 fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
     let world = &paint.app.world;
+    if screen.together().contains(row) {
+        paint.text(Rect { x: place.x + 1, width: place.width.min(1), ..place }, paint.theme.glyphs.check, Role::Key);
+    }
     match row {
         Row::Everything => {
             paint.text(place, "  everything", Role::Text);
@@ -44,18 +49,36 @@ fn draw_row(screen: &Main, paint: &mut Paint<'_>, place: Rect, row: &Row) {
             let (all, broken) = count(world.services_of(name));
             let (glyph, role) = link(paint, cluster);
             paint.text(place, glyph, role);
-            let text_role = if cluster.link.is_live() { Role::Text } else { Role::Stale };
+            let text_role = match cluster.link {
+                Link::Live { .. } => Role::Text,
+                Link::Idle => Role::Dim,
+                Link::Connecting { .. } | Link::Lost { .. } => Role::Stale,
+            };
             let state = state(world, cluster);
-            // That a link is down comes before what is at its end.
+            let long = format!("{} {}", cluster.name, cluster.engine);
+            // Of one that nobody has looked at, the name says more than its state, which its shape says too.
+            let room = usize::from(place.width).saturating_sub(2);
+            let state = state.filter(|(text, _)| cluster.link != Link::Idle || long.width() + text.width() < room);
             let (label, right) = match &state {
-                None => (format!("{} {}", cluster.name, cluster.engine), 9),
-                Some((text, _)) => (cluster.name.to_string(), u16::try_from(text.width()).unwrap_or(0) + 1),
+                None if cluster.link == Link::Idle => (long, 0),
+                None if super::nothing::hidden(cluster).is_empty() => (long, 9),
+                None => (long, 11),
+                // That a link is down comes before what is at its end.
+                Some((text, _)) => {
+                    let label = if cluster.link == Link::Idle { long } else { cluster.name.to_string() };
+                    (label, u16::try_from(text.width()).unwrap_or(0) + 1)
+                }
             };
             let room = Rect { x: place.x + 2, width: place.width.saturating_sub(2 + right), ..place };
             let end = paint.text(room, &label, text_role);
             let rest = Rect { x: end + 1, width: place.right().saturating_sub(end + 1), ..place };
             match state {
+                None if cluster.link == Link::Idle => {}
                 None => {
+                    // The numbers beside it are not all that there is.
+                    let is_part = !super::nothing::hidden(cluster).is_empty();
+                    let after_sign = if is_part { paint.text(rest, "~", Role::NoticeWarning) + 1 } else { rest.x };
+                    let rest = Rect { x: after_sign, width: place.right().saturating_sub(after_sign), ..rest };
                     let fold = if screen.is_folded(name) { paint.theme.glyphs.folded } else { "" };
                     paint.text(rest, fold, Role::Dim);
                     numbers(paint, place, all, broken, Role::Dim);
@@ -78,6 +101,7 @@ fn state(world: &World, cluster: &Cluster) -> Option<(String, Role)> {
     match &cluster.link {
         Link::Live { .. } if world.inventory.pictured(&cluster.name).is_some() => None,
         Link::Live { .. } => Some(("reading".to_owned(), Role::Changing)),
+        Link::Idle => Some(("not connected".to_owned(), Role::Dim)),
         Link::Connecting { .. } => Some(("connecting".to_owned(), Role::Changing)),
         Link::Lost { since, kind, .. } => {
             Some((format!("{} {}", kind.word(), units::age_of(*since, world.now)), Role::Failing))
@@ -90,6 +114,7 @@ pub fn link(paint: &Paint<'_>, cluster: &Cluster) -> (&'static str, Role) {
     let glyphs = paint.theme.glyphs;
     match cluster.link {
         Link::Live { .. } => (glyphs.healthy, Role::Healthy),
+        Link::Idle => (glyphs.stopped, Role::Dim),
         Link::Connecting { .. } => (glyphs.changing, Role::Changing),
         Link::Lost { .. } => (glyphs.failing, Role::Failing),
     }

@@ -1,5 +1,7 @@
 //! Below the lists: what is known of the selected service, and the end of its logs; or what a cluster says of itself.
 
+use std::collections::BTreeSet;
+
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -13,7 +15,7 @@ use crate::{
     },
     config::theme::Role,
     domain::{Cluster, Link, Service, ServiceId, units},
-    ui::{Paint, logs, widget},
+    ui::{Paint, instances, logs, orchestration, widget},
 };
 
 pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
@@ -42,10 +44,18 @@ pub fn service(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     {
         usage(paint, row, service);
     }
-    if area.height >= 14
+    let told = service.orchestration.as_deref();
+    if area.height >= if told.is_some() { 8 } else { 14 }
         && let Some(row) = rows.take()
     {
         facts(paint, row, service);
+    }
+    // The log is what most come for, so it keeps most of the room.
+    let more = told.map(orchestration::lines).unwrap_or_default();
+    for line in more.iter().take(usize::from(area.height.saturating_sub(12) / 3)) {
+        if let Some(row) = rows.take() {
+            paint.text(row, line, Role::Dim);
+        }
     }
     logs(service.id.clone(), paint, rows.rest());
 }
@@ -104,11 +114,22 @@ fn usage(paint: &mut Paint<'_>, row: Rect, service: &Service) {
         instances.iter().map(|instance| of(&instance.limits)).sum::<Option<u64>>()
     };
     let of = |limit: Option<String>| limit.map_or_else(String::new, |limit| format!(" of {limit}"));
-    let cpu = format!("{}{}", units::cpu(usage.cpu), of(limit(|limits| limits.cpu).map(units::cpu)));
-    let memory = format!("{}{}", units::bytes(usage.memory), of(limit(|limits| limits.memory).map(units::bytes)));
+    let asks = |asked: Option<String>| asked.map_or_else(String::new, |asked| format!(", asks {asked}"));
+    let (cpu_asked, memory_asked) = (limit(|limits| limits.cpu_request), limit(|limits| limits.memory_request));
+    let is_asked = row.width >= 80 && (cpu_asked.or(memory_asked)).is_some_and(|asked| asked > 0);
+    let mut cpu = format!("{}{}", units::cpu(usage.cpu), of(limit(|limits| limits.cpu).map(units::cpu)));
+    let mut memory = format!("{}{}", units::bytes(usage.memory), of(limit(|limits| limits.memory).map(units::bytes)));
+    if is_asked {
+        cpu.push_str(&asks(cpu_asked.map(units::cpu)));
+        memory.push_str(&asks(memory_asked.map(units::bytes)));
+    }
     let traffic = format!("in {}/s  out {}/s", units::bytes(usage.received), units::bytes(usage.sent));
     let wide = row.width >= 100;
-    let spark = if wide { 20 } else { 8 };
+    let spark = match (wide, is_asked) {
+        (true, true) if row.width < 120 => 12,
+        (true, _) => 20,
+        (false, _) => 8,
+    };
     let mut x = row.x;
     let mut put = |paint: &mut Paint<'_>, text: &str, role: Role, width: u16| {
         let place = Rect::new(x, row.y, width.min(row.right().saturating_sub(x)), 1);
@@ -119,12 +140,12 @@ fn usage(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     put(paint, "CPU", Role::Header, 3);
     let place = put(paint, "", Role::Text, spark);
     trend(paint, place, service, Trend::Cpu);
-    put(paint, &cpu, Role::Text, 14);
+    put(paint, &cpu, Role::Text, if is_asked { 24 } else { 14 });
     put(paint, "MEM", Role::Header, 3);
     let place = put(paint, "", Role::Text, spark);
     trend(paint, place, service, Trend::Memory);
-    put(paint, &memory, Role::Text, 16);
-    if wide {
+    put(paint, &memory, Role::Text, if is_asked { 28 } else { 16 });
+    if wide && (!is_asked || row.width >= 140) {
         put(paint, "NET", Role::Header, 3);
         put(paint, &traffic, Role::Text, 30);
     }
@@ -133,12 +154,17 @@ fn usage(paint: &mut Paint<'_>, row: Rect, service: &Service) {
 /// `image shop/checkout:v2.4.1   ports 8080->80   depends on db (healthy), cache`
 fn facts(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     let mut facts = vec![format!("{}", service.kind)];
+    facts.extend(service.orchestration.iter().filter_map(|told| told.schedule.as_ref().map(ToString::to_string)));
+    facts.extend(orchestration::rollout(service));
     if let Some(image) = &service.image {
         facts.push(format!("image {}", image.reference));
     }
     if !service.ports.is_empty() {
         let ports: Vec<_> = service.ports.iter().map(ToString::to_string).collect();
         facts.push(format!("ports {}", ports.join(" ")));
+    }
+    if let Some(nodes) = nodes(&paint.app.world, service) {
+        facts.push(nodes);
     }
     if !service.depends_on.is_empty() {
         let needs: Vec<_> =
@@ -148,14 +174,30 @@ fn facts(paint: &mut Paint<'_>, row: Rect, service: &Service) {
     paint.text(row, &facts.join("   "), Role::Dim);
 }
 
+/// `on node-1 and node-2`, `on 14 nodes`; `None` where it is not known.
+fn nodes(world: &World, service: &Service) -> Option<String> {
+    let instances = world.inventory.instances_of(&service.id);
+    let nodes: BTreeSet<&str> = instances.iter().filter_map(|instance| instance.node.as_deref()).collect();
+    match nodes.iter().collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [one] => Some(format!("on {one}")),
+        [one, other] => Some(format!("on {one} and {other}")),
+        more => Some(format!("on {} nodes", more.len())),
+    }
+}
+
 /// The end of its log. It moves with the beat, like everything here; the whole of it, at once, is a key away.
 fn logs(service: ServiceId, paint: &mut Paint<'_>, area: Rect) {
     if area.height < 2 {
         return;
     }
-    let view = LogView::new(Target::Service(service));
-    let sources = view.tails(&paint.app.world).sources;
-    let notes = if sources == 1 { "1 source".to_owned() } else { format!("{sources} sources") };
+    let view = LogView::preview(Target::Service(service));
+    let tails = view.tails(&paint.app.world);
+    let notes = match (tails.sources, tails.left_out) {
+        (1, 0) => "1 source".to_owned(),
+        (sources, 0) => format!("{sources} sources"),
+        (sources, left_out) => format!("{sources} of {} sources", sources + left_out),
+    };
     widget::heading(paint, area, "LOGS", &notes, false);
     logs::preview(&view, paint, Rect { y: area.y + 1, height: area.height - 1, ..area });
 }
@@ -191,9 +233,14 @@ pub fn cluster(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
         }
     };
     let Some(cluster) = world.inventory.cluster(&name) else { return };
-    for (y, (label, value, role)) in (area.y..area.bottom()).zip(cluster_lines(world, cluster)) {
+    let width = area.width.saturating_sub(11);
+    let lines = cluster_lines(world, cluster).into_iter().flat_map(|(label, value, role)| {
+        let wrapped = widget::wrap(&value, width).into_iter().enumerate();
+        wrapped.map(move |(index, value)| (if index == 0 { label } else { "" }, value, role))
+    });
+    for (y, (label, value, role)) in (area.y..area.bottom()).zip(lines) {
         paint.text(Rect::new(area.x, y, 10.min(area.width), 1), label, Role::Header);
-        paint.text(Rect::new(area.x + 11, y, area.width.saturating_sub(11), 1), &value, role);
+        paint.text(Rect::new(area.x + 11, y, width, 1), &value, role);
     }
 }
 
@@ -205,6 +252,7 @@ fn cluster_lines(world: &World, cluster: &Cluster) -> Vec<(&'static str, String,
                 cluster.latency.map_or_else(String::new, |latency| format!(", answers in {}", units::elapsed(latency)));
             lines.push(("link", format!("live since {}{latency}", world.time(*since)), Role::Healthy));
         }
+        Link::Idle => lines.push(("link", "not connected, because nobody has looked at it yet".into(), Role::Dim)),
         Link::Connecting { .. } => lines.push(("link", "connecting".into(), Role::Changing)),
         Link::Lost { since, kind, why, retry_at } => {
             lines.push(("link", format!("{} since {}", kind.word(), world.time(*since)), Role::Failing));
@@ -224,6 +272,12 @@ fn cluster_lines(world: &World, cluster: &Cluster) -> Vec<(&'static str, String,
         let size = format!("{} CPUs, {} memory, {}", facts.cpus, units::bytes(facts.memory), facts.system);
         lines.push(("host", size, Role::Text));
         lines.extend(facts.remarks.iter().map(|remark| ("", remark.to_string(), Role::Dim)));
+    }
+    for (index, what) in super::nothing::hidden(cluster).iter().enumerate() {
+        lines.push((if index == 0 { "hidden" } else { "" }, what.to_string(), Role::NoticeWarning));
+    }
+    if let Some(so_far) = world.inventory.arrived_so_far(&cluster.name) {
+        lines.push(("instances", instances::still_reading(so_far), Role::Changing));
     }
     if cluster.protected {
         lines.push(("protected", "a change asks for the service's name to be typed".into(), Role::Text));

@@ -70,7 +70,7 @@ fn panes(screen: &Main, paint: &mut Paint<'_>, area: Rect, narrow: bool) {
         pane(screen, second, paint, wide);
         return bar(paint, wide);
     }
-    let releases = right((area.width / 5).clamp(24, 34));
+    let releases = right((area.width / 5).clamp(28, 34));
     let services = Rect { x: left.right() + 1, width: area.width - left.width - releases.width - 2, ..area };
     pane(screen, Pane::Clusters, paint, left);
     pane(screen, Pane::Services, paint, services);

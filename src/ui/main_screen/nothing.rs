@@ -1,9 +1,12 @@
 //! What is said where there is nothing to list: that is never the same as an empty list.
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
+    action::{Action, Place},
     app::World,
     config::theme::Role,
     domain::{Cluster, Link},
@@ -16,6 +19,7 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) {
     let help = [
         ("midwatch demo", "shows everything on an embedded simulator"),
         ("DOCKER_HOST=... midwatch", "looks at another engine"),
+        ("KUBECONFIG=... midwatch", "looks at the contexts of another kubeconfig"),
         ("midwatch check", "says what the config and every cluster answer"),
     ];
     let inner = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
@@ -41,9 +45,16 @@ fn pairs(pairs: Vec<(&str, &str)>, width: u16) -> Vec<String> {
     lines
 }
 
+/// What may not be looked at there, each with its reason.
+pub fn hidden(cluster: &Cluster) -> &[Arc<str>] {
+    cluster.facts.as_ref().map(|facts| facts.hidden.as_slice()).unwrap_or_default()
+}
+
 /// Why there is no row of this cluster.
 pub fn why_no_rows(world: &World, cluster: &Cluster) -> Vec<String> {
     match &cluster.link {
+        // Told of all of them at once.
+        Link::Idle => Vec::new(),
         Link::Connecting { .. } => vec![format!("{}: connecting to {}", cluster.name, cluster.endpoint)],
         Link::Lost { why, .. } => {
             let mut lines = vec![format!("{}: {}", cluster.name, why.line())];
@@ -53,6 +64,26 @@ pub fn why_no_rows(world: &World, cluster: &Cluster) -> Vec<String> {
         Link::Live { .. } if world.inventory.pictured(&cluster.name).is_none() => {
             vec![format!("{}: reading what runs there", cluster.name)]
         }
-        Link::Live { .. } => vec![format!("{}: nothing runs there", cluster.name)],
+        Link::Live { .. } => match hidden(cluster) {
+            [] => vec![format!("{}: nothing runs there", cluster.name)],
+            hidden => {
+                let mut lines = vec![format!("{}: no services that you may see; hidden are", cluster.name)];
+                lines.extend(hidden.iter().map(|what| format!("  {what}")));
+                lines
+            }
+        },
+    }
+}
+
+/// That nobody has connected to these, and which key does.
+pub fn not_connected(paint: &Paint<'_>, clusters: &[&Cluster]) -> Option<String> {
+    let key = match paint.key(Place::Main, Action::Open) {
+        key if key.is_empty() => "a click".to_owned(),
+        key => key,
+    };
+    match clusters {
+        [] => None,
+        [cluster] => Some(format!("{}: not connected; {key} on its row connects it", cluster.name)),
+        clusters => Some(format!("{} clusters are not connected; {key} on a row connects it", clusters.len())),
     }
 }

@@ -1,11 +1,12 @@
 //! The releases pane: what the selected service runs, and what it ran before.
 
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use crate::{
     app::main_screen::{Main, Pane},
     config::theme::Role,
-    domain::{Release, units},
+    domain::{Release, ReleaseSource, release::suggested, units},
     message::Question,
     ui::{
         Paint,
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq)]
 enum Cell {
     Mark,
+    Number,
     Name,
     Age,
     What,
@@ -43,39 +45,66 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
         }
         return;
     }
-    let longest = releases.iter().map(|release| release.image.release().chars().count()).max().unwrap_or(0);
-    let columns = [
+    let longest = releases.iter().map(|release| release.name().chars().count()).max().unwrap_or(0);
+    let numbers = releases.iter().filter_map(|release| release.number).max().map(|most| most.to_string().len());
+    let mut columns = vec![
         Column::left(Cell::Mark, "", 1, 0),
         Column::left(Cell::Name, "", u16::try_from(longest.clamp(6, 14)).expect("at most 14"), 0),
         Column::right(Cell::Age, "", 5, 1),
         Column::left(Cell::What, "", 8, 2),
     ];
+    if let Some(width) = numbers {
+        columns.insert(1, Column::right(Cell::Number, "", u16::try_from(width).unwrap_or(1), 0));
+    }
     let table = Table::fit(&columns, Cell::What, body);
-    let keys: Vec<usize> = (0..releases.len()).collect();
+    let keys = screen.release_keys(world);
+    let to_go_back_to = suggested(releases).map(Release::key);
+    let mut in_sight = screen.releases.window(&keys, usize::from(body.height)).map(|index| &releases[index]);
     let pane = widget::Pane { number: Pane::Releases as usize, focused };
-    let window = widget::rows(paint, body, &screen.releases, &keys, pane, |paint, place, &index| {
-        row(paint, &table, place.y, &releases[index]);
+    let window = widget::rows(paint, body, &screen.releases, &keys, pane, |paint, place, key| {
+        if let Some(release) = in_sight.next() {
+            row(paint, &table, place.y, release, to_go_back_to.as_ref() == Some(key));
+        }
     });
     widget::position(paint, Rect { height: 1, ..area }, &window, releases.len());
 }
 
-fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, release: &Release) {
+fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, release: &Release, to_go_back_to: bool) {
     let now = paint.app.world.now;
+    let glyphs = paint.theme.glyphs;
     let role = if release.current { Role::Text } else { Role::Dim };
-    let mark = if release.current { paint.theme.glyphs.check } else { " " };
-    table.cell(paint, Cell::Mark, y, mark, Role::Healthy);
-    table.cell(paint, Cell::Name, y, release.image.release(), role);
+    let (mark, mark_role) = match release {
+        Release { failed: true, .. } => (glyphs.failing, Role::Failing),
+        Release { current: true, .. } => (glyphs.check, Role::Healthy),
+        _ if to_go_back_to => (glyphs.left, Role::Key),
+        _ => (" ", Role::Healthy),
+    };
+    table.cell(paint, Cell::Mark, y, mark, mark_role);
+    let number = release.number.map_or_else(String::new, |number| number.to_string());
+    table.cell(paint, Cell::Number, y, &number, role);
+    table.cell(paint, Cell::Name, y, release.name(), role);
     if let Some(created) = release.created {
         table.cell(paint, Cell::Age, y, &units::age_of(created, now), Role::Dim);
     }
+    table.cell(paint, Cell::What, y, &what(release, now), role);
+}
+
+/// The most telling first: there is room for a word or two.
+fn what(release: &Release, now: Timestamp) -> String {
     let mut what = Vec::new();
-    if release.current {
-        what.push(if release.instances == 1 {
-            "current".to_owned()
-        } else {
-            format!("current x{}", release.instances)
-        });
+    let is_engines = release.source == ReleaseSource::Engine;
+    match (release.healthy_since, &release.outcome) {
+        (Some(since), _) => what.push(format!("healthy {}", units::age_of(since, now))),
+        // How it does says more than that it is the current one, which its mark does.
+        (None, None) if release.current && is_engines && release.instances == 1 => what.push("current".to_owned()),
+        (None, None) if release.current && is_engines => what.push(format!("current x{}", release.instances)),
+        (None, _) => {}
     }
+    // In the middle of a rollout the old ones still do the work.
+    if !release.current && release.instances > 0 {
+        what.push(format!("{} run", release.instances));
+    }
+    what.extend(release.served.map(|seconds| format!("served {}", units::age(seconds))));
     what.extend(release.outcome.iter().chain(&release.cause).map(ToString::to_string));
-    table.cell(paint, Cell::What, y, &what.join(", "), role);
+    what.join(", ")
 }

@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 use crate::{
     app::{
         World,
-        main_screen::{Main, Pane, Row},
+        main_screen::{Main, Pane, Shown},
         world::Trend,
     },
     config::theme::Role,
-    domain::{Cluster, Service, ServiceId, units},
+    domain::{Cluster, Link, Service, ServiceId, units},
     ui::{
-        Paint,
+        Paint, instances, orchestration,
         table::{Column, Table},
         widget,
     },
@@ -30,8 +30,12 @@ enum Cell {
     Restarts,
     Age,
     Ports,
+    Kind,
     Why,
 }
+
+/// From here on a kind has room beside a reason.
+const WITH_KIND: u16 = 116;
 
 pub fn wanted_rows(screen: &Main, paint: &Paint<'_>) -> u16 {
     u16::try_from(screen.rows(&paint.app.world).len() + 1).unwrap_or(u16::MAX)
@@ -41,13 +45,13 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     let world = &paint.app.world;
     let keys = screen.keys(world);
     let focused = screen.pane == Pane::Services;
-    let scope = screen.scope(world);
+    let scope = screen.shown(world);
     let notes = notes(screen, world, &scope, keys.len());
     widget::heading(paint, area, "SERVICES", &notes, focused);
     if keys.is_empty() {
         return empty(screen, paint, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, &scope);
     }
-    let table = columns(&keys, &scope, area);
+    let table = columns(world, &keys, &scope, area);
     table.header(paint, area.y + 1);
     let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let pane = widget::Pane { number: Pane::Services as usize, focused };
@@ -57,14 +61,14 @@ pub fn draw(screen: &Main, paint: &mut Paint<'_>, area: Rect) {
     widget::position(paint, Rect { height: 1, ..area }, &window, keys.len());
 }
 
-fn columns(keys: &[ServiceId], scope: &Row, area: Rect) -> Table<Cell> {
+fn columns(world: &World, keys: &[ServiceId], scope: &Shown, area: Rect) -> Table<Cell> {
     let longest = keys.iter().map(|id| label(id, scope).chars().count()).max().unwrap_or(0);
     let longest_cluster = keys.iter().map(|id| id.cluster.as_str().chars().count()).max().unwrap_or(0);
     // A long name gives way before a whole column does.
     let most = if area.width < 80 { 20 } else { 26 };
     let name = u16::try_from(longest.clamp(10, most)).expect("at most 26");
     let mut columns = vec![Column::left(Cell::Mark, "", 1, 0)];
-    if *scope == Row::Everything && keys.windows(2).any(|pair| pair[0].cluster != pair[1].cluster) {
+    if keys.windows(2).any(|pair| pair[0].cluster != pair[1].cluster) {
         let width = u16::try_from(longest_cluster.clamp(7, 12)).expect("at most 12");
         columns.push(Column::left(Cell::Cluster, "CLUSTER", width, 3));
     }
@@ -77,13 +81,20 @@ fn columns(keys: &[ServiceId], scope: &Row, area: Rect) -> Table<Cell> {
         Column::right(Cell::Memory, "MEM", 5, 6),
         Column::right(Cell::Restarts, "RST", 4, 7),
         Column::right(Cell::Age, "AGE", 5, 8),
-        Column::left(Cell::Ports, "PORTS", 12, 10),
-        Column::left(Cell::Why, "WHY", 16, 2),
     ]);
+    // A Compose service is nothing else, and an orchestrator publishes no ports of its machines: each has a column that tells something,
+    // if it does not take the room of a reason.
+    let is_orchestrated = |id| world.inventory.service(id).is_some_and(|service| service.orchestration.is_some());
+    if !keys.iter().any(is_orchestrated) {
+        columns.push(Column::left(Cell::Ports, "PORTS", 12, 10));
+    } else if area.width >= WITH_KIND {
+        columns.push(Column::left(Cell::Kind, "KIND", 12, 10));
+    }
+    columns.push(Column::left(Cell::Why, "WHY", 16, 2));
     Table::fit(&columns, Cell::Why, area)
 }
 
-fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, scope: &Row) {
+fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, scope: &Shown) {
     let world = &paint.app.world;
     let Some(service) = world.inventory.service(id) else { return };
     let y = place.y;
@@ -116,6 +127,7 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, place: Rect, id: &ServiceId, 
     let ports: Vec<String> =
         service.ports.iter().filter(|port| port.published.is_some()).map(ToString::to_string).collect();
     table.cell(paint, Cell::Ports, y, &ports.join(" "), role(Role::Dim));
+    table.cell(paint, Cell::Kind, y, &service.kind.to_string(), role(Role::Dim));
     let (why, why_role) = why(world, service, health);
     table.cell(paint, Cell::Why, y, &why, why_role);
 }
@@ -125,11 +137,16 @@ fn why(world: &World, service: &Service, health: Role) -> (String, Role) {
     if let Some(operation) = world.operation_on(&service.id) {
         return (operation.title.to_string(), Role::Changing);
     }
-    match service.health.reason() {
-        Some(reason) => (reason.to_string(), health),
+    let unfinished = orchestration::unfinished(service);
+    match (service.health.reason(), unfinished) {
+        (Some(reason), Some(unfinished)) if !reason.text.contains("updated") => {
+            (format!("{reason}, {unfinished}"), health)
+        }
+        (Some(reason), _) => (reason.to_string(), health),
         // Nothing was wrong with it when it was last heard of.
-        None if health == Role::Stale => ("not reachable now".to_owned(), health),
-        None => (String::new(), health),
+        (None, _) if health == Role::Stale => ("not reachable now".to_owned(), health),
+        (None, Some(unfinished)) => (unfinished, Role::Changing),
+        (None, None) => (String::new(), health),
     }
 }
 
@@ -145,22 +162,26 @@ fn calm(value: u64) -> u64 {
     (value + unit / 2) / unit * unit
 }
 
-fn label(id: &ServiceId, scope: &Row) -> String {
+fn label(id: &ServiceId, scope: &Shown) -> String {
     if scope.is_one_scope() { id.name.to_string() } else { format!("{}/{}", id.scope, id.name) }
 }
 
-fn notes(screen: &Main, world: &World, scope: &Row, shown: usize) -> String {
-    let mut notes = Vec::new();
-    match scope {
-        Row::Everything => {}
-        Row::Cluster(cluster) => notes.push(cluster.to_string()),
-        Row::Scope(cluster, scope) => notes.push(format!("{cluster}/{scope}")),
-    }
+fn notes(screen: &Main, world: &World, scope: &Shown, shown: usize) -> String {
+    let mut notes = vec![scope.to_string()];
+    notes.retain(|note| !note.is_empty());
     let all = world.services().filter(|service| scope.holds(&service.id)).count();
     let is_known =
         |cluster: &&Cluster| scope.touches(&cluster.name) && world.inventory.pictured(&cluster.name).is_some();
     if world.inventory.clusters().any(|cluster| is_known(&cluster)) {
         notes.push(if shown == all { all.to_string() } else { format!("{shown} of {all}") });
+    }
+    let touched = || world.inventory.clusters().filter(|cluster| scope.touches(&cluster.name));
+    let arriving: Vec<usize> = touched().filter_map(|it| world.inventory.arrived_so_far(&it.name)).collect();
+    if !arriving.is_empty() {
+        notes.push(instances::still_reading(arriving.iter().sum()));
+    }
+    if touched().any(|cluster| cluster.facts.as_ref().is_some_and(|facts| !facts.hidden.is_empty())) {
+        notes.push("a part is hidden".into());
     }
     if screen.faults_only {
         notes.push("only what is broken".into());
@@ -175,7 +196,7 @@ fn notes(screen: &Main, world: &World, scope: &Row, shown: usize) -> String {
 }
 
 /// No rows can mean many things, and only one of them is that nothing runs.
-fn empty(screen: &Main, paint: &mut Paint<'_>, area: Rect, scope: &Row) {
+fn empty(screen: &Main, paint: &mut Paint<'_>, area: Rect, scope: &Shown) {
     let world = &paint.app.world;
     let hidden = world.services().filter(|service| scope.holds(&service.id)).count();
     let clusters = world.inventory.clusters().filter(|cluster| scope.touches(&cluster.name));
@@ -188,9 +209,11 @@ fn empty(screen: &Main, paint: &mut Paint<'_>, area: Rect, scope: &Row) {
         lines.push(format!("none of {hidden} services matches '{}'", screen.filter.text()));
         lines.push("Esc shows them all".into());
     } else {
-        for cluster in clusters {
+        let (idle, others): (Vec<&Cluster>, Vec<&Cluster>) = clusters.partition(|cluster| cluster.link == Link::Idle);
+        for cluster in others {
             lines.extend(super::nothing::why_no_rows(world, cluster));
         }
+        lines.extend(super::nothing::not_connected(paint, &idle));
     }
     // There is nothing else to see, so it is told to its end.
     let width = area.width.saturating_sub(3);

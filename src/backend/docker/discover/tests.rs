@@ -87,6 +87,7 @@ fn one_endpoint_is_one_host_by_whatever_ways_it_is_found() {
     let config = [ClusterConfig {
         name: "prod".into(),
         reach: Reach::Docker { endpoint: format!("unix://{}", socket.display()), tls: None },
+        connect: None,
         protected: true,
         read_only: false,
     }];

@@ -7,13 +7,13 @@ use crate::domain::Output;
 
 /// How far back it is read again: clocks and outputs of an engine are not in step to the nanosecond.
 const BACK: i64 = 2_000_000_000;
-/// Lines that are remembered at most. In a flood this is less time, and then less is read again.
+/// Lines that are remembered, if nothing else is said. In a flood this is less time, and then less is read again.
 const REMEMBERED: usize = 16 << 10;
 
-/// Bounded: the lines of the last two seconds, and never more than `REMEMBERED`. Times alone would lose lines (several can have the
-/// same), and all lines ever would leak.
-#[derive(Default)]
+/// Bounded: the lines of the last two seconds, and never more than so many. Times alone would lose lines (several can have the same),
+/// and all lines ever would leak.
 pub struct Overlap {
+    most: usize,
     seen: VecDeque<(i64, u64)>,
     last: Option<i64>,
     /// Of the time before this not every line is remembered.
@@ -29,7 +29,23 @@ struct Again {
     expected: HashMap<(i64, u64), u32>,
 }
 
+impl Default for Overlap {
+    fn default() -> Self {
+        Self::of(REMEMBERED)
+    }
+}
+
 impl Overlap {
+    /// Remembers so many lines at most.
+    pub fn of(most: usize) -> Self {
+        Self { most, seen: VecDeque::new(), last: None, horizon: 0, again: None }
+    }
+
+    /// The time of the youngest line that was read.
+    pub fn last(&self) -> Option<i64> {
+        self.last
+    }
+
     /// Begins to read again; from when on, or `None` when nothing was read yet.
     pub fn resume(&mut self) -> Option<i64> {
         let to = self.last?;
@@ -66,7 +82,7 @@ impl Overlap {
         self.last = Some(last);
         self.seen.push_back(line);
         while let Some(&(at, _)) = self.seen.front()
-            && (self.seen.len() > REMEMBERED || at < last.saturating_sub(BACK))
+            && (self.seen.len() > self.most || at < last.saturating_sub(BACK))
         {
             self.horizon = self.horizon.max(at.saturating_add(1));
             self.seen.pop_front();

@@ -1,0 +1,26 @@
+//! What is asked only when a screen shows it.
+
+use super::{Site, access, configuration, outline, processes, releases};
+use crate::{
+    domain::Trouble,
+    message::{Answer, Question},
+};
+
+pub async fn query(site: Site, question: Question) -> Result<Answer, Trouble> {
+    match question {
+        Question::Releases(service) => releases::of(&site, &service)
+            .await
+            .map(Answer::Releases)
+            .map_err(|fault| fault.trouble(format!("could not list the releases of {service}"))),
+        Question::Outline(service, id) => outline::of(&site, &service, &id)
+            .await
+            .map(Answer::Outline)
+            .map_err(|fault| fault.trouble(format!("could not read release {id} of {service}"))),
+        Question::Configuration(instance) => configuration::of(&site, &instance)
+            .await
+            .map(Answer::Configuration)
+            .map_err(|fault| fault.trouble("could not read the configuration of the pod")),
+        Question::Processes(instance) => processes::of(&site, &instance).await.map(Answer::Processes),
+        Question::Rights(_, scope) => access::rights(&site, &scope).await.map(Answer::Rights),
+    }
+}

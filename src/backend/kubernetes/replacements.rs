@@ -1,0 +1,338 @@
+//! The pods that a rollout brings: how many are ready, and why the others are not. One that will never be ready is told early.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use http::Method;
+use http_body_util::BodyExt;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    Site,
+    api::{decode, encoded, null_is_default},
+    directory::Workload,
+    fault::Fault,
+    rollout::Rolling,
+};
+use crate::domain::{ServiceKind, text::clean, text::shorten};
+
+/// Waiting for one of these is given up after this long: a registry may have stumbled.
+const HOPELESS_AFTER: Duration = Duration::from_secs(10);
+/// A program that ended this often since it was new is not waiting for another one to come up.
+const HOPELESS_RESTARTS: u32 = 2;
+/// How much of a message is said.
+const WIDTH: usize = 200;
+
+pub struct Replacements {
+    pods: Vec<Pod>,
+    namespace: String,
+}
+
+/// Since when each pod has been in trouble that does not pass by itself.
+#[derive(Default)]
+pub struct Patience(BTreeMap<String, Instant>);
+
+/// Why a pod is not ready, and the command that tells more.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PodTrouble {
+    pub says: String,
+    pub help: String,
+}
+
+impl Replacements {
+    /// Those of the workload's newest definition.
+    pub async fn of(site: &Site, workload: &Workload, rolling: &Rolling) -> Result<Self, Fault> {
+        let namespace = workload.namespace.to_string();
+        let Some((label, hash)) = newest(site, workload, rolling).await? else {
+            return Ok(Self { pods: Vec::new(), namespace });
+        };
+        let selector = [&*workload.selector, &format!("{label}={hash}")].join(",");
+        let selector = encoded(selector.trim_start_matches(','));
+        let list: List<Pod> =
+            site.api.get(&format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}")).await?;
+        Ok(Self { pods: list.items, namespace })
+    }
+
+    /// One pod alone; `None` when it is gone. Another pod of its name is another pod.
+    pub async fn only(site: &Site, pod: &super::pod::Pod<'_>) -> Result<Option<Self>, Fault> {
+        match site.api.get::<Pod>(&pod.path()).await {
+            Ok(there) if there.metadata.uid == pod.uid => {
+                Ok(Some(Self { pods: vec![there], namespace: pod.namespace.to_owned() }))
+            }
+            Ok(_) => Ok(None),
+            Err(fault) if fault.is_missing() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    pub fn ready(&self) -> u32 {
+        let ready = self.pods.iter().filter(|pod| pod.is_ready()).count();
+        u32::try_from(ready).unwrap_or(u32::MAX)
+    }
+
+    /// Of the first pod that has one.
+    pub fn trouble(&self) -> Option<PodTrouble> {
+        self.pods.iter().find_map(|pod| Some(pod.trouble()?.told(pod, &self.namespace)))
+    }
+
+    /// Of the first pod for which waiting longer makes no sense.
+    pub fn hopeless(&self, patience: &mut Patience, now: Instant) -> Option<PodTrouble> {
+        let troubled: Vec<(&Pod, Cause)> = self.pods.iter().filter_map(|pod| Some((pod, pod.trouble()?))).collect();
+        patience.0.retain(|name, _| troubled.iter().any(|(pod, _)| pod.metadata.name == *name));
+        troubled.into_iter().find_map(|(pod, cause)| {
+            let is_hopeless = match cause.hope {
+                Hope::MayPass => return None,
+                Hope::EndsAgain(times) => times >= HOPELESS_RESTARTS,
+                Hope::SeldomPasses => {
+                    let since = *patience.0.entry(pod.metadata.name.clone()).or_insert(now);
+                    now.duration_since(since) >= HOPELESS_AFTER
+                }
+            };
+            is_hopeless.then(|| cause.told(pod, &self.namespace))
+        })
+    }
+}
+
+/// The label by which the pods of the newest definition are known, and its value there.
+async fn newest(site: &Site, workload: &Workload, rolling: &Rolling) -> Result<Option<(&'static str, String)>, Fault> {
+    const OF_SETS: &str = "controller-revision-hash";
+    let known = |label, hash: &str| Ok((!hash.is_empty()).then(|| (label, hash.to_owned())));
+    let list = |plural| {
+        let selector = encoded(&workload.selector);
+        format!("/apis/apps/v1/namespaces/{}/{plural}?labelSelector={selector}", workload.namespace)
+    };
+    match workload.kind {
+        ServiceKind::Deployment => {
+            const LABEL: &str = "pod-template-hash";
+            let sets: List<Owned> = metadata_only(site, &list("replicasets")).await?;
+            Ok(sets.newest(&rolling.metadata.uid, Owned::revision_of_set).and_then(|set| set.label(LABEL)))
+        }
+        ServiceKind::DaemonSet => {
+            let revisions: List<Owned> = site.api.get(&list("controllerrevisions")).await?;
+            Ok(revisions.newest(&rolling.metadata.uid, |owned| owned.revision).and_then(|owned| owned.label(OF_SETS)))
+        }
+        ServiceKind::StatefulSet => known(OF_SETS, &rolling.status.update_revision),
+        ServiceKind::Rollout => known("rollouts-pod-template-hash", &rolling.status.current_pod_hash),
+        ServiceKind::Job
+        | ServiceKind::CronJob
+        | ServiceKind::Controlled
+        | ServiceKind::Pod
+        | ServiceKind::ComposeService
+        | ServiceKind::SwarmService
+        | ServiceKind::Container => Ok(None),
+    }
+}
+
+/// Templates and status stay on the server.
+async fn metadata_only<T: DeserializeOwned>(site: &Site, path: &str) -> Result<T, Fault> {
+    let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    let response = site.api.send(Method::GET, path, &[("accept", accept)], Vec::new()).await?;
+    decode(&response.into_body().collect().await?.to_bytes())
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+struct List<T> {
+    #[serde(default = "Vec::new", deserialize_with = "null_is_default")]
+    items: Vec<T>,
+}
+
+/// A ReplicaSet or a ControllerRevision.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Owned {
+    metadata: Metadata,
+    /// Of a ControllerRevision.
+    revision: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    uid: String,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    owner_references: Vec<Owner>,
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Owner {
+    uid: String,
+}
+
+impl List<Owned> {
+    fn newest(&self, owner: &str, revision: impl Fn(&Owned) -> u64) -> Option<&Owned> {
+        let is_its = |owned: &&Owned| owned.metadata.owner_references.iter().any(|reference| reference.uid == owner);
+        self.items.iter().filter(is_its).max_by_key(|owned| revision(owned))
+    }
+}
+
+impl Owned {
+    fn revision_of_set(&self) -> u64 {
+        let number = self.metadata.annotations.get("deployment.kubernetes.io/revision");
+        number.and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+
+    fn label(&self, label: &'static str) -> Option<(&'static str, String)> {
+        Some((label, self.metadata.labels.get(label)?.clone()))
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pod {
+    metadata: Metadata,
+    status: Status,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    conditions: Vec<Condition>,
+    init_container_statuses: Vec<Container>,
+    container_statuses: Vec<Container>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    r#type: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Container {
+    name: String,
+    image: String,
+    restart_count: u32,
+    state: State,
+    last_state: State,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct State {
+    waiting: Option<Waiting>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: String,
+    message: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Terminated {
+    exit_code: i64,
+    reason: String,
+    message: String,
+}
+
+/// Whether waiting longer may help.
+enum Hope {
+    MayPass,
+    SeldomPasses,
+    /// So many times since it was new.
+    EndsAgain(u32),
+}
+
+struct Cause {
+    says: String,
+    hope: Hope,
+    /// The container whose last output says why.
+    container: Option<String>,
+}
+
+impl Cause {
+    fn told(self, pod: &Pod, namespace: &str) -> PodTrouble {
+        let name = &pod.metadata.name;
+        let help = match &self.container {
+            Some(container) => format!("kubectl -n {namespace} logs {name} -c {container} --previous"),
+            None => format!("kubectl -n {namespace} describe pod {name}"),
+        };
+        PodTrouble { says: format!("{name}: {}", self.says), help }
+    }
+}
+
+impl Pod {
+    fn is_ready(&self) -> bool {
+        let is_ready = |condition: &Condition| condition.r#type == "Ready" && condition.status == "True";
+        self.metadata.deletion_timestamp.is_none() && self.status.conditions.iter().any(is_ready)
+    }
+
+    fn trouble(&self) -> Option<Cause> {
+        if self.metadata.deletion_timestamp.is_some() {
+            return None;
+        }
+        let unscheduled = self.status.conditions.iter().find(|condition| {
+            condition.r#type == "PodScheduled" && condition.status == "False" && condition.reason == "Unschedulable"
+        });
+        if let Some(condition) = unscheduled {
+            let says = format!("no node takes it: {}", shorten(&clean(&condition.message), WIDTH));
+            return Some(Cause { says, hope: Hope::MayPass, container: None });
+        }
+        let containers = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        containers.filter_map(Container::trouble).next()
+    }
+}
+
+impl Container {
+    fn trouble(&self) -> Option<Cause> {
+        let waiting = self.state.waiting.as_ref();
+        let reason = waiting.map_or("", |waiting| waiting.reason.as_str());
+        let message = || shorten(&clean(waiting.map_or("", |waiting| &waiting.message)), WIDTH).into_owned();
+        let name = clean(&self.name);
+        let (says, hope) = match reason {
+            "CrashLoopBackOff" => return Some(self.ended()),
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError" => {
+                (format!("image {} cannot be had: {}", clean(&self.image), message()), Hope::SeldomPasses)
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                (format!("{name} cannot be created: {}", message()), Hope::SeldomPasses)
+            }
+            // It has just ended, and is started again at once.
+            _ if self.restart_count > 0 && self.state.terminated.as_ref().is_some_and(|end| end.exit_code != 0) => {
+                return Some(self.ended());
+            }
+            _ => return None,
+        };
+        Some(Cause { says, hope, container: None })
+    }
+
+    fn ended(&self) -> Cause {
+        let (name, end) = (clean(&self.name).into_owned(), self.last_end());
+        let how = if self.restart_count < HOPELESS_RESTARTS { "ended" } else { "ends again and again" };
+        let says = format!("{name} {how}, {end}");
+        Cause { says, hope: Hope::EndsAgain(self.restart_count), container: Some(name) }
+    }
+
+    /// "with exit 137 (out of memory): its last words"
+    fn last_end(&self) -> String {
+        let Some(end) = self.state.terminated.as_ref().or(self.last_state.terminated.as_ref()) else {
+            return "nobody knows why".into();
+        };
+        let mut words = format!("with exit {}", end.exit_code);
+        if end.reason == "OOMKilled" {
+            words.push_str(" (out of memory)");
+        }
+        if !end.message.trim().is_empty() {
+            write!(words, ": {}", shorten(clean(&end.message).trim(), WIDTH)).expect("a string takes all");
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests;

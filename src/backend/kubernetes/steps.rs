@@ -1,0 +1,335 @@
+//! Makes one step of a plan so. Doing it again, or when it is already so, is no error. Every change is sent once: what may have been
+//! received and was not answered is lost, and the same step is done again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::Method;
+use jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Value, json};
+
+use super::{
+    Site,
+    directory::Workload,
+    fault::Fault,
+    pod::Pod,
+    readiness,
+    resolve::{self, resolve},
+    rollout,
+};
+use crate::{
+    backend::{Progress, StepError},
+    domain::{InstanceId, ServiceId, ServiceKind, Trouble},
+    plan::Step,
+};
+
+/// In a pod template, the time at which its pods were last asked to be replaced: kubectl's, so that each knows of the other's restarts.
+pub const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+/// Between two looks at a pod that is ending.
+const LOOK: Duration = Duration::from_millis(500);
+/// What a kubelet needs itself to end a pod and to say so.
+const BEYOND_GRACE: u32 = 30;
+/// Who changed it, in the object's own records.
+const MANAGER: &str = "midwatch";
+/// Flux takes away what others add, a restart's mark too, and so would restart everything again; not so what comes by this name, as its
+/// FAQ has it.
+const FLUX_MANAGER: &str = "flux-client-side-apply";
+
+pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), StepError> {
+    match step {
+        Step::Redeploy { service, asked } => redeploy(&site, &service, asked, &progress).await,
+        Step::Replace { instance, name, grace } => replace(&site, &instance, &name, grace, &progress).await,
+        Step::AwaitRollout { service, within } => rollout::wait(&site, &service, within, &progress).await,
+        Step::Stop { name, .. } => Err(never(format!("could not stop {name}"))),
+        Step::Start { name, .. } => Err(never(format!("could not start {name}"))),
+        Step::AwaitReady { instance, name, within, steady } => {
+            readiness::wait(&site, &instance, &name, (within, steady), &progress).await
+        }
+    }
+}
+
+fn never(what: String) -> StepError {
+    StepError::Failed(Trouble::new(what, "Kubernetes replaces pods and starts none again"))
+}
+
+/// What the server's answer means for a step. Also an answer that does not tell whether it was done is lost.
+pub fn stopped(fault: &Fault, what: impl Into<Arc<str>>) -> StepError {
+    let trouble = fault.trouble(what);
+    match fault {
+        Fault::Way { .. } | Fault::Refused { code: 401 | 429 | 502..=504, .. } => StepError::Lost(trouble),
+        // Its own store may have failed in the middle; a webhook that fails does so before anything is stored.
+        Fault::Refused { code: 500, message, .. } if !message.contains("webhook") => StepError::Lost(trouble),
+        Fault::Refused { code: 403, .. } => {
+            StepError::Failed(trouble.help("ask who manages the cluster for this right"))
+        }
+        Fault::Refused { .. } | Fault::Garbled(_) => StepError::Failed(trouble),
+    }
+}
+
+#[derive(Deserialize)]
+struct Definition {
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: Arc<str>,
+    #[serde(default)]
+    labels: Value,
+    #[serde(default)]
+    owner_references: Vec<Owner>,
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    kind: String,
+    #[serde(default)]
+    controller: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    paused: bool,
+    update_strategy: Strategy,
+    template: Option<Template>,
+    /// Of a Rollout.
+    restart_at: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Strategy {
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct Template {
+    #[serde(default)]
+    metadata: Option<TemplateMetadata>,
+}
+
+#[derive(Deserialize)]
+struct TemplateMetadata {
+    #[serde(default)]
+    annotations: Value,
+}
+
+impl Definition {
+    /// What it was last asked to restart for.
+    fn mark(&self) -> Option<&str> {
+        let annotations = self.spec.template.as_ref().and_then(|template| template.metadata.as_ref());
+        let of_template = annotations.and_then(|metadata| metadata.annotations[RESTARTED].as_str());
+        self.spec.restart_at.as_deref().or(of_template)
+    }
+
+    fn is_flux_managed(&self) -> bool {
+        let has = |label: &str| self.metadata.labels.get(label).is_some();
+        has("kustomize.toolkit.fluxcd.io/name") || has("helm.toolkit.fluxcd.io/name")
+    }
+
+    fn refusal(&self, workload: &Workload) -> Option<Trouble> {
+        let Workload { kind, namespace, name, uid, .. } = workload;
+        let what = format!("could not restart {namespace}/{name}");
+        if self.metadata.uid != *uid {
+            return Some(Trouble::new(what, "it was deleted and made anew meanwhile").help("plan it again"));
+        }
+        if self.spec.paused && *kind == ServiceKind::Deployment {
+            let trouble = Trouble::new(what, "it is paused: nothing of it is replaced until it is resumed");
+            return Some(trouble.help(format!("kubectl -n {namespace} rollout resume {kind}/{name}")));
+        }
+        if self.spec.update_strategy.r#type == "OnDelete" {
+            let trouble =
+                Trouble::new(what, "its update strategy is OnDelete: a pod is replaced when somebody deletes it");
+            return Some(trouble.help("restart its instances one at a time"));
+        }
+        None
+    }
+}
+
+async fn redeploy(
+    site: &Site,
+    service: &ServiceId,
+    asked: Option<Timestamp>,
+    progress: &Progress,
+) -> Result<(), StepError> {
+    let what = format!("could not restart {service}");
+    let lost = |fault: Fault| stopped(&fault, what.as_str());
+    let workload = resolve(site, service).await.map_err(lost)?;
+    let path = restartable_path(&workload, &what)?;
+    let definition: Definition = site.api.get(&path).await.map_err(lost)?;
+    if let Some(trouble) = definition.refusal(&workload) {
+        return Err(StepError::Failed(trouble));
+    }
+    // To the second, as kubectl writes it and as a Rollout keeps it.
+    let mark = asked.unwrap_or_else(Timestamp::now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    if definition.mark() == Some(&mark) {
+        progress("was asked for already");
+        return Ok(());
+    }
+    let manager = if definition.is_flux_managed() { FLUX_MANAGER } else { MANAGER };
+    let path = format!("{path}?fieldManager={manager}");
+    let (kind, patch) = restart_patch(&workload, &mark);
+    site.api.change::<IgnoredAny>(Method::PATCH, &path, kind, &patch).await.map_err(lost)?;
+    progress("asked for");
+    Ok(())
+}
+
+fn restartable_path(workload: &Workload, what: &str) -> Result<String, StepError> {
+    let Workload { kind, namespace, name, .. } = workload;
+    let path = match kind {
+        ServiceKind::Deployment | ServiceKind::StatefulSet | ServiceKind::DaemonSet | ServiceKind::Rollout => {
+            resolve::path(*kind, namespace, name)
+        }
+        ServiceKind::Job
+        | ServiceKind::CronJob
+        | ServiceKind::Pod
+        | ServiceKind::Controlled
+        | ServiceKind::ComposeService
+        | ServiceKind::SwarmService
+        | ServiceKind::Container => None,
+    };
+    path.ok_or_else(|| StepError::Failed(Trouble::new(what, format!("a {kind} has no pods to roll"))))
+}
+
+/// Bound to this very object: another one of its name is refused by the server.
+fn restart_patch(workload: &Workload, mark: &str) -> (&'static str, Value) {
+    let metadata = json!({"uid": &*workload.uid});
+    if workload.kind == ServiceKind::Rollout {
+        return ("application/merge-patch+json", json!({"metadata": metadata, "spec": {"restartAt": mark}}));
+    }
+    let template = json!({"metadata": {"annotations": {RESTARTED: mark}}});
+    ("application/strategic-merge-patch+json", json!({"metadata": metadata, "spec": {"template": template}}))
+}
+
+#[derive(Deserialize)]
+struct Ending {
+    metadata: Metadata,
+}
+
+async fn replace(
+    site: &Site,
+    instance: &InstanceId,
+    name: &str,
+    grace: u32,
+    progress: &Progress,
+) -> Result<(), StepError> {
+    let what = format!("could not replace {name}");
+    let pod = Pod::of(instance).map_err(|fault| stopped(&fault, what.as_str()))?;
+    let began = Instant::now();
+    let mut is_asked = false;
+    while let Some(there) = look(site, &pod).await.map_err(|fault| stopped(&fault, what.as_str()))? {
+        if there.metadata.deletion_timestamp.is_none() && !is_asked {
+            refuse_without_controller(&there, &what)?;
+            delete(site, &pod, &what).await?;
+            is_asked = true;
+        }
+        let waited = began.elapsed().as_secs();
+        if waited >= u64::from(grace.saturating_add(BEYOND_GRACE)) {
+            let trouble = Trouble::new(what, format!("after {waited} s it has not ended: its node may not answer"));
+            let help = format!("kubectl -n {} describe pod {}", pod.namespace, pod.name);
+            return Err(StepError::Failed(trouble.help(help)));
+        }
+        progress(&format!("ending, {waited} s of {grace} s"));
+        tokio::time::sleep(LOOK).await;
+    }
+    progress("has ended");
+    Ok(())
+}
+
+/// `None` when it is gone; another pod of its name is another pod.
+async fn look(site: &Site, pod: &Pod<'_>) -> Result<Option<Ending>, Fault> {
+    match site.api.get::<Ending>(&pod.path()).await {
+        Ok(there) => Ok(Some(there).filter(|there| &*there.metadata.uid == pod.uid)),
+        Err(fault) if fault.is_missing() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The plan refused it by what was known then; the server is asked once more, since this cannot be taken back.
+fn refuse_without_controller(pod: &Ending, what: &str) -> Result<(), StepError> {
+    let why = match pod.metadata.owner_references.iter().find(|owner| owner.controller) {
+        None => "it has no controller that would make it anew",
+        Some(owner) if owner.kind == "Job" => "its job would take that for a failed try",
+        Some(_) => return Ok(()),
+    };
+    Err(StepError::Failed(Trouble::new(what, why)))
+}
+
+async fn delete(site: &Site, pod: &Pod<'_>, what: &str) -> Result<(), StepError> {
+    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}});
+    match site.api.change::<IgnoredAny>(Method::DELETE, &pod.path(), "application/json", &options).await {
+        Ok(_) | Err(Fault::Refused { code: 404 | 409, .. }) => Ok(()),
+        Err(fault) => Err(stopped(&fault, what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload(kind: ServiceKind) -> Workload {
+        let text = |text: &str| Arc::<str>::from(text);
+        Workload { kind, namespace: text("shop"), name: text("web"), uid: text("u-1"), selector: text("app=web") }
+    }
+
+    fn definition(spec: Value) -> Definition {
+        serde_json::from_value(json!({"metadata": {"uid": "u-1"}, "spec": spec})).expect("a definition")
+    }
+
+    #[test]
+    fn a_restart_is_bound_to_the_object_that_was_meant() {
+        let (kind, patch) = restart_patch(&workload(ServiceKind::Deployment), "2026-11-21T12:00:00Z");
+        assert_eq!(kind, "application/strategic-merge-patch+json");
+        assert_eq!(patch["metadata"]["uid"], "u-1");
+        assert_eq!(patch["spec"]["template"]["metadata"]["annotations"][RESTARTED], "2026-11-21T12:00:00Z");
+        let (kind, patch) = restart_patch(&workload(ServiceKind::Rollout), "2026-11-21T12:00:00Z");
+        assert_eq!(
+            (kind, &patch["spec"]["restartAt"]),
+            ("application/merge-patch+json", &json!("2026-11-21T12:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn an_object_of_the_same_name_that_was_made_anew_is_another_one() {
+        let other = Workload { uid: "u-0".into(), ..workload(ServiceKind::Deployment) };
+        let trouble = definition(json!({})).refusal(&other).expect("refused");
+        assert!(trouble.why.contains("made anew"), "{trouble}");
+    }
+
+    #[test]
+    fn what_would_replace_nothing_is_refused_in_words() {
+        let paused = definition(json!({"paused": true})).refusal(&workload(ServiceKind::Deployment)).expect("refused");
+        assert_eq!(paused.help.as_deref(), Some("kubectl -n shop rollout resume deployment/web"));
+        let on_delete = definition(json!({"updateStrategy": {"type": "OnDelete"}}));
+        assert!(on_delete.refusal(&workload(ServiceKind::StatefulSet)).expect("refused").why.contains("OnDelete"));
+        assert!(definition(json!({})).refusal(&workload(ServiceKind::StatefulSet)).is_none());
+    }
+
+    #[test]
+    fn the_mark_of_a_restart_is_found_where_each_kind_keeps_it() {
+        let marked = json!({"template": {"metadata": {"annotations": {RESTARTED: "then"}}}});
+        assert_eq!(definition(marked).mark(), Some("then"));
+        assert_eq!(definition(json!({"restartAt": "then", "template": {}})).mark(), Some("then"));
+        assert_eq!(definition(json!({"template": {"metadata": null}})).mark(), None);
+    }
+
+    #[test]
+    fn an_answer_that_leaves_open_whether_it_was_done_is_lost_and_a_no_is_a_failure() {
+        let refused = |code, message: &str| {
+            stopped(&Fault::Refused { code, reason: "".into(), message: message.into() }, "could not restart web")
+        };
+        for code in [401, 429, 500, 503, 504] {
+            assert!(matches!(refused(code, "etcdserver: request timed out"), StepError::Lost(_)), "{code}");
+        }
+        for (code, message) in [(403, "forbidden"), (409, "conflict"), (500, "failed calling webhook \"a\"")] {
+            assert!(matches!(refused(code, message), StepError::Failed(_)), "{code}");
+        }
+    }
+}
