@@ -53,6 +53,17 @@ pub enum Focus {
     Details,
 }
 
+impl Focus {
+    /// Where an action that goes from pane to pane leads; `None` for any other.
+    pub fn after(self, action: Action) -> Option<Self> {
+        match (action, self) {
+            (Action::Left, _) | (Action::NextPane | Action::PreviousPane, Self::Details) => Some(Self::List),
+            (Action::Right, _) | (Action::NextPane | Action::PreviousPane, Self::List) => Some(Self::Details),
+            _ => None,
+        }
+    }
+}
+
 impl Instances {
     /// The pane that a click on the list names; any other is the details.
     pub const LIST: usize = 0;
@@ -131,26 +142,15 @@ impl Page for Instances {
     }
 
     fn act(&mut self, action: Action, world: &World) -> Reply {
-        match action {
-            Action::NextPane | Action::PreviousPane => {
-                self.focus = if self.focus == Focus::List { Focus::Details } else { Focus::List };
-                return Reply::stay();
-            }
-            Action::Right => {
-                self.focus = Focus::Details;
-                return Reply::stay();
-            }
-            Action::Left => {
-                self.focus = Focus::List;
-                return Reply::stay();
-            }
-            Action::Copy => {
-                return match self.selected(world) {
-                    Some(instance) => Reply::stay().with(Effect::Copy(instance.name.to_string())),
-                    None => Reply::refuse("there is nothing to copy"),
-                };
-            }
-            _ => {}
+        if let Some(focus) = self.focus.after(action) {
+            self.focus = focus;
+            return Reply::stay();
+        }
+        if action == Action::Copy {
+            return match self.selected(world) {
+                Some(instance) => Reply::stay().with(Effect::Copy(instance.name.to_string())),
+                None => Reply::refuse("there is nothing to copy"),
+            };
         }
         let keys = keys(&self.rows(world));
         let moved = match self.focus {

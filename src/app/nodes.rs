@@ -121,19 +121,11 @@ impl Page for Nodes {
     }
 
     fn act(&mut self, action: Action, world: &World) -> Reply {
+        if let Some(focus) = self.focus.after(action) {
+            self.focus = focus;
+            return Reply::stay();
+        }
         match action {
-            Action::NextPane | Action::PreviousPane => {
-                self.focus = if self.focus == Focus::List { Focus::Details } else { Focus::List };
-                return Reply::stay();
-            }
-            Action::Right => {
-                self.focus = Focus::Details;
-                return Reply::stay();
-            }
-            Action::Left => {
-                self.focus = Focus::List;
-                return Reply::stay();
-            }
             Action::Open | Action::Instances | Action::Copy => {
                 let Some(node) = self.selected(world) else { return Reply::refuse("no node is selected") };
                 let (cluster, name) = (node.cluster.clone(), node.name.clone());
