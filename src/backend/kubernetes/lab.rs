@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
-use super::{Site, access, api::Api, pod::instance, query, steps};
+use super::{Site, access, api::Api, pod::instance, query, steps, testing};
 use crate::{
     backend::{Progress, StepError},
     domain::{Capability, ClusterName, InstanceId, Scope, ServiceId},
@@ -30,10 +30,7 @@ struct Lab {
 
 /// Runs a case in a namespace of its own, which goes with it. Nothing is done on a machine without a cluster, unless one is demanded.
 async fn in_the_lab<F: Future<Output = ()>>(name: &str, case: impl FnOnce(Arc<Lab>) -> F) {
-    let path = std::env::var("MIDWATCH_TEST_KUBECONFIG").ok().filter(|path| !path.is_empty());
-    let must = std::env::var("MIDWATCH_TEST_KUBERNETES").is_ok_and(|must| must == "1");
-    assert!(path.is_some() || !must, "MIDWATCH_TEST_KUBECONFIG names no kubeconfig");
-    let Some(path) = path else { return };
+    let Some(path) = testing::kubeconfig() else { return };
     let lab = Arc::new(Lab { site: site(&path, None).await, namespace: format!("{name}-{}", std::process::id()) });
     lab.make("/api/v1/namespaces", json!({"metadata": {"name": &lab.namespace}})).await;
     let ended = AssertUnwindSafe(case(lab.clone())).catch_unwind().await;

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::backend::kubernetes::{outline, releases::kept};
+use crate::backend::kubernetes::{outline, releases::kept, testing};
 
 const MERGE: &str = "application/strategic-merge-patch+json";
 
@@ -20,10 +20,7 @@ struct Lab {
 
 /// Runs a case in a namespace of its own, which goes with it. Nothing is done on a machine without a cluster, unless one is demanded.
 async fn in_the_lab<F: Future<Output = ()>>(case: impl FnOnce(Arc<Lab>) -> F) {
-    let path = std::env::var("MIDWATCH_TEST_KUBECONFIG").ok().filter(|path| !path.is_empty());
-    let must = std::env::var("MIDWATCH_TEST_KUBERNETES").is_ok_and(|must| must == "1");
-    assert!(path.is_some() || !must, "MIDWATCH_TEST_KUBECONFIG names no kubeconfig");
-    let Some(path) = path else { return };
+    let Some(path) = testing::kubeconfig() else { return };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let kubeconfig = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.expect("a context");
