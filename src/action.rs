@@ -19,6 +19,7 @@ pub enum Place {
     Events,
     Configuration,
     Release,
+    Rollout,
     Plan,
     Operation,
     Operations,
@@ -27,7 +28,7 @@ pub enum Place {
 }
 
 impl Place {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Everywhere,
         Self::Main,
         Self::Logs,
@@ -38,6 +39,7 @@ impl Place {
         Self::Events,
         Self::Configuration,
         Self::Release,
+        Self::Rollout,
         Self::Plan,
         Self::Operation,
         Self::Operations,
@@ -57,6 +59,7 @@ impl Place {
             Self::Events => "events",
             Self::Configuration => "configuration",
             Self::Release => "release",
+            Self::Rollout => "rollout",
             Self::Plan => "plan",
             Self::Operation => "operation",
             Self::Operations => "operations",
@@ -153,7 +156,25 @@ actions! {
     Restart       "restart"       Everywhere    "plan a restart"                                           Changes Some(Capability::Restart);
     Stop          "stop"          Everywhere    "plan a stop"                                              Changes Some(Capability::StopAndStart);
     Start         "start"         Everywhere    "plan a start"                                             Changes Some(Capability::StopAndStart);
+    RollOut       "roll_out"      Everywhere    "write down a new release: image, environment, strategy"   Changes Some(Capability::RollOut);
+    RollBack      "roll_back"     Everywhere    "plan the way back to a release that is kept"              Changes Some(Capability::RollOut);
+    Scale         "scale"         Everywhere    "plan another number of instances"                         Changes Some(Capability::Scale);
+    Pause         "pause"         Everywhere    "plan to replace nothing until it is resumed"              Changes Some(Capability::Steer);
+    ResumeRollout "resume_rollout" Everywhere   "plan to let a paused rollout go on"                       Changes Some(Capability::Steer);
+    Promote       "promote"       Everywhere    "plan the next step of the rollout under way"              Changes Some(Capability::Steer);
+    PromoteFull   "promote_fully" Everywhere    "plan all that is left of the rollout at once"             Changes Some(Capability::Steer);
+    Abort         "abort"         Everywhere    "plan to break off the rollout under way"                  Changes Some(Capability::Steer);
+    Retry         "retry"         Everywhere    "plan to try again a rollout that was broken off"          Changes Some(Capability::Steer);
+    DeleteInstance "delete_instance" Everywhere "plan to end this instance for good"                       Changes Some(Capability::Replace);
+    Cordon        "cordon"        Nodes         "plan that nothing new is put on this machine"             Changes Some(Capability::Drain);
+    Uncordon      "uncordon"      Nodes         "plan that this machine is used again"                     Changes Some(Capability::Drain);
+    Drain         "drain"         Nodes         "plan to move everything off this machine"                 Changes Some(Capability::Drain);
+    Arm           "arm"           Everywhere    "allow changes for a while, where the config wants that"   None    None;
     Confirm       "confirm"       Plan          "carry the plan out"                                       Changes None;
+    TakeOver      "take_over"     Plan          "plan it in spite of who else works on the service"        Changes None;
+    GoOn          "go_on"         Operation     "go on: what could not be told is taken for good"          Changes None;
+    Again         "again"         Operation     "look, or try, once more"                                  Changes None;
+    Wait          "wait"          Operation     "begin no further step until told to go on"                Changes None;
     StopAndUndo   "stop_and_undo" Operation     "stop after this step and take back what was done"         Changes None;
     Resume        "resume"        Operation     "go on with an interrupted operation"                      Changes None;
     Undo          "undo"          Operation     "take back what an interrupted operation did"              Changes None;

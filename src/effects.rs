@@ -32,7 +32,9 @@ impl Effects {
     pub fn begin(&self, effect: Effect) {
         match effect {
             Effect::Begin(plan) => self.report(self.operator.begin(*plan)),
-            Effect::StopAndUndo(id) => self.operator.stop_and_undo(&id),
+            Effect::StopAndUndo(id) => self.report(self.operator.stop_and_undo(&id)),
+            Effect::Tell(id, word) => self.report(self.operator.tell(&id, word)),
+            Effect::Arm => self.operator.arm(),
             Effect::Resume(id) => self.report(self.operator.resume(&id)),
             Effect::Undo(id) => self.report(self.operator.undo(&id)),
             Effect::Leave(id) => self.report(self.operator.leave(&id)),

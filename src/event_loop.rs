@@ -320,9 +320,11 @@ impl Console {
                 },
                 effect @ (Effect::Begin(_)
                 | Effect::StopAndUndo(_)
+                | Effect::Tell(..)
                 | Effect::Resume(_)
                 | Effect::Undo(_)
                 | Effect::Leave(_)
+                | Effect::Arm
                 | Effect::Reconnect(_)) => self.effects.begin(effect),
             }
             self.pace.now(Instant::now());

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
-        Capabilities, Change, ClusterName, InstanceId, Link, Operation, OperationId, Outline, Release, Sample, Scope,
-        ServiceId, Trouble,
+        Capabilities, Change, ClusterName, InstanceId, Link, Means, Operation, OperationId, Outline, PersonWord,
+        Release, Sample, Scope, ServiceId, Trouble,
     },
     plan::Plan,
     store::log::{Chunk, Gap},
@@ -57,6 +57,10 @@ pub enum Event {
         answer: Result<Answer, Trouble>,
     },
     Operation(Box<Operation>),
+    /// Until then changes may be begun, where that has to be armed.
+    Armed {
+        until: Timestamp,
+    },
     /// Something that a person should read and that belongs to no row.
     Notice(Notice),
 }
@@ -68,10 +72,14 @@ pub enum Effect {
     Begin(Box<Plan>),
     /// Ask a running operation to stop after its step and to take back what it did.
     StopAndUndo(OperationId),
+    /// What a person says to one that runs or waits.
+    Tell(OperationId, PersonWord),
     /// What to do with an operation whose process ended in the middle of it.
     Resume(OperationId),
     Undo(OperationId),
     Leave(OperationId),
+    /// Changes may be begun for a limited time from now on.
+    Arm,
     /// Do not wait for the next try.
     Reconnect(ClusterName),
     /// To the clipboard of the person's terminal.
@@ -157,12 +165,14 @@ pub enum Question {
     Outline(ServiceId, Arc<str>),
     /// What the person may do in a scope.
     Rights(ClusterName, Scope),
+    /// With what a service can be rolled out and back.
+    Means(ServiceId),
 }
 
 impl Question {
     pub fn cluster(&self) -> &ClusterName {
         match self {
-            Self::Releases(service) | Self::Outline(service, _) => &service.cluster,
+            Self::Releases(service) | Self::Outline(service, _) | Self::Means(service) => &service.cluster,
             Self::Rights(cluster, _) => cluster,
             Self::Configuration(instance) | Self::Processes(instance) => &instance.cluster,
         }
@@ -185,6 +195,7 @@ pub enum Answer {
     Processes(Processes),
     Outline(Arc<Outline>),
     Rights(Capabilities),
+    Means(Box<Means>),
 }
 
 /// What runs in an instance, in the engine's columns.

@@ -1,10 +1,11 @@
 //! From what was typed and configured to what the program works with: the same for the console and for the commands.
 
-use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use crate::{
+    action::{Action, Place},
     app,
     backend::{
         Connector,
@@ -74,13 +75,15 @@ impl Setup {
 
     pub fn gate(&self, fleet: &Fleet) -> Gate {
         let read_only = fleet.clusters.iter().filter(|(cluster, _)| cluster.read_only);
-        Gate::new(self.config.read_only, read_only.map(|(cluster, _)| cluster.name.clone()))
+        Gate::new(self.config.read_only, read_only.map(|(cluster, _)| cluster.name.clone()), self.config.arm)
     }
 
     pub fn app(&self, fleet: &Fleet) -> app::Settings {
         app::Settings {
             read_only: self.config.read_only,
             ask_reason: self.config.ask_reason,
+            keep_releases: self.config.keep_releases,
+            arm: self.config.arm.map(|lasts| self.arming(lasts)),
             clusters: self.options.clusters.iter().map(|name| name.as_str().into()).collect(),
             scopes: self.options.scopes.iter().map(|name| name.as_str().into()).collect(),
             log_memory: usize::try_from(self.config.logs.memory).unwrap_or(usize::MAX),
@@ -92,6 +95,17 @@ impl Setup {
             measure: self.config.metrics,
             zone: jiff::tz::TimeZone::system(),
         }
+    }
+
+    fn arming(&self, lasts: Duration) -> app::Arming {
+        let keys = self.keymap.keys_of(Place::Everywhere, Action::Arm);
+        // A person's own keymap may have none; the palette has it all the same.
+        let key = keys.into_iter().next().unwrap_or_else(|| format!("{}, then \"arm\"", self.palette_key()));
+        app::Arming { lasts, key: key.into() }
+    }
+
+    fn palette_key(&self) -> String {
+        self.keymap.keys_of(Place::Everywhere, Action::Palette).into_iter().next().unwrap_or_default()
     }
 
     fn simulated(&self, clock: Clock) -> Result<Fleet, Trouble> {

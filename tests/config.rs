@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use midwatch::config::{
@@ -99,6 +100,8 @@ fn what_is_set_is_what_holds() {
         read_only: true,
         protected: true,
         ask_reason: true,
+        arm: Some(Duration::from_secs(300)),
+        keep_releases: 3,
         discover: false,
         metrics: false,
         logs: config::Logs { memory: 16 * 1024 * 1024, first_lines: 16 },
@@ -106,6 +109,19 @@ fn what_is_set_is_what_holds() {
         clusters: Vec::new(),
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn what_has_to_be_armed_stays_so_whatever_is_wrong_with_it() {
+    let arm = |text: &str| load_text(text).0.arm;
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(arm(""), None);
+    assert_eq!(arm("arm = 0"), None);
+    assert_eq!(arm("arm = 90"), seconds(90));
+    for wrong in ["arm = true", "arm = \"5 minuts\"", "arm = \"2d\"", "arm = 1", "arm = \"5m\"\n[broken"] {
+        assert_eq!(arm(wrong), seconds(30), "{wrong}");
+    }
+    assert_eq!(arm("arm = \"0s\"\n[broken"), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
         instances::Instances,
         list::List,
         logs::{LogView, Target},
+        plan::Wanted,
         prompt::Prompt,
         release::ReleaseScreen,
         service_filter::Filter,
@@ -254,6 +255,16 @@ impl Main {
         }
     }
 
+    /// To the selected release, as the list stands now.
+    fn roll_back(&self, world: &World) -> Reply {
+        let Some(service) = self.service(world) else { return Reply::refuse("select a service first") };
+        let selected = self.releases.position(&self.release_keys(world)).map(|row| &self.releases(world)[row]);
+        match Wanted::back_to(selected, service.id.clone()) {
+            Ok(wanted) => Go::Plan(wanted).into(),
+            Err(why) => Reply::refuse(why),
+        }
+    }
+
     fn back(&mut self) -> Reply {
         if self.prompt.take().is_some() || !self.filter.is_empty() {
             self.filter = Filter::default();
@@ -292,6 +303,7 @@ impl Page for Main {
                 self.pane = Pane::ALL[(self.pane as usize + 1).min(Pane::ALL.len() - 1)];
             }
             Action::Left | Action::Right => {}
+            Action::RollBack if self.pane == Pane::Releases => return self.roll_back(world),
             Action::Reconnect => return reconnect(self.subject(world)),
             Action::Copy => match self.service(world) {
                 Some(service) => return Reply::stay().with(Effect::Copy(service.id.to_string())),

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use crate::{
     action::{Action, Danger, Place},
     app::{
-        App, Overlay, Screen, Subject, configuration::Configuration, events::Events, forward::ForwardPrompt,
+        App, Overlay, Screen, Subject, changes, configuration::Configuration, events::Events, forward::ForwardPrompt,
         forwards::Forwards, help::Help, instances::Instances, logs::Logs, metrics::Metrics, nodes::Nodes,
-        notices::Notices, operations::Operations, palette::Palette, plan::PlanScreen,
+        notices::Notices, operations::Operations, palette::Palette,
     },
-    domain::{Capability, ClusterName, Instance, Link, ServiceId},
+    domain::{Capability, ClusterName, Instance, ServiceId},
     message::Effect,
-    plan::{Request, Target, Verb},
 };
 
 pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
-        Action::Palette => app.overlay = Some(Overlay::Palette(Palette::new(|action| app.may(action)))),
+        Action::Palette => app.overlay = Some(Overlay::Palette(Palette::new(|action| app.would(action)))),
         Action::Help => open(app, Screen::Help(Help::of(app.place()))),
         Action::Back => app.close(),
         Action::Quit => return quit(app),
@@ -66,9 +65,8 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
             }
             Some(_) | None => app.say("there is nothing to open here"),
         },
-        Action::Restart => plan(app, Verb::Restart),
-        Action::Stop => plan(app, Verb::Stop),
-        Action::Start => plan(app, Verb::Start),
+        Action::Arm => return vec![Effect::Arm],
+        action if action.danger() == Danger::Changes => changes::begin(app, action),
         action => app.say(format!("{} does nothing here", action.name().replace('_', " "))),
     }
     Vec::new()
@@ -78,26 +76,27 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
 pub fn may(app: &App, action: Action) -> Result<(), String> {
     let subject = app.subject();
     if action.danger() == Danger::Changes {
-        changes_are_allowed(app, subject.as_ref())?;
+        if ![Place::Everywhere, app.place()].contains(&action.place()) {
+            return Err(format!("only on the screen {}", action.place().name()));
+        }
+        changes::are_allowed(app, action, subject.as_ref())?;
+    }
+    if action == Action::Arm {
+        can_be_armed(app)?;
     }
     if let Screen::Operation(screen) = app.top()
         && action.place() == Place::Operation
     {
         screen.may(action, &app.world)?;
     }
+    if let Screen::Plan(screen) = app.top() {
+        screen.may(action, &app.world)?;
+    }
     let about_something = matches!(
         action,
-        Action::Logs
-            | Action::Metrics
-            | Action::Instances
-            | Action::Configuration
-            | Action::Shell
-            | Action::Forward
-            | Action::Restart
-            | Action::Stop
-            | Action::Start
+        Action::Logs | Action::Metrics | Action::Instances | Action::Configuration | Action::Shell | Action::Forward
     );
-    if about_something {
+    if about_something || changes::is_about_a_service(action) {
         match &subject {
             None => return Err("nothing is selected".into()),
             Some(Subject::Cluster(_)) => return Err("select a service first".into()),
@@ -116,6 +115,15 @@ pub fn may(app: &App, action: Action) -> Result<(), String> {
     allowed(app, action, capability, &subject).map_err(|why| why.to_string())
 }
 
+fn can_be_armed(app: &App) -> Result<(), String> {
+    let settings = &app.world.settings;
+    match settings.arm {
+        _ if settings.read_only => Err("started read-only: nothing can be changed".into()),
+        Some(_) => Ok(()),
+        None => Err("nothing has to be armed: the config does not ask for it".into()),
+    }
+}
+
 /// By the engine and, where the subject is in a scope, by what the person may do there.
 fn allowed(app: &App, action: Action, capability: Capability, subject: &Subject) -> Result<(), Arc<str>> {
     let inventory = &app.world.inventory;
@@ -132,23 +140,6 @@ fn allowed(app: &App, action: Action, capability: Capability, subject: &Subject)
     // One of them is restarted by ending it, which is another right.
     let replaces = action == Action::Restart && is_one && is_orchestrated;
     inventory.allow(id, if replaces { Capability::Replace } else { capability })
-}
-
-/// Refused here for a person's sake; the gate that holds is in the runtime.
-fn changes_are_allowed(app: &App, subject: Option<&Subject>) -> Result<(), String> {
-    if app.world.settings.read_only {
-        return Err("started read-only: nothing can be changed".into());
-    }
-    match subject.and_then(|subject| app.world.inventory.cluster(subject.cluster())) {
-        Some(cluster) if cluster.read_only => Err(format!("{} is read-only in the config", cluster.name)),
-        Some(cluster) => match &cluster.link {
-            Link::Live { .. } => Ok(()),
-            Link::Idle => Err(format!("{} is not connected", cluster.name)),
-            Link::Connecting { .. } => Err(format!("{} is still being connected", cluster.name)),
-            Link::Lost { kind, why, .. } => Err(format!("{} is {}: {}", cluster.name, kind.word(), why.why)),
-        },
-        None => Ok(()),
-    }
 }
 
 fn open(app: &mut App, screen: Screen) {
@@ -170,21 +161,6 @@ fn quit(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-fn plan(app: &mut App, verb: Verb) {
-    let target = match app.subject() {
-        Some(Subject::Service(service)) => Target::Service(service),
-        Some(Subject::Instance(instance)) => Target::Instance(instance),
-        Some(Subject::Cluster(_)) | None => return app.say("select a service first"),
-    };
-    match PlanScreen::of(&Request { verb, target, why: None }, &app.world) {
-        Ok(screen) => open(app, Screen::Plan(Box::new(screen))),
-        Err(refusal) => {
-            let help = refusal.help.map_or_else(String::new, |help| format!(": {help}"));
-            app.say(format!("{}{help}", refusal.why));
-        }
-    }
-}
-
 /// The one that is looked at; with nothing selected, the only one there is.
 fn cluster(app: &App) -> Option<ClusterName> {
     let mut all = app.world.inventory.clusters().map(|cluster| cluster.name.clone());
@@ -195,7 +171,7 @@ fn cluster(app: &App) -> Option<ClusterName> {
     }
 }
 
-fn service(app: &App) -> Option<ServiceId> {
+pub(super) fn service(app: &App) -> Option<ServiceId> {
     match app.subject()? {
         Subject::Service(service) => Some(service),
         Subject::Instance(instance) => app.world.inventory.instance(&instance).map(|instance| instance.service.clone()),

@@ -6,9 +6,10 @@ use tui_input::InputRequest;
 use crate::{
     action::{Action, Place},
     domain::Trouble,
-    message::{Effect, Event, Notice, Subscriptions},
+    message::{Effect, Event, Notice, Question, Subscriptions},
 };
 
+mod changes;
 pub mod charts;
 pub mod configuration;
 pub mod events;
@@ -32,6 +33,8 @@ pub mod palette;
 pub mod plan;
 pub mod prompt;
 pub mod release;
+pub mod rollout;
+pub mod scale;
 pub mod screen;
 pub mod scroll;
 pub mod search;
@@ -43,8 +46,9 @@ pub mod yaml;
 mod tests;
 
 pub use overlay::Overlay;
+use rollout::RolloutForm;
 pub use screen::{Due, Go, Page, Reply, Screen, Subject};
-pub use world::{Settings, World};
+pub use world::{Arming, Settings, World};
 
 pub struct App {
     pub world: World,
@@ -53,6 +57,8 @@ pub struct App {
     overlay: Option<Overlay>,
     /// A line for the person's last key, gone with the next one: why something was refused, what was copied.
     message: Option<String>,
+    /// The form that was left last, to be gone on with.
+    draft: Option<Box<RolloutForm>>,
 }
 
 impl App {
@@ -62,6 +68,7 @@ impl App {
             screens: vec![Screen::Main(Box::default())],
             overlay: None,
             message: None,
+            draft: None,
         }
     }
 
@@ -86,7 +93,7 @@ impl App {
     pub fn place(&self) -> Place {
         match &self.overlay {
             Some(Overlay::Quit(_)) => Place::Operation,
-            Some(Overlay::Palette(_) | Overlay::Forward(_)) | None => self.top().page().place(),
+            Some(Overlay::Palette(_) | Overlay::Forward(_) | Overlay::Scale(_)) | None => self.top().page().place(),
         }
     }
 
@@ -127,7 +134,9 @@ impl App {
                 }
                 Effect::Begin(_)
                 | Effect::StopAndUndo(_)
+                | Effect::Tell(..)
                 | Effect::Leave(_)
+                | Effect::Arm
                 | Effect::Copy(_)
                 | Effect::Save { .. }
                 | Effect::Shell(_)
@@ -143,7 +152,7 @@ impl App {
     pub fn is_typing(&self) -> bool {
         match &self.overlay {
             Some(overlay) => overlay.prompt().is_some(),
-            None => self.top().page().prompt().is_some(),
+            None => self.top().page().is_typing(),
         }
     }
 
@@ -154,10 +163,7 @@ impl App {
             overlay.edit(request);
         } else {
             let top = self.screens.last_mut().expect("the main screen is never closed").page_mut();
-            if let Some(prompt) = top.prompt_mut() {
-                prompt.edit(request);
-                top.typed(&self.world);
-            }
+            top.edit(request, &self.world);
         }
     }
 
@@ -237,8 +243,25 @@ impl App {
         meaning::may(self, action)
     }
 
+    /// Every open screen is told of an answer: one below the top may wait for it too.
+    fn answered(&mut self, question: &Question) {
+        for screen in &mut self.screens {
+            screen.page_mut().answered(question, &self.world);
+        }
+    }
+
+    /// As `may`, and whether there would be a plan for it: for the palette, which tells the reason beside the name.
+    pub fn would(&self, action: Action) -> Result<(), String> {
+        self.may(action).and_then(|()| changes::would(self, action))
+    }
+
     fn follow(&mut self, reply: Reply, action: Action) -> Vec<Effect> {
         let mut effects = reply.effects;
+        if effects.iter().any(|effect| matches!(effect, Effect::Begin(_))) {
+            // What was written down is being carried out: it is not to be gone on with.
+            self.screens.retain(|screen| !matches!(screen, Screen::Rollout(_)));
+            self.draft = None;
+        }
         match reply.go {
             Go::Stay => {}
             Go::Pass => effects.extend(meaning::of(self, action)),
@@ -248,6 +271,7 @@ impl App {
                 self.screens.push(screen);
             }
             Go::Back => self.close(),
+            Go::Plan(wanted) => changes::open(self, wanted),
             Go::CloseForward(local) => self.world.close_forward(local),
             Go::Refuse(why) => self.message = Some(why),
         }
@@ -256,8 +280,10 @@ impl App {
 
     /// Closes the screen in sight, unless it is the main one.
     fn close(&mut self) {
-        if self.screens.len() > 1 {
-            self.screens.pop();
+        if self.screens.len() > 1
+            && let Some(Screen::Rollout(form)) = self.screens.pop()
+        {
+            self.draft = Some(form);
         }
     }
 
@@ -270,6 +296,10 @@ impl App {
             overlay::Answer::Close => Vec::new(),
             overlay::Answer::Act(action) => self.act(action, self.world.now),
             overlay::Answer::Do(effects) => effects,
+            overlay::Answer::Plan(wanted) => {
+                changes::open(self, wanted);
+                Vec::new()
+            }
             overlay::Answer::Listen(local, forward) => {
                 self.message = Some(self.world.listen(local, forward));
                 Vec::new()

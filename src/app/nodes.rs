@@ -9,11 +9,13 @@ use crate::{
         instances::{Focus, Instances, severity},
         list::List,
         metrics,
+        plan::Wanted,
         scroll::Scroll,
         world::Usage,
     },
     domain::{ClusterName, Instance, Node, ServiceId},
     message::{Effect, Subscriptions},
+    plan::{Target, Verb},
 };
 
 /// As many instances are measured for this screen at once: an engine that has more of them in sight is asked for the selected node only.
@@ -65,6 +67,17 @@ impl Nodes {
         self.list.position(&keys(&rows)).map(|row| rows[row])
     }
 
+    /// The plan that an action asks for; `None` where it is about no machine, or none is selected.
+    pub fn wanted(&self, action: Action, world: &World) -> Option<Wanted> {
+        let (verb, node) = (verb(action)?, self.selected(world)?);
+        Some(Wanted::of(verb, Target::Service(ServiceId::of_node(&node.cluster, &node.name))))
+    }
+
+    fn change(&self, action: Action, world: &World) -> Reply {
+        self.wanted(action, world)
+            .map_or_else(|| Reply::refuse("no node is selected"), |wanted| Go::Plan(wanted).into())
+    }
+
     /// Whose usage is asked for: of what is in sight, or of the selected one where that is too much.
     pub fn measured<'a>(&self, world: &World, rows: &[&'a Node]) -> Vec<&'a Node> {
         let keys = keys(rows);
@@ -111,6 +124,16 @@ impl Nodes {
     }
 }
 
+/// What an action asks of a machine; `None` where it asks nothing.
+fn verb(action: Action) -> Option<Verb> {
+    match action {
+        Action::Cordon => Some(Verb::Cordon),
+        Action::Uncordon => Some(Verb::Uncordon),
+        Action::Drain => Some(Verb::Drain),
+        _ => None,
+    }
+}
+
 pub fn keys(rows: &[&Node]) -> Vec<Arc<str>> {
     rows.iter().map(|node| node.name.clone()).collect()
 }
@@ -134,6 +157,7 @@ impl Page for Nodes {
                     _ => Go::Open(Screen::Instances(Instances::on_node(cluster, name))).into(),
                 };
             }
+            Action::Cordon | Action::Uncordon | Action::Drain => return self.change(action, world),
             _ => {}
         }
         let keys = keys(&self.rows(world));

@@ -62,14 +62,25 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             due
         }
         Event::Answer { question, answer } => {
-            if let (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) = (&question, &answer) {
-                world.inventory.set_rights(cluster, scope, rights.clone());
+            match (&question, &answer) {
+                (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) => {
+                    world.inventory.set_rights(cluster, scope, rights.clone());
+                }
+                (Question::Means(service), Ok(Answer::Means(means))) => {
+                    world.inventory.set_means(service, (**means).clone());
+                }
+                (_, _) => {}
             }
-            world.answers.insert(question, answer);
+            world.answers.insert(question.clone(), answer);
+            app.answered(&question);
             Due::Soon
         }
         Event::Operation(operation) => {
             world.operations.insert(operation.id.clone(), *operation);
+            Due::Soon
+        }
+        Event::Armed { until } => {
+            world.armed = Some(until);
             Due::Soon
         }
         Event::Notice(notice) => {

@@ -11,7 +11,7 @@ use crate::{
         logs::{LogView, Target},
         scroll::Scroll,
     },
-    domain::{Operation, OperationId, OperationState, ServiceId},
+    domain::{Operation, OperationId, OperationState, PersonWord, ServiceId},
     message::{Effect, Subscriptions},
     plan::Plan,
 };
@@ -22,6 +22,8 @@ pub struct OperationScreen {
     service: ServiceId,
     title: Arc<str>,
     scroll: Scroll,
+    /// The step in hand stays in sight, until a person looks elsewhere.
+    follows: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl OperationScreen {
             service: operation.service.clone(),
             title: operation.title.clone(),
             scroll: Scroll::default(),
+            follows: true,
         }
     }
 
@@ -51,6 +54,7 @@ impl OperationScreen {
             service: plan.service.clone(),
             title: plan.title.clone(),
             scroll: Scroll::default(),
+            follows: true,
         }
     }
 
@@ -64,6 +68,10 @@ impl OperationScreen {
 
     pub fn scroll(&self) -> &Scroll {
         &self.scroll
+    }
+
+    pub fn follows(&self) -> bool {
+        self.follows
     }
 
     /// `None` for the moment between the yes and the first word of it.
@@ -83,13 +91,21 @@ impl OperationScreen {
     pub fn may(&self, action: Action, world: &World) -> Result<(), &'static str> {
         let Some(operation) = self.operation(world) else { return Err("it is only just being begun") };
         match (&operation.state, action) {
-            (OperationState::Running, Action::StopAndUndo) => Ok(()),
+            (OperationState::Running | OperationState::Held { .. }, Action::StopAndUndo)
+            | (OperationState::Running, Action::Wait)
+            | (OperationState::Held { .. }, Action::GoOn | Action::Again) => Ok(()),
+            (OperationState::Held { .. }, Action::Wait) => Err("it waits already"),
             (OperationState::Interrupted, Action::Resume | Action::Undo | Action::Leave) => Ok(()),
             (OperationState::Running, _) => Err("it runs"),
+            (OperationState::Held { .. }, _) => Err("it waits for a word: go on, try again, or stop and undo"),
             (OperationState::Undoing, _) => Err("it takes back already what was done"),
             (OperationState::Interrupted, _) => Err("it does not run: resume it, undo it or leave it"),
             (OperationState::Ended(_), _) => Err("it is over"),
         }
+    }
+
+    fn tell(&self, action: Action, world: &World, word: PersonWord) -> Reply {
+        self.wish(action, world, |id| Effect::Tell(id, word))
     }
 
     fn wish(&self, action: Action, world: &World, effect: impl Fn(OperationId) -> Effect) -> Reply {
@@ -109,10 +125,16 @@ impl Page for OperationScreen {
     fn act(&mut self, action: Action, world: &World) -> Reply {
         match action {
             Action::StopAndUndo => self.wish(action, world, Effect::StopAndUndo),
+            Action::GoOn => self.tell(action, world, PersonWord::GoOn),
+            Action::Again => self.tell(action, world, PersonWord::Again),
+            Action::Wait => self.tell(action, world, PersonWord::Wait),
             Action::Resume => self.wish(action, world, Effect::Resume),
             Action::Undo => self.wish(action, world, Effect::Undo),
             Action::Leave => self.wish(action, world, Effect::Leave),
-            _ if self.scroll.act(action) => Reply::stay(),
+            _ if self.scroll.act(action) => {
+                self.follows = action == Action::Last;
+                Reply::stay()
+            }
             _ => Reply::pass(),
         }
     }

@@ -17,9 +17,10 @@ impl Operations {
     pub fn rows<'a>(&self, world: &'a World) -> Vec<&'a Operation> {
         let mut rows: Vec<_> = world.operations.values().rev().collect();
         rows.sort_by_key(|operation| match operation.state {
-            OperationState::Running | OperationState::Undoing => 0,
-            OperationState::Interrupted => 1,
-            OperationState::Ended(_) => 2,
+            OperationState::Held { .. } => 0,
+            OperationState::Running | OperationState::Undoing => 1,
+            OperationState::Interrupted => 2,
+            OperationState::Ended(_) => 3,
         });
         rows
     }

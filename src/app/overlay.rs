@@ -1,10 +1,10 @@
-//! What lies over the screen until it is answered: the palette, the ports of a forward, and the question before quitting.
+//! What lies over the screen until it is answered: the palette, the line of a forward or of a scaling, and the question before quitting.
 
 use tui_input::InputRequest;
 
 use crate::{
     action::Action,
-    app::{forward::ForwardPrompt, palette::Palette, prompt::Prompt},
+    app::{forward::ForwardPrompt, palette::Palette, plan::Wanted, prompt::Prompt, scale::ScalePrompt},
     domain::OperationId,
     message::{Effect, Forward},
 };
@@ -13,6 +13,7 @@ use crate::{
 pub enum Overlay {
     Palette(Palette),
     Forward(Box<ForwardPrompt>),
+    Scale(Box<ScalePrompt>),
     /// These still run.
     Quit(Vec<OperationId>),
 }
@@ -25,6 +26,7 @@ pub enum Answer {
     Do(Vec<Effect>),
     /// A port of this machine is to go to a service from now on.
     Listen(u16, Forward),
+    Plan(Wanted),
 }
 
 impl Overlay {
@@ -32,6 +34,7 @@ impl Overlay {
         match self {
             Self::Palette(palette) => Some(&palette.prompt),
             Self::Forward(asked) => Some(&asked.prompt),
+            Self::Scale(asked) => Some(&asked.prompt),
             Self::Quit(_) => None,
         }
     }
@@ -40,6 +43,7 @@ impl Overlay {
         match self {
             Self::Palette(palette) => palette.edit(request),
             Self::Forward(asked) => asked.edit(request),
+            Self::Scale(asked) => asked.edit(request),
             Self::Quit(_) => {}
         }
     }
@@ -47,14 +51,14 @@ impl Overlay {
     pub fn scroll(&mut self, lines: i32) {
         match self {
             Self::Palette(palette) => palette.scroll(lines),
-            Self::Forward(_) | Self::Quit(_) => {}
+            Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
 
     pub fn click(&mut self, row: usize) {
         match self {
             Self::Palette(palette) => palette.click(row),
-            Self::Forward(_) | Self::Quit(_) => {}
+            Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
 
@@ -74,6 +78,11 @@ impl Overlay {
                 Err(_) => Answer::Stay(Self::Forward(asked)),
             },
             (Self::Forward(asked), _) => Answer::Stay(Self::Forward(asked)),
+            (Self::Scale(asked), Action::Open) => match asked.wanted() {
+                Ok(wanted) => Answer::Plan(wanted),
+                Err(_) => Answer::Stay(Self::Scale(asked)),
+            },
+            (Self::Scale(asked), _) => Answer::Stay(Self::Scale(asked)),
             // Leaving it running: the process goes on without a screen until the plan has ended.
             (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
             (Self::Quit(running), Action::StopAndUndo) => {

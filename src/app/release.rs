@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     action::{Action, Place},
-    app::{Page, Reply, Subject, World, scroll::Scroll},
+    app::{Go, Page, Reply, Subject, World, plan::Wanted, scroll::Scroll},
     domain::{Comparison, Outline, Release, ServiceId, Trouble, release},
     message::{Answer, Effect, Question, Refresh, Subscriptions},
 };
@@ -153,6 +153,11 @@ impl Page for ReleaseScreen {
                 self.scroll.to_top();
                 Reply::stay()
             }
+            Action::RollBack => match Wanted::back_to(Some(self.release(world)), self.service.clone()) {
+                _ if self.is_gone(world) => Reply::refuse("its engine does not keep it any more"),
+                Ok(wanted) => Go::Plan(wanted).into(),
+                Err(why) => Reply::refuse(why),
+            },
             Action::NextPane | Action::Right => self.step(world, true),
             Action::PreviousPane | Action::Left => self.step(world, false),
             Action::Copy => match self.text(world) {
@@ -187,7 +192,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::Go,
         domain::{Image, ReleaseSource},
         testing::{service_id, world},
     };

@@ -3,13 +3,28 @@
 use crate::{
     action::{Action, Place},
     app::{
-        configuration::Configuration, events::Events, forwards::Forwards, help::Help, instances::Instances, logs::Logs,
-        main_screen::Main, metrics::Metrics, nodes::Nodes, notices::Notices, operation::OperationScreen,
-        operations::Operations, plan::PlanScreen, prompt::Prompt, release::ReleaseScreen, world::World,
+        configuration::Configuration,
+        events::Events,
+        forwards::Forwards,
+        help::Help,
+        instances::Instances,
+        logs::Logs,
+        main_screen::Main,
+        metrics::Metrics,
+        nodes::Nodes,
+        notices::Notices,
+        operation::OperationScreen,
+        operations::Operations,
+        plan::{PlanScreen, Wanted},
+        prompt::Prompt,
+        release::ReleaseScreen,
+        rollout::RolloutForm,
+        world::World,
     },
     domain::{ClusterName, InstanceId, ServiceId},
-    message::{Effect, Subscriptions},
+    message::{Effect, Question, Subscriptions},
 };
+use tui_input::InputRequest;
 
 #[derive(Debug)]
 pub enum Screen {
@@ -22,6 +37,7 @@ pub enum Screen {
     Events(Events),
     Configuration(Configuration),
     Release(Box<ReleaseScreen>),
+    Rollout(Box<RolloutForm>),
     Plan(Box<PlanScreen>),
     Operation(OperationScreen),
     Operations(Operations),
@@ -53,6 +69,8 @@ pub enum Go {
     /// Instead of this screen.
     Become(Screen),
     Back,
+    /// Plans this, and shows the plan.
+    Plan(Wanted),
     /// Gives a port of this machine back that went to a service.
     CloseForward(u16),
     /// Not now, and why: shown in the last line until the next key.
@@ -106,12 +124,28 @@ pub trait Page {
     /// What it wants to be told as long as it is open. Asked of every open screen, also those below the top one.
     fn subscribe(&self, _world: &World, _is_top: bool, _wanted: &mut Subscriptions) {}
 
+    /// An answer came, or another one, or the word that there will be none.
+    fn answered(&mut self, _question: &Question, _world: &World) {}
+
+    /// The line at the bottom that is typed into.
     fn prompt(&self) -> Option<&Prompt> {
         None
     }
 
     fn prompt_mut(&mut self) -> Option<&mut Prompt> {
         None
+    }
+
+    /// Keys are text now.
+    fn is_typing(&self) -> bool {
+        self.prompt().is_some()
+    }
+
+    fn edit(&mut self, request: InputRequest, world: &World) {
+        if let Some(prompt) = self.prompt_mut() {
+            prompt.edit(request);
+            self.typed(world);
+        }
     }
 
     /// What is in the prompt has changed.
@@ -157,6 +191,7 @@ impl Screen {
             Self::Events(page) => page,
             Self::Configuration(page) => page,
             Self::Release(page) => &**page,
+            Self::Rollout(page) => &**page,
             Self::Plan(page) => &**page,
             Self::Operation(page) => page,
             Self::Operations(page) => page,
@@ -176,6 +211,7 @@ impl Screen {
             Self::Events(page) => page,
             Self::Configuration(page) => page,
             Self::Release(page) => &mut **page,
+            Self::Rollout(page) => &mut **page,
             Self::Plan(page) => &mut **page,
             Self::Operation(page) => page,
             Self::Operations(page) => page,

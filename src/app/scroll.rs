@@ -34,6 +34,14 @@ impl Scroll {
         self.offset.set(0);
     }
 
+    /// Moves no further than it must so that these rows are in sight, with one more on each side where there is room.
+    pub fn reveal(&self, these: std::ops::Range<usize>, rows: usize, height: usize) {
+        let margin = usize::from(height > these.len() + 2);
+        let last = (these.end + margin).min(rows);
+        let offset = self.offset.get().max(last.saturating_sub(height));
+        self.offset.set(offset.min(these.start.saturating_sub(margin)));
+    }
+
     /// The rows to paint of `rows` in `height` lines.
     pub fn window(&self, rows: usize, height: usize) -> std::ops::Range<usize> {
         self.rows.set(rows);
@@ -61,5 +69,20 @@ mod tests {
         scroll.act(Action::Down);
         assert_eq!(scroll.window(30, 10), 20..30);
         assert_eq!(scroll.window(30, 40), 0..30);
+    }
+
+    #[test]
+    fn what_has_to_be_seen_is_brought_into_sight_and_what_is_in_sight_does_not_move() {
+        let scroll = Scroll::default();
+        let after = |these| {
+            scroll.reveal(these, 30, 10);
+            scroll.window(30, 10)
+        };
+        assert_eq!(after(5..6), 0..10);
+        assert_eq!(after(12..13), 4..14);
+        assert_eq!(after(8..9), 4..14);
+        assert_eq!(after(29..30), 20..30);
+        assert_eq!(after(0..1), 0..10);
+        assert_eq!(after(4..20), 4..14, "its beginning before its end");
     }
 }

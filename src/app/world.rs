@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 use crate::{
     domain::{
         ClusterName, Engine, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service,
-        ServiceId, Trouble,
+        ServiceId, Trouble, units,
     },
     message::{Answer, Forward, ForwardState, Notice, Question, Refresh, Subscriptions, TailState, Weight},
+    plan,
     store::{
         log,
         series::{self, Metric},
@@ -50,6 +51,8 @@ pub struct World {
     pub notices: VecDeque<Notice>,
     /// Warnings and errors that came since the notices were last looked at.
     pub unread: usize,
+    /// Until when changes are allowed, where they have to be (`Settings::arm`).
+    pub armed: Option<Timestamp>,
     pub settings: Settings,
 }
 
@@ -59,6 +62,10 @@ pub struct Settings {
     pub read_only: bool,
     /// A plan asks for a reason before it can be confirmed.
     pub ask_reason: bool,
+    /// Releases that a host keeps, where the console writes them down.
+    pub keep_releases: u32,
+    /// Nothing is changed unless a person armed the console before.
+    pub arm: Option<Arming>,
     /// Looked at and nothing else, when not empty.
     pub clusters: Vec<ClusterName>,
     pub scopes: Vec<Scope>,
@@ -80,11 +87,20 @@ pub struct Settings {
     pub zone: TimeZone,
 }
 
+/// How long being armed holds, and the key that does it, for the words of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arming {
+    pub lasts: Duration,
+    pub key: Arc<str>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             read_only: false,
             ask_reason: false,
+            arm: None,
+            keep_releases: plan::KEPT,
             clusters: Vec::new(),
             scopes: Vec::new(),
             log_memory: 48 << 20,
@@ -123,6 +139,7 @@ impl World {
             ours: BTreeSet::new(),
             notices: VecDeque::new(),
             unread: 0,
+            armed: None,
             settings,
         }
     }
@@ -168,6 +185,23 @@ impl World {
         self.log.keep_only(|instance| wanted.logs.contains_key(instance));
     }
 
+    /// For how long changes are still allowed; `None` where nobody has to allow them, or nobody did.
+    pub fn armed_for(&self) -> Option<Duration> {
+        let left = self.armed?.duration_since(self.now);
+        Duration::try_from(left).ok().filter(|left| !left.is_zero() && self.settings.arm.is_some())
+    }
+
+    /// What would have to be done before anything may be changed.
+    pub fn is_armed(&self) -> Result<(), String> {
+        match &self.settings.arm {
+            Some(arming) if self.armed_for().is_none() => {
+                let lasts = units::age(arming.lasts.as_secs());
+                Err(format!("nothing is changed before it is armed: press {} to arm for {lasts}", arming.key))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The operation that is changing a service now, or was interrupted while it did.
     pub fn operation_on(&self, service: &ServiceId) -> Option<&Operation> {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
@@ -185,6 +219,12 @@ impl World {
         let every = if is_doubted { RIGHTS_EVERY / 4 } else { RIGHTS_EVERY };
         let question = Question::Rights(service.cluster.clone(), service.scope.clone());
         wanted.answers.insert(question, Refresh::Every(every));
+    }
+
+    /// With what a service can be rolled out and back, anew whenever it is another one.
+    pub fn ask_means(&self, service: &ServiceId, wanted: &mut Subscriptions) {
+        let fingerprint = self.inventory.service(service).map_or(0, |service| service.fingerprint);
+        wanted.answers.insert(Question::Means(service.clone()), Refresh::WhenChanged(fingerprint));
     }
 
     /// The clusters that are connected, or should be.

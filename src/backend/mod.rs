@@ -6,16 +6,19 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    domain::{Capabilities, Change, InstanceId, LossKind, Output, Sample, ServiceId, Trouble},
+    domain::{Capabilities, Change, Claim, InstanceId, Lease, LossKind, Output, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
 
 pub mod docker;
 mod exit;
+mod gate;
 pub mod kubernetes;
-mod mask;
+mod pairs;
 pub mod simulator;
+
+use crate::domain::mask;
 
 /// A way to one cluster. Kept for as long as the cluster is wanted; `connect` is called for each new try.
 pub trait Connector: Send + Sync + 'static {
@@ -50,6 +53,15 @@ pub trait Backend: Send + Sync + 'static {
     /// Makes it so: doing it again, or when it is already so, is no error. This is retry, resume after a crash, and undo. On an instance
     /// that is gone it fails in words. Waiting for readiness fails as soon as that cannot come any more, with where to look next.
     fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>>;
+
+    /// Who is at work on a service, for every machine to see. `Ok(None)`: the claim is so now. `Ok(Some)`: another's holds, and nothing was
+    /// changed. Renewed by being taken again.
+    fn lease(
+        &self,
+        service: ServiceId,
+        ours: Lease,
+        claim: Claim,
+    ) -> BoxFuture<'static, Result<Option<Lease>, StepError>>;
 
     /// No secret is in the answer, by what it is called or by what it looks like.
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>>;
@@ -94,6 +106,8 @@ pub enum StepError {
     Failed(Trouble),
     /// The link broke, and whether it was done is not known. The same step may be tried again.
     Lost(Trouble),
+    /// What was looked at tells neither yes nor no, or is a person's to say.
+    Unsure(Trouble),
 }
 
 /// How a step tells what it is doing: clean text, short, as often as something changes.

@@ -1,6 +1,7 @@
 //! The commands that change something: who is meant, who carries it out, and what a signal means meanwhile. The rest is `operate`.
 
 use std::{
+    convert::Infallible,
     io::{self, IsTerminal, Write},
     sync::Arc,
 };
@@ -12,18 +13,18 @@ use tokio::{
 };
 
 use super::{
-    arguments::{Acting, Interrupted, Listing, Options},
+    arguments::{Interrupted, Listing, Options},
+    asked::{Asked, Of},
     exit::{Exit, Stop},
-    find,
     operate::{self, Desk, Ending, Outside, Streams, Word},
     printer::Printer,
     session::{Narrow, Session},
 };
 use crate::{
     clock::Clock,
-    domain::{Inventory, OperationId, Trouble, text::clean},
+    domain::{Inventory, Operation, OperationId, Trouble, text::clean},
     message::Event,
-    plan::{Request, Target, Verb},
+    plan::Request,
     runtime::{
         gate::Gate,
         operate::{Operator, Parts},
@@ -41,25 +42,36 @@ impl Outside for Session {
     }
 }
 
-/// `midwatch restart`, `stop` and `start`.
-pub async fn act(options: &Options, verb: Verb, asked: &Acting, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
+/// The commands that plan something, ask, and carry it out.
+pub async fn act(options: &Options, asked: Asked, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
+    let consent = &asked.consent;
+    let why = consent.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
+    if setup.config.ask_reason && why.is_none() && !consent.dry_run {
+        let trouble = Trouble::new("nothing was done", "the config asks for a reason with every change");
+        return Err(Stop::Because(Exit::Usage, trouble.help("--why TEXT: a reason or a ticket")));
+    }
     let mut session = super::open(&setup, printer)?;
-    session.pictures_for(Some(&asked.address)).await;
+    match &asked.of {
+        Of::Service { address, .. } => session.pictures_for(Some(address)).await,
+        Of::Node(_) => session.pictures().await,
+    }
     session.tell_lost(printer);
-    let service = find::service_to_change(&session, &asked.address)?;
-    session.rights(&service).await;
-    let target = match &asked.instance {
-        Some(name) => Target::Instance(find::instance(&session, &service, name)?.id.clone()),
-        None => Target::Service(service),
-    };
-    let why = asked.why.as_deref().map(|why| Arc::from(clean(why)));
+    let (verb, target) = asked.resolved(&mut session).await?;
+    let why = why.map(|why| Arc::from(clean(why)));
     let books = Books::of(&setup);
-    let how = operate::Options { yes: asked.yes, dry_run: asked.dry_run, ..how(asked.listing) };
-    at_desk(&mut session, &setup, &books, how, Task::CarryOut(Request { verb, target, why }), printer).await
+    let how = operate::Options { yes: consent.yes, dry_run: consent.dry_run, ..how(consent.listing) };
+    let request = Request {
+        why,
+        take_over: consent.take_over,
+        keep: setup.config.keep_releases,
+        within: asked.within,
+        ..Request::new(verb, target)
+    };
+    at_desk(&mut session, &setup, &books, how, Task::CarryOut(request), printer).await
 }
 
-/// `midwatch resume`, `undo` and `leave`.
+/// `midwatch undo` and `leave`.
 pub async fn decide(
     options: &Options,
     word: Word,
@@ -68,9 +80,35 @@ pub async fn decide(
 ) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
     let books = Books::of(&setup);
+    let operation = known(&books, &asked.id)?;
+    if operation.is_running() {
+        let trouble =
+            Trouble::new(format!("{} was not taken over", operation.title), "it was not interrupted: it runs");
+        return Err(Stop::Because(
+            Exit::Refused,
+            trouble.help(format!("to stop it and take back what it did: midwatch abort {}", operation.id)),
+        ));
+    }
+    take_over(&setup, &books, &operation, word, asked.yes, printer).await
+}
+
+/// As it is written down now.
+pub fn known(books: &Books, typed: &str) -> Result<Operation, Stop> {
     let operations = books.open().map_err(failed)?.operations().operations;
-    let operation = operate::find(&operations, &asked.id).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
-    if !asked.yes && !confirmed(&operation.title, printer)? {
+    let found = operate::find(&operations, typed).map_err(|trouble| Stop::Because(Exit::Usage, trouble))?;
+    Ok(found.clone())
+}
+
+/// What to do with an operation that was interrupted.
+pub async fn take_over(
+    setup: &Setup,
+    books: &Books,
+    operation: &Operation,
+    word: Word,
+    yes: bool,
+    printer: &mut Printer<'_>,
+) -> Result<Exit, Stop> {
+    if !yes && !confirmed(&operation.title, printer)? {
         return Ok(Exit::Refused);
     }
     let mut session = match word {
@@ -87,7 +125,7 @@ pub async fn decide(
         return Ok(Exit::Unreachable);
     }
     let task = Task::TakeOver(operation.id.clone(), word);
-    at_desk(&mut session, &setup, &books, how(Listing::default()), task, printer).await
+    at_desk(&mut session, setup, books, how(Listing::default()), task, printer).await
 }
 
 /// `midwatch operations`.
@@ -97,8 +135,7 @@ pub fn operations(options: &Options, listing: Listing, limit: usize, printer: &m
     for trouble in &found.unreadable {
         printer.trouble(trouble);
     }
-    let newest = &found.operations[found.operations.len().saturating_sub(limit)..];
-    operate::operations(newest, listing.json, Clock::system().now(), printer.streams().0)?;
+    operate::operations(&found.operations, limit, listing.json, Clock::system().now(), printer.streams().0)?;
     Ok(if found.unreadable.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
@@ -117,14 +154,7 @@ async fn at_desk(
 ) -> Result<Exit, Stop> {
     let read_only =
         session.inventory.clusters().filter(|cluster| cluster.read_only).map(|cluster| cluster.name.clone());
-    let operator = Operator::new(Parts {
-        connections: session.connections(),
-        facts: session.outbox().facts,
-        journal: books.open(),
-        clock: session.clock,
-        gate: Gate::new(setup.config.read_only, read_only),
-        who: setup::who(),
-    });
+    let operator = operator(session, books, Gate::new(setup.config.read_only, read_only, None));
     let stop = Notify::new();
     let (out, err) = printer.streams();
     let mut err = Unshakable(err);
@@ -137,9 +167,10 @@ async fn at_desk(
             Task::TakeOver(id, word) => desk.take_over(&id, word).await,
         }
     };
+    let signals = pass_signals_on(&stop);
     let ending = tokio::select! {
         ending = work => ending,
-        never = pass_signals_on(&stop) => match never {},
+        never = signals => match never {},
     };
     // Also when nobody could be told any more: what was begun goes to its end.
     operator.finished().await;
@@ -151,17 +182,31 @@ async fn at_desk(
     })
 }
 
-/// Ctrl-C and SIGTERM ask to stop between steps. A terminal that is gone (SIGHUP) stops nothing.
-async fn pass_signals_on(stop: &Notify) -> std::convert::Infallible {
+pub fn operator(session: &Session, books: &Books, gate: Gate) -> Operator {
+    Operator::new(Parts {
+        connections: session.connections(),
+        facts: session.outbox().facts,
+        journal: books.open(),
+        clock: session.clock,
+        gate,
+        who: setup::who(),
+    })
+}
+
+/// Ctrl-C and SIGTERM ask to stop between steps. A terminal that is gone (SIGHUP) stops nothing. Listens from this call on: whoever answers
+/// the question as soon as it can be read must not end the process.
+fn pass_signals_on(stop: &Notify) -> impl Future<Output = Infallible> {
     let listen = |kind| signal(kind).expect("a signal that can be caught, inside tokio");
     let mut interrupt = listen(SignalKind::interrupt());
     let mut terminate = listen(SignalKind::terminate());
     let mut hangup = listen(SignalKind::hangup());
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => stop.notify_one(),
-            _ = terminate.recv() => stop.notify_one(),
-            _ = hangup.recv() => tracing::info!("the terminal is gone; the operation goes on"),
+    async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => stop.notify_one(),
+                _ = terminate.recv() => stop.notify_one(),
+                _ = hangup.recv() => tracing::info!("the terminal is gone; the operation goes on"),
+            }
         }
     }
 }
@@ -187,7 +232,7 @@ impl Write for Unshakable<'_> {
     }
 }
 
-fn confirmed(title: &str, printer: &mut Printer) -> io::Result<bool> {
+pub fn confirmed(title: &str, printer: &mut Printer) -> io::Result<bool> {
     if !io::stdin().is_terminal() {
         printer.say("not confirmed: nobody is there to confirm it; --yes confirms");
         return Ok(false);
@@ -204,6 +249,6 @@ fn how(listing: Listing) -> operate::Options {
     operate::Options { json: listing.json, is_terminal, ..operate::Options::default() }
 }
 
-fn failed(trouble: Trouble) -> Stop {
+pub fn failed(trouble: Trouble) -> Stop {
     Stop::Because(Exit::Failed, trouble)
 }

@@ -5,6 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use regex::Regex;
 
+mod changes;
+
+pub use changes::{Acting, Consent, Delete, Drain, Interrupted, OnNode, Promote, Rollback, Rollout, Scale, Told};
+
 use crate::domain::{Address, Level, Ports, units};
 
 const EXAMPLES: &str = "\
@@ -15,6 +19,8 @@ Examples:
   midwatch logs -f shop/web --level warn    follow the warnings and errors of a service
   midwatch diff shop/web 12                 what changed since release 12
   midwatch restart shop/web --dry-run       print the plan of a restart and do nothing
+  midwatch rollout shop/web web:v2          plan a new release, ask, and carry it out
+  midwatch rollback shop/web --yes          back to the newest release that held long
   midwatch --demo services --json           what a script would get, from the simulator
 
 An ADDRESS is cluster/scope/service; a shorter one will do where it is unambiguous.
@@ -28,6 +34,27 @@ const DIFF: &str = "\
 A RELEASE is a number, helm:NUMBER for one of Helm's, its id, or its name where only one has it. Without one, the current release is
 compared with the one before. What was comes first, then what is: + came, - went, ~ is another. Secrets are masked; the fingerprint of one
 tells that it is another, and means nothing to the next command. The exit code is 0 also where there is no difference.";
+
+const ROLLOUT: &str = "\
+A strategy says how the old release gives way. rolling: one after the other, or as many at a time as said. canary: a part of the requests, or
+of the instances, goes to the new one first, in steps. blue-green: all of the new one is made beside the old, checked, and switched to at once.
+
+Gates are looked at between the steps:
+  health 30                                  each new instance stays ready and is not restarted for 30 s
+  http 8080/health 200 500ms x3 with TEXT    each answers so; or an http:// URL, asked from here
+  errors 200% 60s of 20                      of at least 20 lines in 60 s, no more than twice the old release's part are errors
+  prometheus URL QUERY <=0.01 60s            a query that yields one number
+  person TEXT                                a person says when it goes on
+A gate that cannot tell waits for a person: midwatch promote OPERATION. One that fails undoes what was done, unless --on-failure ask.
+
+Examples:
+  midwatch rollout shop/web registry.example/shop/web:v2 --yes --why OPS-311
+  midwatch rollout shop/web web:v2 --strategy canary --weight '10% 60s' --weight '50% ask' --gate 'errors 200% 60s'
+  midwatch rollout shop/web app=web:v2 proxy=proxy:v7 --env MODE=slow --env OLD- --dry-run";
+
+const TOLD: &str = "\
+Of a service, what its engine's own rollout is told (a Deployment is paused and resumed; an Argo Rollout is also promoted, aborted and retried).
+Of an operation, what the process that carries it out is told, in this terminal or another.";
 
 /// A terminal operations console for the engineer on call: services, live logs, metrics and operations in one screen.
 #[derive(Debug, Parser)]
@@ -117,7 +144,34 @@ pub enum Command {
     Stop(Acting),
     /// Start a service or one of its instances, by a plan
     Start(Acting),
-    /// Operations: what runs, what was interrupted, and how the rest ended
+    /// Roll out a new release of a service: image, environment, strategy, checks
+    #[command(after_help = ROLLOUT)]
+    Rollout(Box<Rollout>),
+    /// Roll a service back to a release that is kept
+    Rollback(Rollback),
+    /// Set how many instances of a service are wanted
+    Scale(Scale),
+    /// Pause a rollout, or an operation after its step
+    #[command(after_help = TOLD)]
+    Pause(Told),
+    /// Let a rollout or an operation that waits go on
+    #[command(after_help = TOLD)]
+    Promote(Promote),
+    /// Stop a rollout or an operation, and take back what it did
+    #[command(after_help = TOLD)]
+    Abort(Told),
+    /// Try a rollout that was aborted, or the step that an operation waits at, once more
+    #[command(after_help = TOLD)]
+    Retry(Told),
+    /// Let nothing new onto a node
+    Cordon(OnNode),
+    /// Let instances onto a node again
+    Uncordon(OnNode),
+    /// Move every instance off a node, as their budgets allow
+    Drain(Drain),
+    /// End one instance for good; an orchestrator makes another
+    Delete(Delete),
+    /// Operations: what waits, what runs, what was interrupted, and how the rest ended
     Operations {
         #[command(flatten)]
         listing: Listing,
@@ -125,8 +179,9 @@ pub enum Command {
         #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
         limit: usize,
     },
-    /// Go on with an operation whose process ended in the middle of it
-    Resume(Interrupted),
+    /// Go on with an operation that waits or was interrupted, or with a paused rollout
+    #[command(after_help = TOLD)]
+    Resume(Told),
     /// Take back what an interrupted operation did
     Undo(Interrupted),
     /// Leave an interrupted operation as it is, and close it
@@ -219,42 +274,27 @@ pub struct Forward {
     pub ports: Ports,
 }
 
-#[derive(Args, Debug)]
-pub struct Acting {
-    pub address: Address,
-    /// This instance only
-    #[arg(long, value_name = "NAME")]
-    pub instance: Option<String>,
-    /// Carry the plan out without asking
-    #[arg(short, long, conflicts_with = "dry_run")]
-    pub yes: bool,
-    /// Print the plan, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// A reason or a ticket, for the journal
-    #[arg(long, value_name = "TEXT")]
-    pub why: Option<String>,
-    #[command(flatten)]
-    pub listing: Listing,
-}
-
-#[derive(Args, Debug)]
-pub struct Interrupted {
-    /// As `midwatch operations` lists it, or as much of either end as means only one
-    #[arg(value_name = "OPERATION")]
-    pub id: String,
-    /// Do it without asking
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
 impl Command {
     /// On an engine: it may not be torn down in the middle.
     pub fn changes_something(&self) -> bool {
         match self {
-            Self::Restart(_) | Self::Stop(_) | Self::Start(_) | Self::Resume(_) | Self::Undo(_) | Self::Leave(_) => {
-                true
-            }
+            Self::Restart(_)
+            | Self::Stop(_)
+            | Self::Start(_)
+            | Self::Rollout(_)
+            | Self::Rollback(_)
+            | Self::Scale(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Promote(_)
+            | Self::Abort(_)
+            | Self::Retry(_)
+            | Self::Cordon(_)
+            | Self::Uncordon(_)
+            | Self::Drain(_)
+            | Self::Delete(_)
+            | Self::Undo(_)
+            | Self::Leave(_) => true,
             Self::Clusters(_)
             | Self::Services(_)
             | Self::Instances(_)
@@ -353,12 +393,38 @@ mod tests {
             "midwatch logs web --level loud",
             "midwatch logs web --include (",
             "midwatch restart web --yes --dry-run",
+            "midwatch scale web",
+            "midwatch scale web -1",
+            "midwatch scale web many",
+            "midwatch rollout",
+            "midwatch rollout web app=",
+            "midwatch rollout web =web:v2",
+            "midwatch rollout web Web:v2",
+            "midwatch rollout web web:v2@sha256:12",
+            "midwatch rollout web web:v2 --strategy big-bang",
+            "midwatch rollout web web:v2 --gate helth",
+            "midwatch rollout web web:v2 --weight lots",
+            "midwatch rollout web web:v2 --env MODE",
+            "midwatch rollout web web:v2 --env API_TOKEN=hunter2hunter2",
+            "midwatch rollout web web:v2 --within soon",
+            "midwatch rollout web web:v2 --on-failure pray",
+            "midwatch delete web",
+            "midwatch drain",
             "midwatch forward web",
             "midwatch forward web 9000:http",
             "midwatch --max-bytes-per-second fast",
         ] {
             assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
         }
+    }
+
+    #[test]
+    fn the_image_of_one_container_of_several_is_told_by_its_name() {
+        let arguments = parse("midwatch rollout web app=web:v2 registry:5000/proxy:7 --env OLD-").expect("parses");
+        let Some(Command::Rollout(asked)) = arguments.command else { panic!("not a rollout") };
+        let images: Vec<_> = asked.images.iter().map(|(container, image)| (&**container, &**image)).collect();
+        assert_eq!(images, [("app", "web:v2"), ("", "registry:5000/proxy:7")]);
+        assert_eq!((&*asked.env[0].name, &asked.env[0].value), ("OLD", &None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     exit::{Exit, Stop},
     session::Session,
 };
-use crate::domain::{Address, ClusterName, Instance, ServiceId, Trouble, text::nearest};
+use crate::domain::{Address, ClusterName, Instance, Node, ServiceId, Trouble, text::nearest};
 
 /// How many candidates or names an error lists.
 const LISTED: usize = 10;
@@ -40,6 +40,31 @@ pub fn instance<'a>(session: &'a Session, service: &ServiceId, name: &str) -> Re
         };
         usage(format!("no instance \"{name}\""), format!("{service} has none of this name"), help)
     })
+}
+
+/// A machine, by its name or by `cluster/name`, as what an operation is about.
+pub fn node(session: &Session, typed: &str) -> Result<ServiceId, Stop> {
+    let nodes = session.inventory.clusters().flat_map(|cluster| session.inventory.nodes_of(&cluster.name));
+    let all: Vec<&Node> = nodes.filter(|node| session.narrow.has_cluster(&node.cluster)).collect();
+    let is_meant = |node: &&&Node| *node.name == *typed || format!("{}/{}", node.cluster, node.name) == typed;
+    let found: Vec<_> = all.iter().filter(is_meant).collect();
+    match found.as_slice() {
+        [only] => Ok(ServiceId::of_node(&only.cluster, &only.name)),
+        [] => {
+            let names: Vec<&str> = all.iter().map(|node| &*node.name).collect();
+            let help = match nearest(typed, names.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("there are: {}", listed(&names)),
+            };
+            Err(usage(format!("no node \"{typed}\""), "there is none of this name", help))
+        }
+        several => {
+            let names: Vec<_> = several.iter().map(|node| format!("{}/{}", node.cluster, node.name)).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let why = format!("{} nodes are called so", names.len());
+            Err(usage(format!("\"{typed}\" is ambiguous"), why, format!("write one of: {}", listed(&names))))
+        }
+    }
 }
 
 /// Whether any of these instances has a container of this name.

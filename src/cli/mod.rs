@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub mod act;
 pub mod arguments;
+mod asked;
 mod check;
 pub mod exit;
 pub mod find;
@@ -24,17 +25,24 @@ pub mod records;
 mod releases;
 pub mod session;
 mod table;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 use self::{
     arguments::{Arguments, Command, Options},
+    asked::Asked,
     exit::{Exit, Stop},
     operate::Word,
     printer::Printer,
     session::{Narrow, Session},
 };
-use crate::{clock::Clock, domain::Trouble, plan::Verb, setup::Setup};
+use crate::{
+    clock::Clock,
+    domain::Trouble,
+    plan::{Steer, Verb},
+    setup::Setup,
+};
 
 /// Carries a command out and says how it ended. Whether the console is meant instead is the caller's question.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -84,11 +92,25 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
         Command::Logs(asked) => logs::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Metrics(asked) => metrics::run(&mut look(options, printer)?, &asked, printer).await,
         Command::Check(listing) => check::run(options, listing, printer).await,
-        Command::Restart(asked) => act::act(options, Verb::Restart, &asked, printer).await,
-        Command::Stop(asked) => act::act(options, Verb::Stop, &asked, printer).await,
-        Command::Start(asked) => act::act(options, Verb::Start, &asked, printer).await,
+        Command::Restart(asked) => act::act(options, Asked::of_verb(Verb::Restart, asked), printer).await,
+        Command::Stop(asked) => act::act(options, Asked::of_verb(Verb::Stop, asked), printer).await,
+        Command::Start(asked) => act::act(options, Asked::of_verb(Verb::Start, asked), printer).await,
+        Command::Rollout(asked) => act::act(options, Asked::rollout(*asked)?, printer).await,
+        Command::Rollback(asked) => act::act(options, Asked::rollback(asked), printer).await,
+        Command::Scale(asked) => act::act(options, Asked::scale(asked), printer).await,
+        Command::Delete(asked) => act::act(options, Asked::delete(asked), printer).await,
+        Command::Cordon(asked) => act::act(options, Asked::node(Verb::Cordon, asked), printer).await,
+        Command::Uncordon(asked) => act::act(options, Asked::node(Verb::Uncordon, asked), printer).await,
+        Command::Drain(asked) => act::act(options, Asked::drain(asked), printer).await,
+        Command::Pause(asked) => tell::tell(options, Verb::Pause, asked, printer).await,
+        Command::Resume(asked) => tell::tell(options, Verb::Resume, asked, printer).await,
+        Command::Promote(asked) => {
+            let word = if asked.full { Steer::PromoteFull } else { Steer::Promote };
+            tell::tell(options, Verb::Steer(word), asked.told, printer).await
+        }
+        Command::Abort(asked) => tell::tell(options, Verb::Steer(Steer::Abort), asked, printer).await,
+        Command::Retry(asked) => tell::tell(options, Verb::Steer(Steer::Retry), asked, printer).await,
         Command::Operations { listing, limit } => act::operations(options, listing, limit, printer),
-        Command::Resume(asked) => act::decide(options, Word::Resume, &asked, printer).await,
         Command::Undo(asked) => act::decide(options, Word::Undo, &asked, printer).await,
         Command::Leave(asked) => act::decide(options, Word::Leave, &asked, printer).await,
         Command::Demo => Err(Stop::usage("nothing to do", "demo opens the console")),

@@ -16,12 +16,14 @@ use crate::{
     runtime::operate::Operator,
 };
 
+mod held;
 mod list;
 mod progress;
 
 #[cfg(test)]
 mod tests;
 
+use held::Held;
 pub use list::{find, operations};
 use progress::Told;
 
@@ -63,6 +65,7 @@ pub enum Ending {
     Unreachable,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     Resume,
     Undo,
@@ -135,8 +138,10 @@ impl<O: Outside> Desk<'_, O> {
         let mut began = Some(began);
         let mut id: Option<OperationId> = None;
         let mut asked = false;
+        let mut said: Said = None;
         let mut early: Vec<Operation> = Vec::new();
         let mut told = Told::default();
+        let mut held = Held::default();
         loop {
             let event = tokio::select! {
                 biased;
@@ -145,7 +150,7 @@ impl<O: Outside> Desk<'_, O> {
                     asked = true;
                     None
                 }
-                result = ended(&mut began) => match result {
+                result = answer(&mut began) => match result {
                     Ok(known) => {
                         id = Some(known);
                         None
@@ -155,6 +160,20 @@ impl<O: Outside> Desk<'_, O> {
                         return Ok(Ending::Refused);
                     }
                 },
+                result = answer(&mut said) => {
+                    // What was not heard may be said otherwise.
+                    if let Err(trouble) = result {
+                        writeln!(self.streams.err, "{trouble}")?;
+                        held.ask_again(self.options.is_terminal, &mut self.streams)?;
+                    }
+                    None
+                }
+                typed = held.typed() => {
+                    if let Some(id) = &id {
+                        said = held.take(&typed?, id, self.operator, &mut self.streams)?;
+                    }
+                    None
+                }
                 event = self.outside.next() => Some(event),
             };
             match event {
@@ -165,11 +184,12 @@ impl<O: Outside> Desk<'_, O> {
                 Some(_) | None => {}
             }
             let Some(id) = &id else { continue };
-            if asked {
-                self.operator.stop_and_undo(id);
+            if std::mem::take(&mut asked) {
+                said = Some(self.operator.stop_and_undo(id));
             }
             for operation in early.drain(..).filter(|operation| operation.id == *id) {
                 told.tell(&operation, self.streams.err)?;
+                held.tell(&operation, self.options.is_terminal, &mut self.streams)?;
                 if let Some(ending) = ending(&operation) {
                     conclude(&operation, self.options.json, &mut self.streams)?;
                     return Ok(ending);
@@ -225,18 +245,21 @@ impl<O: Outside> Desk<'_, O> {
     }
 }
 
+/// A word to an operation, on its way.
+type Said = Option<JoinHandle<Result<(), Trouble>>>;
+
 /// Ends once, and then never again.
-async fn ended(began: &mut Option<JoinHandle<Result<OperationId, Trouble>>>) -> Result<OperationId, Trouble> {
-    let Some(handle) = began.as_mut() else { return std::future::pending().await };
-    let result = handle.await.unwrap_or_else(|error| Err(Trouble::new("it was not begun", error)));
-    *began = None;
+async fn answer<T>(asked: &mut Option<JoinHandle<Result<T, Trouble>>>) -> Result<T, Trouble> {
+    let Some(handle) = asked.as_mut() else { return std::future::pending().await };
+    let result = handle.await.unwrap_or_else(|error| Err(Trouble::new("it was not heard", error)));
+    *asked = None;
     result
 }
 
 /// `None` while it goes on.
 fn ending(operation: &Operation) -> Option<Ending> {
     match &operation.state {
-        OperationState::Running | OperationState::Undoing => None,
+        OperationState::Running | OperationState::Held { .. } | OperationState::Undoing => None,
         OperationState::Interrupted => Some(Ending::Unreachable),
         OperationState::Ended(Verdict::Done { .. } | Verdict::Left { .. }) => Some(Ending::Done),
         OperationState::Ended(Verdict::Undone { .. } | Verdict::Stuck { .. }) => Some(Ending::Failed),
@@ -250,7 +273,10 @@ fn conclude(operation: &Operation, json: bool, streams: &mut Streams<'_>) -> io:
     let (says, help): (Arc<str>, Option<Arc<str>>) = match &operation.state {
         OperationState::Ended(Verdict::Stuck { says, help }) => (says.clone(), Some(format!("try: {help}").into())),
         OperationState::Ended(verdict) => (verdict.says().into(), None),
-        OperationState::Running | OperationState::Undoing | OperationState::Interrupted => {
+        OperationState::Running
+        | OperationState::Held { .. }
+        | OperationState::Undoing
+        | OperationState::Interrupted => {
             let help = format!("midwatch resume {0}, or undo {0}, or leave {0}", operation.id);
             (format!("{}: interrupted", operation.title).into(), Some(help.into()))
         }

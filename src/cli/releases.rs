@@ -162,7 +162,7 @@ fn chosen<'a>(service: &ServiceId, releases: &'a [Release], asked: &Diff) -> Res
 }
 
 /// By its number, `helm:` and its number, its id, or its name.
-fn find_release<'a>(service: &ServiceId, releases: &'a [Release], typed: &str) -> Result<&'a Release, Stop> {
+pub fn find_release<'a>(service: &ServiceId, releases: &'a [Release], typed: &str) -> Result<&'a Release, Stop> {
     let (source, digits) = match typed.strip_prefix("helm:") {
         Some(digits) => (ReleaseSource::Helm, digits),
         None => (ReleaseSource::Engine, typed),
@@ -182,7 +182,15 @@ fn find_release<'a>(service: &ServiceId, releases: &'a [Release], typed: &str) -
         several => format!("{} releases are called so", several.len()),
     };
     let trouble = Trouble::new(format!("no release \"{typed}\" of {service}"), why);
-    Err(Stop::Because(Exit::Usage, trouble.help(format!("see: midwatch releases {service}"))))
+    Err(Stop::Because(Exit::Usage, trouble.help(listed(service, releases))))
+}
+
+/// What can be named, in a line; where there are many, the command that lists them.
+pub fn listed(service: &ServiceId, releases: &[Release]) -> String {
+    const LISTED: usize = 8;
+    let names: Vec<String> = releases.iter().take(LISTED).map(Release::title).collect();
+    let more = if releases.len() > LISTED { ", ..." } else { "" };
+    format!("there are: {}{more} (midwatch releases {service})", names.join(", "))
 }
 
 /// How it does, or how long it did.

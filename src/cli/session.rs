@@ -17,7 +17,8 @@ use crate::{
     backend::Connector,
     clock::Clock,
     domain::{
-        Address, Cluster, ClusterName, Engine, Inventory, Link, Scope, Service, ServiceId, Trouble, text::nearest,
+        Address, Cluster, ClusterName, Engine, Inventory, Link, Means, Scope, Service, ServiceId, Trouble,
+        text::nearest,
     },
     message::{Answer, Event, Question, Refresh, Subscriptions},
     runtime::{
@@ -214,6 +215,17 @@ impl Session {
         }
     }
 
+    /// With what a service can be rolled out and back: what such a plan is made from.
+    pub async fn means(&mut self, service: &ServiceId) -> Result<Arc<Means>, Trouble> {
+        self.ask(Question::Means(service.clone())).await?;
+        self.inventory.means(service).cloned().ok_or_else(|| {
+            Trouble::new(
+                format!("could not find out how {service} can be rolled out"),
+                "the engine answered something else",
+            )
+        })
+    }
+
     pub fn lost(&self, cluster: &ClusterName) -> Option<&Trouble> {
         self.lost.get(cluster)
     }
@@ -291,8 +303,14 @@ impl Session {
             }
             Event::Changed { cluster, change } => self.inventory.apply(cluster, change.clone(), self.clock.now()),
             Event::Answer { question, answer } => {
-                if let (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) = (question, answer) {
-                    self.inventory.set_rights(cluster, scope, rights.clone());
+                match (question, answer) {
+                    (Question::Rights(cluster, scope), Ok(Answer::Rights(rights))) => {
+                        self.inventory.set_rights(cluster, scope, rights.clone());
+                    }
+                    (Question::Means(service), Ok(Answer::Means(means))) => {
+                        self.inventory.set_means(service, (**means).clone());
+                    }
+                    (_, _) => {}
                 }
                 self.answers.insert(question.clone(), answer.clone());
             }
@@ -302,6 +320,7 @@ impl Session {
             | Event::Sample { .. }
             | Event::Forward { .. }
             | Event::Operation(_)
+            | Event::Armed { .. }
             | Event::Notice(_) => {}
         }
     }

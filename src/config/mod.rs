@@ -22,10 +22,15 @@ pub use keymap::Keymap;
 pub use paths::Paths;
 pub use theme::Theme;
 
+use std::time::Duration;
+
 use self::{log_filter::LogFilter, paths::ConfigFile, source::Source, table::Table};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
+/// Shorter than this nobody reads a plan; longer than this nobody remembers.
+const LEAST_ARMED: Duration = Duration::from_secs(30);
+const MOST_ARMED: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -43,6 +48,10 @@ pub struct Config {
     pub protected: bool,
     /// A plan is confirmed together with a reason or a ticket.
     pub ask_reason: bool,
+    /// Nothing is changed unless a person armed the console, which holds for so long. `None`: it is always armed.
+    pub arm: Option<Duration>,
+    /// Releases that are kept for going back, where the console itself keeps them.
+    pub keep_releases: u32,
     /// Engines are looked for where they usually are, beside those in `clusters`.
     pub discover: bool,
     /// CPU, memory and the like are measured for what is in sight.
@@ -71,6 +80,8 @@ impl Default for Config {
             read_only: false,
             protected: false,
             ask_reason: false,
+            arm: None,
+            keep_releases: crate::plan::KEPT,
             discover: true,
             metrics: true,
             logs: Logs { memory: 48 * MIB, first_lines: 1000 },
@@ -106,10 +117,13 @@ impl Config {
         let Some(path) = paths.config_file.path() else { return Vec::new() };
         match (Source::open(path), &paths.config_file) {
             (Ok(Some(source)), _) => {
-                let read_only = source.says_true("read_only");
+                let (read_only, has_to_be_armed) = (source.says_true("read_only"), source.sets("arm"));
                 let (read, complaints) = source.read(|table| self.read(table, paths));
                 // A mistake somewhere in the file must not take away what protects.
                 self.read_only |= read.is_none() && read_only;
+                if read.is_none() && has_to_be_armed {
+                    self.arm = Some(LEAST_ARMED);
+                }
                 complaints
             }
             (Ok(None), ConfigFile::Named(path)) => {
@@ -129,6 +143,10 @@ impl Config {
         table.bytes("max_bytes_per_second", 0..=1024 * MIB, &mut pace);
         self.max_bytes_per_second = limit(pace);
         table.bool("ask_reason", &mut self.ask_reason);
+        table.careful_duration("arm", LEAST_ARMED..=MOST_ARMED, &mut self.arm);
+        let mut kept = u64::from(self.keep_releases);
+        table.whole("keep_releases", 1..=100, &mut kept);
+        self.keep_releases = u32::try_from(kept).unwrap_or(u32::MAX);
         table.bool("discover", &mut self.discover);
         table.bool("metrics", &mut self.metrics);
         table.parsed("own_log", &mut self.own_log);

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fs::File, io, io::Read, ops::Range, path::Path, sync::Arc};
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::{
     complaint::{Complaint, Position},
@@ -76,6 +76,19 @@ impl Source {
     pub fn says_true(&self, key: &str) -> bool {
         let (table, _) = DeTable::parse_recoverable(&self.text);
         table.get_ref().get(key).is_some_and(|value| value.get_ref().as_bool() == Some(true))
+    }
+
+    /// Whether `key` is set at the top to anything but 0, also in a file that is broken further down.
+    pub fn sets(&self, key: &str) -> bool {
+        let (table, _) = DeTable::parse_recoverable(&self.text);
+        let is_zero = |text: &str| matches!(text, "0" | "0s");
+        table.get_ref().get(key).is_some_and(|value| match value.get_ref() {
+            DeValue::String(text) => !is_zero(text),
+            DeValue::Integer(number) => !is_zero(number.as_str()),
+            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                true
+            }
+        })
     }
 
     pub fn complain(&self, span: &Range<usize>, text: &str, help: Option<&str>) {

@@ -3,6 +3,7 @@
 use std::{
     ops::{Range, RangeInclusive},
     str::FromStr,
+    time::Duration,
 };
 
 use toml::{
@@ -94,6 +95,40 @@ impl<'a> Table<'a> {
             let [shown, least, most] = [number, *range.start(), *range.end()].map(units::bytes);
             Err(format!("{shown} is not from {least} to {most}"))
         });
+    }
+
+    /// A length of time after which a protection holds again: `"10m"`, or a number of seconds. A mistake in it counts as the shortest,
+    /// because it was meant to protect; 0 says that there is no protection.
+    pub fn careful_duration(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+        into: &mut Option<Duration>,
+    ) {
+        let mut understood = Some(*range.start());
+        let shortest = *range.start();
+        self.read(key, &mut understood, |value| {
+            let taken = |why: String| format!("{why}; taken as {}", units::elapsed(shortest));
+            let seconds = integer(value, &(0..=u64::MAX)).and_then(Result::ok).map(Duration::from_secs);
+            let length = match seconds {
+                Some(length) => length,
+                None => {
+                    let text = value.as_str().ok_or_else(|| taken(wanted("a length of time like \"10m\"", value)))?;
+                    units::parse_duration(text).map_err(taken)?
+                }
+            };
+            if length.is_zero() {
+                return Ok(None);
+            }
+            if range.contains(&length) {
+                return Ok(Some(length));
+            }
+            let [shown, least, most] = [length, shortest, *range.end()].map(|length| units::age(length.as_secs()));
+            Err(taken(format!("{shown} is not from {least} to {most}")))
+        });
+        if self.entries.contains_key(key) {
+            *into = understood;
+        }
     }
 
     /// One of `names`, which are of a `kind`: "theme".

@@ -18,10 +18,17 @@ pub enum Capability {
     Nodes,
     /// A port of this machine for one of a service's.
     Forward,
+    Scale,
+    /// A new release, or back to one that is kept.
+    RollOut,
+    /// Pausing a rollout that the engine itself carries out, and telling it to go on or back.
+    Steer,
+    /// Taking a machine out of use.
+    Drain,
 }
 
 impl Capability {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Logs,
         Self::Metrics,
         Self::Shell,
@@ -32,6 +39,10 @@ impl Capability {
         Self::Releases,
         Self::Nodes,
         Self::Forward,
+        Self::Scale,
+        Self::RollOut,
+        Self::Steer,
+        Self::Drain,
     ];
 }
 

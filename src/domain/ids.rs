@@ -75,6 +75,20 @@ impl ServiceId {
     }
 }
 
+impl ServiceId {
+    /// The address of a machine of a cluster, where an operation is about one. No engine has such a scope.
+    pub fn of_node(cluster: &ClusterName, node: &Arc<str>) -> Self {
+        Self::new(cluster, &Scope::from(NODES), node.clone())
+    }
+
+    /// Its name, if it is a machine's address.
+    pub fn node(&self) -> Option<&Arc<str>> {
+        (self.scope.as_str() == NODES).then_some(&self.name)
+    }
+}
+
+const NODES: &str = "(node)";
+
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.cluster, self.scope, self.name)
@@ -92,6 +106,16 @@ pub struct InstanceId {
 impl InstanceId {
     pub fn new(cluster: &ClusterName, key: impl Into<Arc<str>>) -> Self {
         Self { cluster: cluster.clone(), key: key.into() }
+    }
+
+    /// One that a plan makes, before the engine has given it an id: by the release that it runs and its place in the plan, which are
+    /// written on it. No engine has such a key.
+    pub fn made(service: &ServiceId, release: u64, slot: u32) -> Self {
+        Self::new(&service.cluster, format!("@{}/{}/{release}/{slot}", service.scope, service.name))
+    }
+
+    pub fn is_made(&self) -> bool {
+        self.key.starts_with('@')
     }
 
     /// One of its parts. No engine has a `#` in its keys or in the names of parts.

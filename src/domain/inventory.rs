@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Capabilities, Capability, Cluster, ClusterName, Health, HostFacts, Instance, InstanceId, Load, Node, Scope,
+    Capabilities, Capability, Cluster, ClusterName, Health, HostFacts, Instance, InstanceId, Load, Means, Node, Scope,
     Service, ServiceId, load::Loads,
 };
 
@@ -23,6 +23,8 @@ pub struct Inventory {
     loads: Loads,
     /// What may be done where, apart from what the engine can do at all; nothing is said of a scope that nobody asked about.
     rights: BTreeMap<(ClusterName, Scope), Capabilities>,
+    /// With what a service can be rolled out, of those that were asked about.
+    means: BTreeMap<ServiceId, Arc<Means>>,
     /// Clusters whose services have been told: only of these is an empty list the truth.
     pictured: BTreeMap<ClusterName, Timestamp>,
     /// Clusters whose instances are still coming, with those that have come.
@@ -82,6 +84,7 @@ impl Inventory {
         self.clusters.remove(name);
         self.pictured.remove(name);
         self.rights.retain(|(cluster, _), _| cluster != name);
+        self.means.retain(|id, _| id.cluster != *name);
         self.forget(name);
     }
 
@@ -268,6 +271,21 @@ impl Inventory {
     /// What the person may do in a scope, as its engine said last.
     pub fn set_rights(&mut self, cluster: &ClusterName, scope: &Scope, rights: Capabilities) {
         self.rights.insert((cluster.clone(), scope.clone()), rights);
+    }
+
+    /// With what a service can be rolled out, as its engine said last.
+    pub fn set_means(&mut self, service: &ServiceId, means: Means) {
+        self.means.insert(service.clone(), Arc::new(means));
+    }
+
+    /// What is known of it is old: it has to be asked again.
+    pub fn forget_means(&mut self, service: &ServiceId) {
+        self.means.remove(service);
+    }
+
+    /// `None` while nobody asked.
+    pub fn means(&self, service: &ServiceId) -> Option<&Arc<Means>> {
+        self.means.get(service)
     }
 
     /// `Err` says why not: the engine cannot, or the person may not. What nobody asked about is not forbidden.

@@ -25,7 +25,7 @@ pub struct Operation {
 
 impl Operation {
     pub fn is_running(&self) -> bool {
-        matches!(self.state, OperationState::Running | OperationState::Undoing)
+        matches!(self.state, OperationState::Running | OperationState::Held { .. } | OperationState::Undoing)
     }
 
     /// Nothing more will happen by itself or by a person's word.
@@ -38,6 +38,10 @@ impl Operation {
 #[serde(rename_all = "snake_case")]
 pub enum OperationState {
     Running,
+    /// It waits for a person: a check cannot tell, a step failed where that does not turn it round, or somebody asked it to wait.
+    Held {
+        why: Arc<str>,
+    },
     /// A step failed or a person asked: what was done is being taken back.
     Undoing,
     /// The process that carried it out ended in the middle. A person says: resume, undo or leave.
@@ -66,6 +70,18 @@ pub enum Verdict {
     },
 }
 
+/// What a person says to an operation that runs or waits, beside that it should stop and undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonWord {
+    /// Go on: what could not be told is taken for good.
+    GoOn,
+    /// Look, or try, once more.
+    Again,
+    /// Begin no further step until told to go on.
+    Wait,
+}
+
 impl Verdict {
     pub fn says(&self) -> &str {
         match self {
@@ -87,6 +103,9 @@ impl Verdict {
 pub struct StepReport {
     /// "stop shop-web-1 (SIGTERM, up to 10 s)"
     pub title: Arc<str>,
+    /// What it and the steps beside it have in common ("shop-web-1"); nothing where it stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Arc<str>>,
     pub state: StepState,
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
@@ -103,6 +122,8 @@ pub enum StepState {
     Running,
     Done,
     Failed,
+    /// It could not tell, and a person is asked.
+    Held,
     /// Not begun, because the plan turned round before it.
     Skipped,
 }

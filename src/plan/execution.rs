@@ -7,19 +7,26 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{StepReport, StepState, Trouble, Verdict},
+    domain::{PersonWord, Trouble, Verdict},
     plan::{Plan, Step},
 };
 
+mod report;
 mod verdict;
+mod way_back;
+mod word;
 
 #[cfg(test)]
 mod tests;
+
+pub use word::HELD_AT_MOST;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
     plan: Plan,
     steps: Vec<Line>,
+    /// Who asked it to begin no further step.
+    waits: Option<Arc<str>>,
     /// Why it turned round, once it has. From then on only `undo` matters.
     turned: Option<Arc<str>>,
     /// Fixed when it turns round.
@@ -32,6 +39,10 @@ pub struct Execution {
 struct Line {
     began: Option<Timestamp>,
     ended: Option<(Timestamp, Outcome)>,
+    /// Begun and not ended. What is to be tried again is not open until it begins again.
+    is_open: bool,
+    /// Who took it for good, although it failed or could not tell.
+    passed: Option<Arc<str>>,
 }
 
 /// One step of the way back.
@@ -48,6 +59,8 @@ struct Back {
 pub enum Outcome {
     Done,
     Failed(Trouble),
+    /// It can tell neither, and a person is asked.
+    Unsure(Trouble),
 }
 
 /// A step by its place: in the plan, or on the way back.
@@ -60,12 +73,24 @@ pub enum Which {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next<'a> {
-    Do { index: usize, step: &'a Step },
-    Undo { index: usize, step: &'a Step },
+    Do {
+        index: usize,
+        step: &'a Step,
+    },
+    Undo {
+        index: usize,
+        step: &'a Step,
+    },
+    /// Nothing until a person says a word, or until nobody has for `HELD_AT_MOST`.
+    Held {
+        index: usize,
+        step: &'a Step,
+        why: Arc<str>,
+    },
     Ended(Verdict),
 }
 
-/// What happened to an execution. A failed step turns it round by itself.
+/// What happened to an execution. A failed step turns it round by itself, where the plan does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {
@@ -83,6 +108,12 @@ pub enum Record {
         at: Timestamp,
         why: Arc<str>,
     },
+    /// A person's word to it while it ran or waited.
+    Said {
+        at: Timestamp,
+        who: Arc<str>,
+        word: PersonWord,
+    },
     /// Another process took it over, at a person's word.
     Taken {
         at: Timestamp,
@@ -99,7 +130,7 @@ pub enum Record {
 impl Execution {
     pub fn new(plan: Plan) -> Self {
         let steps = plan.steps().map(|_| Line::default()).collect();
-        Self { plan, steps, turned: None, undo: Vec::new(), verdict: None }
+        Self { plan, steps, waits: None, turned: None, undo: Vec::new(), verdict: None }
     }
 
     /// As it was when the last of `records` was written. `Err` says which of them cannot have happened.
@@ -119,30 +150,70 @@ impl Execution {
         self.turned.is_some()
     }
 
+    /// Something may have been done already.
+    pub fn has_begun(&self) -> bool {
+        self.steps.iter().any(|line| line.began.is_some())
+    }
+
     /// The verdict that was recorded, and when.
     pub fn ended(&self) -> Option<&(Timestamp, Verdict)> {
         self.verdict.as_ref()
     }
 
     pub fn next(&self) -> Next<'_> {
-        match self.in_hand() {
-            Some((Which::Step(index), step)) => Next::Do { index, step },
-            Some((Which::Undo(index), step)) => Next::Undo { index, step },
+        match self.place() {
+            Some(Which::Undo(index)) => Next::Undo { index, step: &self.undo[index].step },
+            Some(Which::Step(index)) => match self.held() {
+                Some(why) => Next::Held { index, step: self.step(index), why },
+                None => Next::Do { index, step: self.step(index) },
+            },
             None => Next::Ended(self.verdict.as_ref().map_or_else(|| self.judge(), |(_, verdict)| verdict.clone())),
         }
     }
 
-    /// The step that is being done, or is to be done next. `None` when there is nothing left to do.
+    /// The step that is being done, or is to be done next. `None` when there is nothing to do, or nothing until a person says so.
     pub fn in_hand(&self) -> Option<(Which, &Step)> {
+        match self.next() {
+            Next::Do { index, step } => Some((Which::Step(index), step)),
+            Next::Undo { index, step } => Some((Which::Undo(index), step)),
+            Next::Held { .. } | Next::Ended(_) => None,
+        }
+    }
+
+    /// The first step that is not settled, whether or not it may be done now.
+    fn place(&self) -> Option<Which> {
         if self.verdict.is_some() {
             return None;
         }
         if self.turned.is_some() {
-            let index = self.undo.iter().position(|back| back.line.ended.is_none() && !self.is_pointless(back))?;
-            return Some((Which::Undo(index), &self.undo[index].step));
+            let pointless = self.pointless();
+            let mut undo = self.undo.iter().zip(pointless);
+            return undo.position(|(back, pointless)| back.line.ended.is_none() && !pointless).map(Which::Undo);
         }
-        let index = self.steps.iter().position(|line| line.ended.is_none())?;
-        Some((Which::Step(index), &self.plan.steps().nth(index)?.step))
+        (0..self.steps.len()).find(|&index| !self.is_settled(index)).map(Which::Step)
+    }
+
+    fn is_settled(&self, index: usize) -> bool {
+        let line = &self.steps[index];
+        match line.ended {
+            Some((_, Outcome::Done)) => true,
+            Some((_, Outcome::Failed(_) | Outcome::Unsure(_))) => line.passed.is_some() || self.is_tidying(index),
+            None => false,
+        }
+    }
+
+    /// From the first step that only tidies up to the end: what comes before it is done for good.
+    fn is_tidying(&self, index: usize) -> bool {
+        self.plan.steps().position(|planned| planned.tidies).is_some_and(|first| first <= index)
+    }
+
+    fn has_tidied(&self) -> bool {
+        let first = self.plan.steps().position(|planned| planned.tidies);
+        first.is_some_and(|first| self.steps[first..].iter().any(|line| line.began.is_some()))
+    }
+
+    fn step(&self, index: usize) -> &Step {
+        &self.plan.steps().nth(index).expect("there is a line for each step of the plan").step
     }
 
     /// To be written down, and then applied, before the step in hand is done.
@@ -153,70 +224,83 @@ impl Execution {
     /// The step in hand ended so.
     pub fn told(&mut self, outcome: Outcome, at: Timestamp) -> Option<Record> {
         let (which, _) = self.in_hand()?;
-        self.apply_own(Record::Ended { at, which, outcome })
+        self.apply_own(Record::Ended { at, which, outcome }).ok()
     }
 
-    /// From here it goes back. Nothing when it goes back already, or is over.
-    pub fn stop_and_undo(&mut self, why: impl Into<Arc<str>>, at: Timestamp) -> Option<Record> {
+    /// From here it goes back. `Err` says why it does not.
+    pub fn stop_and_undo(&mut self, why: impl Into<Arc<str>>, at: Timestamp) -> Result<Record, String> {
         self.apply_own(Record::Turned { at, why: why.into() })
+    }
+
+    /// `Err` says why the word has no meaning now.
+    pub fn say(&mut self, word: PersonWord, who: &Arc<str>, at: Timestamp) -> Result<Record, String> {
+        self.apply_own(Record::Said { at, who: who.clone(), word })
     }
 
     /// Nothing is left to do: this is how it went. `None` while there is something.
     pub fn end(&mut self, at: Timestamp) -> Option<Record> {
         match self.next() {
-            Next::Ended(verdict) => self.apply_own(Record::Verdict { at, verdict }),
-            Next::Do { .. } | Next::Undo { .. } => None,
+            Next::Ended(verdict) => self.apply_own(Record::Verdict { at, verdict }).ok(),
+            Next::Do { .. } | Next::Undo { .. } | Next::Held { .. } => None,
         }
     }
 
     /// A person leaves it as it is.
     pub fn leave(&mut self, who: &str, at: Timestamp) -> Option<Record> {
         let verdict = Verdict::Left { says: format!("{}: left by {who}; {}", self.plan.title, self.standing()).into() };
-        self.apply_own(Record::Verdict { at, verdict })
+        self.apply_own(Record::Verdict { at, verdict }).ok()
     }
 
-    fn apply_own(&mut self, record: Record) -> Option<Record> {
-        self.apply(&record).is_ok().then_some(record)
+    fn apply_own(&mut self, record: Record) -> Result<Record, String> {
+        self.apply(&record).map(|()| record)
     }
 
     /// The only way in which it changes. `Err`: this cannot have come next, and nothing was changed.
     pub fn apply(&mut self, record: &Record) -> Result<(), String> {
         if self.verdict.is_some() {
-            return Err("it was over".into());
+            return Err("it is over".into());
         }
         match record {
             Record::Began { at, which } => {
                 self.expect(*which)?;
-                self.line(*which).began = Some(*at);
+                let line = self.line(*which);
+                line.began = Some(*at);
+                line.is_open = true;
             }
             Record::Ended { at, which, outcome } => {
                 self.expect(*which)?;
                 let line = self.line(*which);
-                if line.began.is_none() {
+                if !line.is_open {
                     return Err("it ended before it began".into());
                 }
+                line.is_open = false;
                 line.ended = Some((*at, outcome.clone()));
-                if let (Which::Step(_), Outcome::Failed(trouble)) = (which, outcome) {
+                if let (Which::Step(index), Outcome::Failed(trouble)) = (*which, outcome)
+                    && self.plan.turns
+                    && !self.is_tidying(index)
+                {
                     self.turn(trouble.line().into());
                 }
             }
             Record::Turned { why, .. } => {
-                if self.turned.is_some() {
-                    return Err("it had turned round already".into());
-                }
-                if self.in_hand().is_none() {
-                    return Err("everything was done already".into());
-                }
+                self.may_turn()?;
                 self.turn(why.clone());
             }
-            Record::Taken { .. } => {}
+            Record::Said { who, word, .. } => self.hear(*word, who)?,
+            // Whoever takes it over wants something done.
+            Record::Taken { .. } => self.waits = None,
             Record::Verdict { at, verdict } => self.verdict = Some((*at, verdict.clone())),
         }
         Ok(())
     }
 
     fn expect(&self, which: Which) -> Result<(), String> {
-        let (wanted, _) = self.in_hand().ok_or("there was nothing left to do")?;
+        let wanted = match self.next() {
+            Next::Do { index, .. } => Which::Step(index),
+            Next::Undo { index, .. } => Which::Undo(index),
+            Next::Held { .. } => return Err("it had to wait for a person".into()),
+            Next::Ended(_) => return Err("there was nothing left to do".into()),
+        };
         if wanted == which { Ok(()) } else { Err(format!("{wanted:?} had to come first")) }
     }
 
@@ -226,72 +310,18 @@ impl Execution {
             Which::Undo(index) => &mut self.undo[index].line,
         }
     }
-
-    /// Back in reverse order, beginning with the step in hand: it may have half happened.
-    fn turn(&mut self, why: Arc<str>) {
-        self.turned = Some(why);
-        let begun = self.steps.iter().zip(self.plan.steps()).enumerate().filter(|(_, (line, _))| line.began.is_some());
-        let mut undo = Vec::new();
-        for (of, (_, planned)) in begun.collect::<Vec<_>>().into_iter().rev() {
-            let needed = planned.undo.iter().filter(|step| !self.was_made_so(of, step));
-            undo.extend(needed.map(|step| Back { of, step: step.clone(), line: Line::default() }));
-        }
-        self.undo = undo;
-    }
-
-    /// A later step of the plan did already what would be done to go back (a restart's start takes its stop back), or waited in vain
-    /// for the same: waiting again would tell nothing new.
-    fn was_made_so(&self, of: usize, undo: &Step) -> bool {
-        let later = self.steps.iter().zip(self.plan.steps()).skip(of + 1);
-        later.filter(|(_, planned)| planned.step == *undo).any(|(line, _)| match &line.ended {
-            Some((_, Outcome::Done)) => true,
-            Some((_, Outcome::Failed(_))) => undo.is_wait(),
-            None => false,
-        })
-    }
-
-    /// An earlier part of the same way back failed: what could not be started will not become ready.
-    fn is_pointless(&self, back: &Back) -> bool {
-        self.undo.iter().any(|other| other.of == back.of && other.line.failed().is_some())
-    }
-
-    /// For a person: the steps of the plan, then those of the way back.
-    pub fn report(&self) -> Vec<StepReport> {
-        let forward = self.steps.iter().zip(self.plan.steps()).map(|(line, planned)| {
-            let skipped = self.turned.is_some() || self.verdict.is_some();
-            line.report(&planned.step, skipped, false)
-        });
-        let back = self.undo.iter().map(|back| {
-            let skipped = self.is_pointless(back) || self.verdict.is_some();
-            back.line.report(&back.step, skipped, true)
-        });
-        forward.chain(back).collect()
-    }
 }
 
 impl Line {
-    fn failed(&self) -> Option<&Trouble> {
+    /// Why it did not end well, whoever passed it.
+    fn trouble(&self) -> Option<&Trouble> {
         match &self.ended {
-            Some((_, Outcome::Failed(trouble))) => Some(trouble),
+            Some((_, Outcome::Failed(trouble) | Outcome::Unsure(trouble))) => Some(trouble),
             Some((_, Outcome::Done)) | None => None,
         }
     }
 
-    fn report(&self, step: &Step, skipped: bool, is_undo: bool) -> StepReport {
-        let state = match (&self.ended, self.began) {
-            (Some((_, Outcome::Done)), _) => StepState::Done,
-            (Some((_, Outcome::Failed(_))), _) => StepState::Failed,
-            (None, Some(_)) => StepState::Running,
-            (None, None) if skipped => StepState::Skipped,
-            (None, None) => StepState::Waiting,
-        };
-        StepReport {
-            title: step.title().into(),
-            state,
-            began: self.began,
-            ended: self.ended.as_ref().map(|(at, _)| *at),
-            note: self.failed().map(|trouble| trouble.line().into()),
-            is_undo,
-        }
+    fn is_done(&self) -> bool {
+        matches!(self.ended, Some((_, Outcome::Done))) || self.passed.is_some()
     }
 }

@@ -2,10 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{
-    domain::Engine,
-    plan::{Plan, Step},
-};
+use crate::plan::{Edits, Plan, Recipe, Step, Traffic, Verb};
 
 impl Step {
     /// "stop shop-web-1 (up to 10 s)"
@@ -19,24 +16,62 @@ impl Step {
             Self::AwaitRollout { service, within } => {
                 format!("wait until {} is rolled out (up to {within} s)", service.name)
             }
+            Self::Make { name, recipe: Recipe::Edited(edits), .. } => format!("make {name} with {}", edits.title()),
+            Self::Make { name, recipe: Recipe::Release(release), .. } => {
+                format!("make {name} as {} was", release.title)
+            }
+            Self::Join { name, .. } => format!("let others find {name}"),
+            Self::Rename { name, to, .. } => format!("rename {name} to {to}"),
+            Self::Remove { name, .. } => format!("remove {name}"),
+            Self::Record { release, .. } => format!("write release {release} into the host's history"),
+            Self::Update { service, edits, .. } => format!("set {} of {}", edits.title(), service.name),
+            Self::Return { service, release, .. } => format!("give {} the template of {}", service.name, release.title),
+            Self::Helm { release, revision, .. } => format!("helm rollback {release} {revision}"),
+            Self::Scale { service, to } => format!("scale {} to {to}", service.name),
+            Self::Pause { service, paused: true } => format!("pause {}", service.name),
+            Self::Pause { service, paused: false } => format!("resume {}", service.name),
+            Self::Steer { service, word, .. } => format!("{} {}", Verb::Steer(*word).word(), service.name),
+            Self::MakeSet { set, like, edits, replicas, .. } => {
+                format!("make {}: {replicas} like {} with {}", set.name, like.name, edits.title())
+            }
+            Self::DiscardSet { set } => format!("remove {}", set.name),
+            Self::Shift { route, to, .. } => format!("{}: {}", route.title(), to.title()),
+            Self::Cordon { node, cordoned: true } => format!("let nothing new onto {}", node.name),
+            Self::Cordon { node, cordoned: false } => format!("let instances onto {} again", node.name),
+            Self::Drain { node, within } => format!("move every instance off {} (up to {within} s)", node.name),
+            Self::Gate { gate, .. } => format!("check: {}", gate.title()),
         }
     }
+}
 
-    /// What a person could type in a shell to do it, or to see why it was not done. `None` where there is no engine to type for.
-    pub fn by_hand(&self, plan: &Plan) -> Option<String> {
-        let docker = match plan.engine {
-            Engine::Docker if &*plan.endpoint == "unix:///var/run/docker.sock" => "docker".to_owned(),
-            Engine::Docker => format!("docker -H {}", quoted(&plan.endpoint)),
-            Engine::Kubernetes | Engine::Simulator => return None,
-        };
-        Some(match self {
-            Self::Stop { name, grace, .. } => format!("{docker} stop -t {grace} {}", quoted(name)),
-            Self::Start { name, .. } => format!("{docker} start {}", quoted(name)),
-            Self::AwaitReady { name, .. } => format!("{docker} logs --tail 50 {}", quoted(name)),
-            Self::Replace { name, .. } => format!("{docker} rm -f {}", quoted(name)),
-            Self::Redeploy { service, .. } => format!("{docker} service update --force {}", quoted(&service.name)),
-            Self::AwaitRollout { service, .. } => format!("{docker} service ps {}", quoted(&service.name)),
-        })
+impl Edits {
+    /// "image shop/web:v2, MODE"
+    pub fn title(&self) -> String {
+        let images = self.images.iter().map(|(container, image)| match &**container {
+            "" => format!("image {image}"),
+            container => format!("image {image} in {container}"),
+        });
+        let names = self.env.values().flat_map(|env| env.keys()).map(ToString::to_string);
+        let all: Vec<_> = images.chain(names).collect();
+        if all.is_empty() { "nothing changed".into() } else { all.join(", ") }
+    }
+}
+
+impl Traffic {
+    pub fn title(&self) -> String {
+        match self {
+            Self::Instances(instances) => {
+                let weights: Vec<_> = instances.iter().map(|(_, weight)| weight.to_string()).collect();
+                format!("to {} instances, weighted {}", instances.len(), weights.join(":"))
+            }
+            Self::Body(_) => "as it was".into(),
+            Self::Labels(labels) => {
+                let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("to {}", labels.join(","))
+            }
+            Self::Part { canary, percent } => format!("{percent} % to {canary}"),
+            Self::Whole { .. } => "all as before".into(),
+        }
     }
 }
 
@@ -51,6 +86,7 @@ impl Plan {
         };
         let explains = &self.explains;
         section("objects", &mut std::iter::once(explains.objects.join(", ")));
+        section("how", &mut explains.how.iter().map(|text| text.to_string()));
         section("warning", &mut explains.warnings.iter().map(|text| text.to_string()));
         section("promises", &mut explains.promises.iter().map(|text| text.to_string()));
         section("undo", &mut explains.undo.iter().map(|text| text.to_string()));
@@ -65,28 +101,5 @@ impl Plan {
             let _ = writeln!(text, "{line}");
             text
         })
-    }
-}
-
-/// Safe to paste into a shell, whatever an engine calls its objects.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:@".contains(c);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_smuggle_a_command_into_the_line_that_a_person_pastes() {
-        assert_eq!(quoted("shop-web-1"), "shop-web-1");
-        assert_eq!(quoted("a; rm -rf /"), "'a; rm -rf /'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("--force"), "'--force'");
     }
 }

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         Capabilities, Change, Cluster, ClusterName, Dependency, Engine, Health, Image, Instance, InstanceId,
-        InstanceState, Inventory, Limits, Link, Reason, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
+        InstanceState, Inventory, Limits, Link, Means, Node, Object, Orchestration, Pace, Reason, Release, Route,
+        Running, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
     },
-    plan::{Plan, Refusal, Request, Target, Verb},
+    plan::{Edits, Plan, Refusal, Request, RollOut, Strategy, Target, Verb},
 };
 
 pub(crate) fn noon() -> Timestamp {
@@ -65,7 +66,7 @@ pub(crate) fn instance(service: &str, number: usize, health: Health) -> Instance
         finished: None,
         restarts: 0,
         image: Image::default(),
-        addresses: Vec::new(),
+        addresses: vec![("shop_default".into(), format!("172.18.0.{number}").into())],
         ports: Arc::new([]),
         mounts: Arc::new([]),
         limits: Limits::default(),
@@ -85,12 +86,16 @@ pub(crate) struct Shop {
     pub cluster: Cluster,
     pub services: Vec<Service>,
     pub instances: Vec<Instance>,
+    pub nodes: Vec<Node>,
+    /// Of `web`.
+    pub means: Option<Means>,
 }
 
 impl Shop {
     /// The service `web` with an instance for each of these.
     pub fn web(healths: impl IntoIterator<Item = Health>) -> Self {
-        Self { cluster: cluster(), services: Vec::new(), instances: Vec::new() }.with("web", healths)
+        Self { cluster: cluster(), services: Vec::new(), instances: Vec::new(), nodes: Vec::new(), means: None }
+            .with("web", healths)
     }
 
     pub fn healthy(instances: usize) -> Self {
@@ -135,17 +140,146 @@ impl Shop {
     pub fn inventory(&self) -> Inventory {
         let mut inventory = Inventory::default();
         inventory.put_cluster(self.cluster.clone());
-        let (services, instances) = (self.services.clone(), self.instances.clone());
-        let picture = Picture { services, instances, ..Picture::default() };
+        let (services, instances, nodes) = (self.services.clone(), self.instances.clone(), self.nodes.clone());
+        let picture = Picture { services, instances, nodes, ..Picture::default() };
         inventory.apply(&prod(), Change::Picture(picture), noon());
+        self.means.iter().for_each(|means| inventory.set_means(&id("web"), means.clone()));
         inventory
     }
 
     pub fn plan(&self, verb: Verb) -> Result<Plan, Refusal> {
         crate::plan::make(&self.inventory(), &request(verb))
     }
+
+    /// To the image `shop/web:v2`.
+    pub fn roll(&self, strategy: Strategy) -> Result<Plan, Refusal> {
+        self.plan(Verb::RollOut(Box::new(RollOut { strategy, ..wish() })))
+    }
+
+    /// Containers behind an nginx upstream, whose release 3 is written down.
+    pub fn docker(instances: usize) -> Self {
+        Self::by_names(instances).with("proxy", [Health::Healthy]).but(|shop| shop.means().routes = vec![upstream()])
+    }
+
+    /// Containers that are found by their names alone.
+    pub fn by_names(instances: usize) -> Self {
+        let running = Running { image: "shop/web:v1".into(), ..Running::default() };
+        let releases = vec![release(3, "v1", true), release(2, "v0", false), release(1, "v0-rc", false)];
+        let means = Means { containers: vec![running], releases, next: 4, ..Means::default() };
+        Self::healthy(instances).but(|shop| shop.means = Some(means))
+    }
+
+    /// A deployment behind a Service, one more and none missing at a time.
+    pub fn kubernetes(instances: usize) -> Self {
+        Self::of_kind(ServiceKind::Deployment, instances).but(|shop| shop.means().routes = vec![selector()])
+    }
+
+    pub fn of_kind(kind: ServiceKind, instances: usize) -> Self {
+        Self::by_names(instances).but(|shop| {
+            shop.cluster.engine = Engine::Kubernetes;
+            shop.services[0].kind = kind;
+            shop.services[0].orchestration = Some(Arc::default());
+            let means = shop.means();
+            means.containers[0].name = "web".into();
+            means.object = Some(Object { uid: "7d0a".into(), generation: Some(4) });
+            means.pace = Some(Pace { max_unavailable: 0, max_surge: 1, min_ready: 0 });
+        })
+    }
+
+    pub fn means(&mut self) -> &mut Means {
+        self.means.as_mut().expect("it has means")
+    }
+
+    /// What only an orchestrator tells of `web`.
+    pub fn orchestration(&mut self, change: impl FnOnce(&mut Orchestration)) {
+        let mut orchestration = self.services[0].orchestration.as_deref().cloned().unwrap_or_default();
+        change(&mut orchestration);
+        self.services[0].orchestration = Some(Arc::new(orchestration));
+    }
 }
 
 pub(crate) fn request(verb: Verb) -> Request {
-    Request { verb, target: Target::Service(id("web")), why: None }
+    Request::new(verb, Target::Service(id("web")))
+}
+
+pub(crate) fn wish() -> RollOut {
+    let images = [("".into(), "shop/web:v2".into())].into();
+    RollOut { edits: Edits { images, ..Edits::default() }, ..RollOut::default() }
+}
+
+pub(crate) fn upstream() -> Route {
+    Route::Upstream {
+        proxy: InstanceId::new(&prod(), "proxy-1"),
+        proxy_name: "proxy-1".into(),
+        name: "web".into(),
+        file: "/etc/nginx/conf.d/default.conf".into(),
+        body: " server web:8080; ".into(),
+        port: 8080,
+    }
+}
+
+pub(crate) fn selector() -> Route {
+    let selector = [("app".into(), "web".into())].into();
+    Route::Selector { name: "web".into(), uid: "5e1e".into(), selector, port: 80 }
+}
+
+/// Kept as `web-3` or the like; of a deployment, that is a ReplicaSet's name.
+pub(crate) fn release(number: u64, tag: &str, current: bool) -> Release {
+    Release {
+        id: format!("web-{number}").into(),
+        number: Some(number),
+        image: Image { reference: format!("shop/web:{tag}").into(), ..Image::default() },
+        current,
+        served: (!current).then_some(90_000),
+        ..Release::default()
+    }
+}
+
+pub(crate) fn node(name: &str) -> Node {
+    Node {
+        cluster: prod(),
+        name: name.into(),
+        health: Health::Healthy,
+        since: None,
+        cordoned: false,
+        roles: Vec::new(),
+        taints: Vec::new(),
+        capacity: Limits::default(),
+        allocatable: Limits::default(),
+        slots: 110,
+        address: None,
+        version: "v1.30.1".into(),
+        system: "".into(),
+        created: None,
+    }
+}
+
+/// A whole plan of each kind, behind an nginx on a host.
+pub(crate) fn rolling(instances: usize) -> Plan {
+    Shop::docker(instances).roll(Strategy::default()).expect("planned")
+}
+
+pub(crate) fn canary(instances: usize) -> Plan {
+    Shop::docker(instances).roll(Strategy::Canary(Default::default())).expect("planned")
+}
+
+pub(crate) fn blue_green(instances: usize) -> Plan {
+    Shop::docker(instances).roll(Strategy::BlueGreen(Default::default())).expect("planned")
+}
+
+/// And on a cluster.
+pub(crate) mod cluster_of {
+    use super::{Plan, Shop, Strategy};
+
+    pub(crate) fn rolling(instances: usize) -> Plan {
+        Shop::kubernetes(instances).roll(Strategy::default()).expect("planned")
+    }
+
+    pub(crate) fn canary(instances: usize) -> Plan {
+        Shop::kubernetes(instances).roll(Strategy::Canary(Default::default())).expect("planned")
+    }
+
+    pub(crate) fn blue_green(instances: usize) -> Plan {
+        Shop::kubernetes(instances).roll(Strategy::BlueGreen(Default::default())).expect("planned")
+    }
 }

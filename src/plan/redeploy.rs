@@ -62,9 +62,10 @@ fn whole(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     }
     let within = WITHIN.max(service.wanted.saturating_mul(EACH));
     let (id, name) = (&service.id, &service.id.name);
-    let steps = vec![step(Step::Redeploy { service: id.clone(), asked: None }), rolled_out(situation, within)];
+    let steps = vec![Planned::new(Step::Redeploy { service: id.clone(), asked: None }), rolled_out(situation, within)];
     let explains = Explanation {
         objects: vec![format!("{} {name}, {} of {} ready", service.kind, service.ready, service.wanted).into()],
+        how: Vec::new(),
         promises: vec![update_rules(service.kind).into()],
         warnings: warnings_of_all(situation),
         undo: vec!["once the orchestrator was asked, it goes on by itself: there is nothing to take back".into()],
@@ -80,10 +81,12 @@ fn one(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         return Err(Refusal::new(format!("{} is being removed already", instance.name)));
     }
     let (name, grace) = (instance.name.clone(), instance.stop_timeout);
-    let replace = step(Step::Replace { instance: instance.id.clone(), name: name.clone(), grace });
+    let replace =
+        Planned::new(Step::Replace { instance: instance.id.clone(), name: name.clone(), grace, alone: false });
     let steps = vec![replace, rolled_out(situation, WITHIN.saturating_add(grace))];
     let explains = Explanation {
         objects: objects(&situation.instances),
+        how: Vec::new(),
         promises: vec![
             format!("{} makes a like one for it", situation.service.kind).into(),
             "no other instance is touched".into(),
@@ -97,12 +100,8 @@ fn one(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     Ok(situation.plan(vec![Stage { title: name, steps }], explains))
 }
 
-fn step(step: Step) -> Planned {
-    Planned { step, undo: Vec::new() }
-}
-
 fn rolled_out(situation: &Situation<'_>, within: u32) -> Planned {
-    step(Step::AwaitRollout { service: situation.service.id.clone(), within })
+    Planned::new(Step::AwaitRollout { service: situation.service.id.clone(), within })
 }
 
 fn update_rules(kind: ServiceKind) -> &'static str {

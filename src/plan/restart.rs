@@ -10,7 +10,7 @@ use crate::{
 /// How long something with a health check may take to say that it is healthy, in seconds.
 const HEALTHY_WITHIN: u32 = 120;
 /// Without a health check, having run for this long is all that can be asked, in seconds.
-const STEADY: u32 = 5;
+pub(super) const STEADY: u32 = 5;
 const STEADY_WITHIN: u32 = 30;
 
 pub(super) fn restart(situation: &Situation<'_>) -> Result<Plan, Refusal> {
@@ -30,6 +30,7 @@ pub(super) fn restart(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         runs.iter().map(|instance| stage(instance, vec![stopping(instance), starting(instance), ready(instance)]));
     let explains = Explanation {
         objects: objects(&runs),
+        how: Vec::new(),
         promises: restart_promises(situation, &runs),
         warnings: restart_warnings(situation, &runs, &rest),
         undo: vec![
@@ -59,6 +60,7 @@ pub(super) fn stop(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     }
     let explains = Explanation {
         objects: objects(&runs),
+        how: Vec::new(),
         promises: vec!["nothing is removed: its data, settings and logs stay".into()],
         warnings,
         undo: vec!["stopped or failed midway: what was stopped is started again".into()],
@@ -80,7 +82,7 @@ pub(super) fn start(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let stages = idle.iter().map(|instance| {
         let Planned { step, .. } = starting(instance);
         let undo = if instance.is_removed_when_stopped { Vec::new() } else { vec![stop_step(instance)] };
-        let begin = Planned { step, undo };
+        let begin = Planned::new(step).undone_by(undo);
         stage(instance, if is_job { vec![begin] } else { vec![begin, ready(instance)] })
     });
     let mut warnings = protected(situation);
@@ -96,6 +98,7 @@ pub(super) fn start(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     }
     let explains = Explanation {
         objects: objects(&idle),
+        how: Vec::new(),
         promises: vec!["what runs already is not touched".into()],
         warnings,
         undo: vec!["stopped or failed midway: what was started is stopped again".into()],
@@ -113,7 +116,7 @@ fn refuse_orchestrated(situation: &Situation<'_>) -> Result<(), Refusal> {
 }
 
 /// What the engine removes as soon as it ends could not be started again, neither by the plan nor by its undo.
-fn refuse_removed(instances: &[&Instance]) -> Result<(), Refusal> {
+pub(super) fn refuse_removed(instances: &[&Instance]) -> Result<(), Refusal> {
     let Some(instance) = instances.iter().find(|instance| instance.is_removed_when_stopped) else { return Ok(()) };
     let name = &instance.name;
     Err(Refusal::new(format!("{name} was run with --rm: stopping it removes it for good, with its logs"))
@@ -125,7 +128,7 @@ fn stage(instance: &Instance, steps: Vec<Planned>) -> Stage {
 }
 
 /// Undone by starting what ran, and by waiting for it where it was ready.
-fn stopping(instance: &Instance) -> Planned {
+pub(super) fn stopping(instance: &Instance) -> Planned {
     let mut undo = Vec::new();
     if has_process(instance) {
         undo.push(starting(instance).step);
@@ -133,7 +136,7 @@ fn stopping(instance: &Instance) -> Planned {
     if is_ready(instance) {
         undo.push(ready(instance).step);
     }
-    Planned { step: stop_step(instance), undo }
+    Planned::new(stop_step(instance)).undone_by(undo)
 }
 
 fn stop_step(instance: &Instance) -> Step {
@@ -141,13 +144,13 @@ fn stop_step(instance: &Instance) -> Step {
 }
 
 fn starting(instance: &Instance) -> Planned {
-    Planned { step: Step::Start { instance: instance.id.clone(), name: instance.name.clone() }, undo: Vec::new() }
+    Planned::new(Step::Start { instance: instance.id.clone(), name: instance.name.clone() })
 }
 
 fn ready(instance: &Instance) -> Planned {
     let within = if instance.has_health_check { HEALTHY_WITHIN } else { STEADY_WITHIN };
     let (id, name) = (instance.id.clone(), instance.name.clone());
-    Planned { step: Step::AwaitReady { instance: id, name, within, steady: STEADY }, undo: Vec::new() }
+    Planned::new(Step::AwaitReady { instance: id, name, within, steady: STEADY })
 }
 
 fn restart_promises(situation: &Situation<'_>, runs: &[&Instance]) -> Vec<Arc<str>> {
@@ -210,12 +213,12 @@ pub(super) fn common_warnings(situation: &Situation<'_>) -> Vec<Arc<str>> {
     warnings
 }
 
-fn protected(situation: &Situation<'_>) -> Vec<Arc<str>> {
+pub(super) fn protected(situation: &Situation<'_>) -> Vec<Arc<str>> {
     let cluster = situation.cluster;
     cluster.protected.then(|| format!("{} is protected", cluster.name).into()).into_iter().collect()
 }
 
-fn troubled_dependencies(situation: &Situation<'_>) -> Vec<Arc<str>> {
+pub(super) fn troubled_dependencies(situation: &Situation<'_>) -> Vec<Arc<str>> {
     let id = &situation.service.id;
     let mut warnings = Vec::new();
     for dependency in &situation.service.depends_on {
@@ -234,7 +237,7 @@ fn troubled_dependencies(situation: &Situation<'_>) -> Vec<Arc<str>> {
     warnings
 }
 
-fn without_health_check(instances: &[&Instance]) -> Option<Arc<str>> {
+pub(super) fn without_health_check(instances: &[&Instance]) -> Option<Arc<str>> {
     let blind = instances.iter().any(|instance| !instance.has_health_check);
     blind.then(|| format!("no health check: having run for {STEADY} s is taken for ready").into())
 }
@@ -249,12 +252,12 @@ pub(super) fn is_ready(instance: &Instance) -> bool {
 }
 
 /// It should run: somebody who stopped one of three on purpose does not want it back by a restart of the service.
-fn is_wanted(instance: &Instance) -> bool {
+pub(super) fn is_wanted(instance: &Instance) -> bool {
     !matches!(instance.health, Health::Stopped(_))
         && !matches!(instance.state, InstanceState::Removing | InstanceState::Dead)
 }
 
-fn has_process(instance: &Instance) -> bool {
+pub(super) fn has_process(instance: &Instance) -> bool {
     match instance.state {
         InstanceState::Running | InstanceState::Paused | InstanceState::Restarting { .. } => true,
         InstanceState::Created | InstanceState::Exited { .. } | InstanceState::Removing | InstanceState::Dead => false,
@@ -265,7 +268,7 @@ fn can_start(instance: &Instance) -> bool {
     matches!(instance.state, InstanceState::Created | InstanceState::Exited { .. })
 }
 
-fn rank(instance: &Instance) -> u8 {
+pub(super) fn rank(instance: &Instance) -> u8 {
     match instance.health {
         Health::Failing(_) => 0,
         Health::Degraded(_) => 1,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Capability, Cluster, Instance, Inventory, Link, Service},
+    domain::{Capability, Cluster, Instance, Inventory, Link, Means, Orchestration, Service},
     plan::{Explanation, Plan, Refusal, Request, Stage, Target, Verb},
 };
 
@@ -14,6 +14,7 @@ pub(super) struct Situation<'a> {
     pub service: &'a Service,
     /// Of the service: all of them, or the one that was asked for.
     pub instances: Vec<&'a Instance>,
+    means: Option<&'a Means>,
 }
 
 impl<'a> Situation<'a> {
@@ -37,7 +38,53 @@ impl<'a> Situation<'a> {
         };
         let service = service.ok_or_else(|| gone(inventory, &request.target))?;
         inventory.allow(&service.id, needs(request, Some(service))).map_err(Refusal::new)?;
-        Ok(Self { inventory, request, cluster, service, instances })
+        let means = inventory.means(&service.id).map(|means| &**means);
+        let situation = Self { inventory, request, cluster, service, instances, means };
+        situation.refuse_busy()?;
+        Ok(situation)
+    }
+
+    /// With what it can be rolled out: asked of the engine before such a request is planned.
+    pub fn means(&self) -> Result<&'a Means, Refusal> {
+        let done = match self.request.verb {
+            Verb::RollBack(_) => "rolled back",
+            Verb::Scale(_) => "scaled",
+            Verb::Steer(_) => "told to go on or back",
+            Verb::RollOut(_)
+            | Verb::Restart
+            | Verb::Stop
+            | Verb::Start
+            | Verb::Delete
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::Cordon
+            | Verb::Uncordon
+            | Verb::Drain => "rolled out",
+        };
+        self.means.ok_or_else(|| {
+            Refusal::new(format!("how {} can be {done} is not known yet", self.subject()))
+                .help("its engine is being asked: try again in a moment")
+        })
+    }
+
+    /// Two that change a service at once undo each other's work. What is told to a rollout under way is no second one.
+    fn refuse_busy(&self) -> Result<(), Refusal> {
+        let lease = self.means.and_then(|means| means.lease.as_ref());
+        let asks = self.request.verb.needs_means() && !matches!(self.request.verb, Verb::Steer(_));
+        match lease.filter(|_| asks && !self.request.take_over) {
+            None => Ok(()),
+            Some(lease) => Err(Refusal::new(format!("{} is busy: {}", self.subject(), lease.says()))
+                .help("wait until it is over, or ask to take over (--take-over): it then goes no further")),
+        }
+    }
+
+    pub fn orchestration(&self) -> Option<&'a Orchestration> {
+        self.service.orchestration.as_deref()
+    }
+
+    /// All that is wanted is ready.
+    pub fn is_whole(&self) -> bool {
+        self.service.wanted > 0 && self.service.ready >= self.service.wanted
     }
 
     /// `shop/web`, or `shop-web-1 of shop/web`.
@@ -75,15 +122,22 @@ impl<'a> Situation<'a> {
         self.dependants().into_iter().any(is_end)
     }
 
-    pub fn plan(&self, stages: Vec<Stage>, explains: Explanation) -> Plan {
+    pub fn plan(&self, stages: Vec<Stage>, mut explains: Explanation) -> Plan {
+        let lease = self.means.and_then(|means| means.lease.as_ref()).filter(|_| self.request.take_over);
+        explains.warnings.extend(lease.map(|lease| format!("it takes over from {}", lease.says()).into()));
         Plan {
             title: format!("{} {}", self.request.verb.word(), self.subject()).into(),
             request: self.request.clone(),
             service: self.service.id.clone(),
+            kind: Some(self.service.kind),
             stages,
             explains,
             engine: self.cluster.engine,
             endpoint: self.cluster.endpoint.clone(),
+            minimum: 0,
+            turns: true,
+            from: self.service.image.as_ref().map(|image| Arc::from(image.release())),
+            takes_over: self.request.take_over,
             assumes: self.service.fingerprint,
         }
     }
@@ -92,15 +146,20 @@ impl<'a> Situation<'a> {
 /// What must be allowed for it. Where an orchestrator replaces instances, one of them is restarted by ending it.
 pub(super) fn needs(request: &Request, service: Option<&Service>) -> Capability {
     let is_orchestrated = service.is_some_and(|service| service.kind.is_orchestrated());
-    match (request.verb, &request.target) {
+    match (&request.verb, &request.target) {
         (Verb::Restart, Target::Instance(_)) if is_orchestrated => Capability::Replace,
         (Verb::Restart, _) => Capability::Restart,
         (Verb::Stop | Verb::Start, _) => Capability::StopAndStart,
+        (Verb::Scale(_), _) => Capability::Scale,
+        (Verb::RollOut(_) | Verb::RollBack(_), _) => Capability::RollOut,
+        (Verb::Delete, _) => Capability::Replace,
+        (Verb::Pause | Verb::Resume | Verb::Steer(_), _) => Capability::Steer,
+        (Verb::Cordon | Verb::Uncordon | Verb::Drain, _) => Capability::Drain,
     }
 }
 
 /// What is planned on old facts is planned on nothing.
-fn reachable(cluster: &Cluster) -> Result<(), Refusal> {
+pub(super) fn reachable(cluster: &Cluster) -> Result<(), Refusal> {
     let name = &cluster.name;
     match &cluster.link {
         Link::Live { .. } => Ok(()),

@@ -3,6 +3,12 @@
 use super::{fixture::*, *};
 use crate::domain::{Capabilities, Capability, Health, Link, LossKind, Reason, ServiceKind, Trouble};
 
+mod by_hand;
+mod node;
+mod rollback;
+mod scale;
+mod steer;
+
 fn titles(plan: &Plan) -> Vec<String> {
     plan.steps().map(|planned| planned.step.title()).collect()
 }
@@ -142,7 +148,7 @@ fn a_swarm_service_is_redeployed_and_neither_stopped_nor_started() {
     assert!(matches!(plan.stages[0].steps[0].step, Step::Redeploy { .. }));
     assert!(matches!(plan.stages[0].steps[1].step, Step::AwaitRollout { .. }));
     for verb in [Verb::Stop, Verb::Start] {
-        assert!(refused(shop.plan(verb)).contains("orchestrator"), "{verb:?}");
+        assert!(refused(shop.plan(verb.clone())).contains("orchestrator"), "{verb:?}");
     }
 }
 
@@ -221,7 +227,7 @@ fn a_plan_that_is_begun_twice_asks_for_the_same_and_another_one_for_something_ne
         other => panic!("{other:?}"),
     };
     assert_eq!(asked(&plan), None);
-    let begun = plan.clone().begun_at(noon());
+    let begun = plan.clone().begun_at(noon(), "ann@laptop");
     assert_eq!(asked(&begun), Some(noon()));
     let written = serde_json::to_string(&begun).expect("a plan is written down");
     assert_eq!(serde_json::from_str::<Plan>(&written).expect("and read back"), begun);

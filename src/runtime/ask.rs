@@ -48,6 +48,7 @@ fn silence(question: &Question) -> Trouble {
         Question::Configuration(instance) => format!("could not read the configuration of {instance}"),
         Question::Processes(instance) => format!("could not list the processes of {instance}"),
         Question::Outline(service, id) => format!("could not read release {id} of {service}"),
+        Question::Means(service) => format!("could not find out how {service} can be rolled out"),
         Question::Rights(cluster, scope) => format!("could not ask what you may do in {cluster}/{scope}"),
     };
     Trouble::new(what, format!("no answer for {} s", ANSWER_WITHIN.as_secs()))

@@ -1,10 +1,17 @@
 //! The last gate before an engine: every change passes here, and under read-only none does, whatever a screen or a command believed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::{
     backend::{Backend, Progress, StepError},
-    domain::{ClusterName, Trouble},
+    domain::{ClusterName, Trouble, units},
     plan::Step,
 };
 
@@ -14,26 +21,48 @@ pub struct Gate {
     closed: bool,
     /// Read-only by the config file.
     closed_clusters: Arc<BTreeSet<ClusterName>>,
+    /// `None`: it need not be armed.
+    arming: Option<Arc<Arming>>,
+}
+
+#[derive(Debug)]
+struct Arming {
+    lasts: Duration,
+    until: Mutex<Option<Instant>>,
 }
 
 impl Gate {
-    pub fn new(read_only: bool, read_only_clusters: impl IntoIterator<Item = ClusterName>) -> Self {
-        Self { closed: read_only, closed_clusters: Arc::new(read_only_clusters.into_iter().collect()) }
+    /// `arm_for`: nothing is begun unless `arm` was called less than that ago.
+    pub fn new(
+        read_only: bool,
+        read_only_clusters: impl IntoIterator<Item = ClusterName>,
+        arm_for: Option<Duration>,
+    ) -> Self {
+        let arming = arm_for.map(|lasts| Arc::new(Arming { lasts, until: Mutex::default() }));
+        Self { closed: read_only, closed_clusters: Arc::new(read_only_clusters.into_iter().collect()), arming }
     }
 
-    /// Whether anything on a cluster may be changed, a shell in an instance being opened included.
+    /// From now on, for as long as was configured, things may be begun. Says until when; `None` where nothing has to be armed.
+    pub fn arm(&self, now: Timestamp) -> Option<Timestamp> {
+        let arming = self.arming.as_ref()?;
+        *arming.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + arming.lasts);
+        Some(now.saturating_add(arming.lasts).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether anything on a cluster may be begun that changes it, a shell in an instance being opened included.
     pub fn check(&self, cluster: &ClusterName) -> Result<(), Trouble> {
-        let refused = |why: &str| Err(Trouble::new(format!("nothing is changed on {cluster}"), why));
-        if self.closed {
-            refused("started with --read-only")
-        } else if self.closed_clusters.contains(cluster) {
-            refused("it is read-only in the config file")
-        } else {
-            Ok(())
-        }
+        self.is_open(cluster)?;
+        let Some(arming) = &self.arming else { return Ok(()) };
+        let until = *arming.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = match until {
+            Some(until) if Instant::now() < until => return Ok(()),
+            Some(_) => format!("not armed any more: it is for {} at a time", units::elapsed(arming.lasts)),
+            None => "not armed".to_owned(),
+        };
+        Err(refused(cluster, why).help("arm it, and confirm again"))
     }
 
-    /// The only call of `Backend::execute` outside its own tests.
+    /// The only call of `Backend::execute` outside its own tests. Needs no arming: what was begun is not cut off in the middle.
     pub async fn execute(
         &self,
         cluster: &ClusterName,
@@ -41,7 +70,21 @@ impl Gate {
         step: Step,
         progress: Progress,
     ) -> Result<(), StepError> {
-        self.check(cluster).map_err(StepError::Failed)?;
+        self.is_open(cluster).map_err(StepError::Failed)?;
         backend.execute(step, progress).await
     }
+
+    fn is_open(&self, cluster: &ClusterName) -> Result<(), Trouble> {
+        if self.closed {
+            Err(refused(cluster, "started with --read-only"))
+        } else if self.closed_clusters.contains(cluster) {
+            Err(refused(cluster, "it is read-only in the config file"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn refused(cluster: &ClusterName, why: impl std::fmt::Display) -> Trouble {
+    Trouble::new(format!("nothing is changed on {cluster}"), why)
 }

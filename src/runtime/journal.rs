@@ -25,6 +25,9 @@ use crate::{
 
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub use words::{Ask, Letter, Wish};
 
 /// Ended operations beyond this many are forgotten, oldest first.
 const KEPT: usize = 500;
@@ -35,6 +38,8 @@ const LONGEST: u64 = 4 << 20;
 pub struct Journal {
     operations: PathBuf,
     locks: PathBuf,
+    /// What people say to operations of other processes.
+    words: PathBuf,
     kept: usize,
 }
 
@@ -86,16 +91,22 @@ pub struct Listing {
 impl Journal {
     /// Under the state directory, which is made if need be.
     pub fn open(state: &Path) -> Result<Self, Trouble> {
-        let journal = Self { operations: state.join("operations"), locks: state.join("locks"), kept: KEPT };
-        for directory in [&journal.operations, &journal.locks] {
+        let [operations, locks, words] = ["operations", "locks", "words"].map(|name| state.join(name));
+        let journal = Self { operations, locks, words, kept: KEPT };
+        for directory in [&journal.operations, &journal.locks, &journal.words] {
             make_private(directory).map_err(|error| nothing_written(directory, &error))?;
         }
         Ok(journal)
     }
 
-    /// Begins the file of a new operation. It appears whole and locked, or not at all.
-    pub fn create(&self, plan: Plan, who: &Arc<str>, at: Timestamp) -> Result<(Opening, Page), Trouble> {
-        let id = self.unused_id(at);
+    /// Begins the file of a new operation, whose id is an `unused_id`. It appears whole and locked, or not at all.
+    pub fn create(
+        &self,
+        id: OperationId,
+        plan: Plan,
+        who: &Arc<str>,
+        at: Timestamp,
+    ) -> Result<(Opening, Page), Trouble> {
         let version = env!("CARGO_PKG_VERSION").into();
         let opening = Opening { id, at, who: who.clone(), process: std::process::id(), version, plan };
         let path = self.path(&opening.id);
@@ -149,7 +160,7 @@ impl Journal {
         for path in paths {
             if path.extension().is_some_and(|extension| extension == "jsonl") {
                 match look(&path) {
-                    Ok(operation) => listing.operations.push(operation),
+                    Ok((operation, _)) => listing.operations.push(operation),
                     Err(why) => listing.unreadable.push(unreadable(&path, why)),
                 }
             } else {
@@ -162,6 +173,11 @@ impl Journal {
 
     /// One operation, as it is on disk now.
     pub fn operation(&self, id: &OperationId) -> Result<Operation, Trouble> {
+        self.look(id).map(|(operation, _)| operation)
+    }
+
+    /// As it is on disk now, and how far it is.
+    pub fn look(&self, id: &OperationId) -> Result<(Operation, Execution), Trouble> {
         let path = self.path(id);
         look(&path).map_err(|why| unreadable(&path, why))
     }
@@ -194,7 +210,8 @@ impl Journal {
         self.operations.join(format!("{name}.jsonl"))
     }
 
-    fn unused_id(&self, at: Timestamp) -> OperationId {
+    /// Begins with its time.
+    pub fn unused_id(&self, at: Timestamp) -> OperationId {
         loop {
             let random = RandomState::new().hash_one(at) & 0xffff;
             let id = OperationId::new(format!("{}-{random:04x}", at.strftime("%Y%m%d-%H%M%S")));
@@ -227,6 +244,12 @@ impl Page {
         })
     }
 
+    /// Nothing of the operation was begun: as if it had never been.
+    pub fn discard(self) {
+        // What cannot be removed is found as an interrupted operation that did nothing.
+        let _ = fs::remove_file(&self.path);
+    }
+
     fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -247,7 +270,7 @@ impl Opening {
             Some((_, verdict)) => OperationState::Ended(verdict.clone()),
             None if !is_locked => OperationState::Interrupted,
             None if execution.is_turned() => OperationState::Undoing,
-            None => OperationState::Running,
+            None => execution.held().map_or(OperationState::Running, |why| OperationState::Held { why }),
         };
         Operation {
             id: self.id.clone(),
@@ -263,7 +286,7 @@ impl Opening {
     }
 }
 
-fn look(path: &Path) -> Result<Operation, String> {
+fn look(path: &Path) -> Result<(Operation, Execution), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     // Asked before reading: who ends meanwhile has written all of it by then, the verdict too.
     let is_locked = match flock(&file, FlockOperation::NonBlockingLockShared) {
@@ -272,7 +295,7 @@ fn look(path: &Path) -> Result<Operation, String> {
         Err(error) => return Err(error.to_string()),
     };
     let (opening, execution, _) = read(&file)?;
-    Ok(opening.operation(&execution, is_locked))
+    Ok((opening.operation(&execution, is_locked), execution))
 }
 
 /// The whole records of a file, and how many bytes they are. A last line without its end is one whose writer died: it counts for nothing.

@@ -13,25 +13,30 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    domain::{Operation, OperationId, OperationState, StepReport, StepState, Trouble, Verdict},
+    domain::{Operation, OperationId, OperationState, PersonWord, Trouble, Verdict},
     message::{Event, Notice, Weight},
-    plan::{Plan, execution::Record},
+    plan::Plan,
     runtime::{
         connections::Connections,
         gate::Gate,
-        journal::{Hold, Journal},
+        journal::{Journal, Wish},
     },
 };
 
+mod ask;
+mod begin;
 #[cfg(test)]
 pub(crate) mod fake;
+mod lease;
 mod recall;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
-use run::{Run, publish};
+use ask::Asked;
+use begin::Word;
+use run::publish;
 
 #[derive(Clone)]
 pub struct Operator {
@@ -51,18 +56,10 @@ pub struct Parts {
 
 struct Inner {
     parts: Parts,
-    /// What is being carried out by this process, and the way to ask each to stop.
-    running: Mutex<BTreeMap<OperationId, watch::Sender<bool>>>,
+    /// What is being carried out by this process, and the way to say something to each.
+    running: Mutex<BTreeMap<OperationId, mpsc::UnboundedSender<Asked>>>,
     /// How many were begun and have not ended, also those that have no id yet.
     count: watch::Sender<usize>,
-}
-
-/// What a person wants of an interrupted operation.
-#[derive(Clone, Copy)]
-enum Word {
-    Resume,
-    Undo,
-    Leave,
 }
 
 impl Operator {
@@ -76,7 +73,7 @@ impl Operator {
         let counted = Counted::new(&inner);
         tokio::spawn(async move {
             let title = plan.title.clone();
-            match open(&inner, plan.clone()).await {
+            match begin::open(&inner, plan.clone()).await {
                 Ok(run) => {
                     let id = run.id().clone();
                     tokio::spawn(run.carry_out(counted));
@@ -84,18 +81,22 @@ impl Operator {
                 }
                 Err(trouble) => {
                     let trouble = Trouble { what: format!("{title} was not begun").into(), ..because(trouble) };
-                    refuse(&inner, &plan, &trouble).await;
+                    begin::refuse(&inner, &plan, &trouble).await;
                     Err(trouble)
                 }
             }
         })
     }
 
-    /// After the step in hand, never in the middle of it.
-    pub fn stop_and_undo(&self, id: &OperationId) {
-        if let Some(asked) = self.inner.running().get(id) {
-            asked.send_replace(true);
-        }
+    /// After the step in hand, never in the middle of it; also of an operation that another process carries out. The handle says whether
+    /// it was heard: not once it only tidies up, and not when nobody is there to hear it.
+    pub fn stop_and_undo(&self, id: &OperationId) -> JoinHandle<Result<(), Trouble>> {
+        self.ask(id, Wish::StopAndUndo)
+    }
+
+    /// What a person says to one that runs or waits, here or in another process. The handle says whether it was heard and meant anything.
+    pub fn tell(&self, id: &OperationId, word: PersonWord) -> JoinHandle<Result<(), Trouble>> {
+        self.ask(id, Wish::Word(word))
     }
 
     /// Goes on with an interrupted operation where it was cut off.
@@ -111,6 +112,16 @@ impl Operator {
     /// Closes an interrupted operation and changes nothing.
     pub fn leave(&self, id: &OperationId) -> JoinHandle<Result<(), Trouble>> {
         self.take_over(id, Word::Leave)
+    }
+
+    /// From now on, for as long as was configured, operations may be begun.
+    pub fn arm(&self) {
+        let (inner, now) = (self.inner.clone(), self.inner.parts.clock.now());
+        let event = match inner.parts.gate.arm(now) {
+            Some(until) => Event::Armed { until },
+            None => Event::Notice(Notice::info(now, "nothing has to be armed here")),
+        };
+        tokio::spawn(async move { publish(&inner, event).await });
     }
 
     /// How many this process is carrying out.
@@ -139,11 +150,16 @@ impl Operator {
         &self.inner.parts.journal
     }
 
+    fn ask(&self, id: &OperationId, wish: Wish) -> JoinHandle<Result<(), Trouble>> {
+        let (inner, id) = (self.inner.clone(), id.clone());
+        tokio::spawn(async move { ask::ask(&inner, &id, wish).await })
+    }
+
     fn take_over(&self, id: &OperationId, word: Word) -> JoinHandle<Result<(), Trouble>> {
         let (inner, id) = (self.inner.clone(), id.clone());
         let counted = Counted::new(&inner);
         tokio::spawn(async move {
-            let run = take_over(&inner, id, word).await?;
+            let run = begin::take_over(&inner, id, word).await?;
             tokio::spawn(run.carry_out(counted));
             Ok(())
         })
@@ -151,7 +167,7 @@ impl Operator {
 }
 
 impl Inner {
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<OperationId, watch::Sender<bool>>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<OperationId, mpsc::UnboundedSender<Asked>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,78 +188,6 @@ impl Drop for Counted {
     }
 }
 
-async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble> {
-    inner.parts.gate.check(&plan.service.cluster)?;
-    let journal = inner.parts.journal.clone()?;
-    let (who, at) = (inner.parts.who.clone(), inner.parts.clock.now());
-    let plan = plan.begun_at(at);
-    let files = move || {
-        let hold = journal.hold(&plan.service, &plan.title, &who, at)?;
-        let (opening, page) = journal.create(plan, &who, at)?;
-        Ok((hold, opening, page))
-    };
-    let (hold, opening, page) = blocking(files).await?;
-    let execution = crate::plan::Execution::new(opening.plan.clone());
-    Ok(Run::new(inner.clone(), opening, execution, page, Some(hold)))
-}
-
-async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -> Result<Run, Trouble> {
-    let journal = inner.parts.journal.clone()?;
-    let (gate, who, at) = (inner.parts.gate.clone(), inner.parts.who.clone(), inner.parts.clock.now());
-    let files = move || {
-        let (opening, mut execution, mut page) = journal.take_over(&id)?;
-        let plan = &opening.plan;
-        let hold: Option<Hold> = match word {
-            Word::Resume | Word::Undo => {
-                gate.check(&plan.service.cluster)?;
-                Some(journal.hold(&plan.service, &plan.title, &who, at)?)
-            }
-            Word::Leave => None,
-        };
-        let name = match word {
-            Word::Resume => "resume",
-            Word::Undo => "undo",
-            Word::Leave => "leave",
-        };
-        let taken = Record::Taken { at, who: who.clone(), word: name.into(), process: std::process::id() };
-        page.write(&taken)?;
-        let further = match word {
-            Word::Resume => None,
-            Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at),
-            Word::Leave => execution.leave(&who, at),
-        };
-        further.map_or(Ok(()), |record| page.write(&record))?;
-        Ok((opening, execution, page, hold))
-    };
-    let (opening, execution, page, hold) = blocking(files).await?;
-    Ok(Run::new(inner.clone(), opening, execution, page, hold))
-}
-
-/// An operation that was not begun has no file. It is shown as one that changed nothing, where the person waits to see it.
-async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
-    let now = inner.parts.clock.now();
-    let skipped = |planned: &crate::plan::Planned| StepReport {
-        title: planned.step.title().into(),
-        state: StepState::Skipped,
-        began: None,
-        ended: None,
-        note: None,
-        is_undo: false,
-    };
-    let operation = Operation {
-        id: OperationId::new(format!("{}-none", now.strftime("%Y%m%d-%H%M%S%.3f"))),
-        title: plan.title.clone(),
-        service: plan.service.clone(),
-        who: inner.parts.who.clone(),
-        why: plan.request.why.clone(),
-        began: now,
-        ended: Some(now),
-        state: OperationState::Ended(Verdict::Undone { says: trouble.line().into() }),
-        steps: plan.steps().map(skipped).collect(),
-    };
-    publish(inner, Event::Operation(Box::new(operation))).await;
-}
-
 /// Says both what could not be done and why as one reason.
 fn because(trouble: Trouble) -> Trouble {
     if trouble.what.ends_with("was not begun") {
@@ -255,6 +199,11 @@ fn because(trouble: Trouble) -> Trouble {
 fn notice_of(operation: &Operation, now: jiff::Timestamp) -> Option<Notice> {
     let (weight, text, help): (_, Arc<str>, _) = match &operation.state {
         OperationState::Running | OperationState::Undoing => return None,
+        OperationState::Held { why } => (
+            Weight::Warning,
+            format!("{} waits: {why}", operation.title).into(),
+            Some("open the operation to let it go on, try again, or stop and undo".into()),
+        ),
         OperationState::Interrupted => (
             Weight::Warning,
             format!("{} was interrupted", operation.title).into(),

@@ -10,7 +10,7 @@ use crate::{
     domain::{Link, OperationState},
     ui::{
         Paint, configuration, events, forwards, help, hints, instances, logs, main_screen, metrics, nodes, notices,
-        operation, operations, overlay, plan, release, widget,
+        operation, operations, overlay, plan, release, rollout, widget,
     },
 };
 
@@ -48,6 +48,7 @@ fn screen(paint: &mut Paint<'_>, body: Rect) {
         Screen::Events(screen) => events::draw(screen, paint, body),
         Screen::Configuration(screen) => configuration::draw(screen, paint, body),
         Screen::Release(screen) => release::draw(screen, paint, body),
+        Screen::Rollout(form) => rollout::draw(form, paint, body),
         Screen::Plan(screen) => plan::draw(screen, paint, body),
         Screen::Operation(screen) => operation::draw(screen, paint, body),
         Screen::Operations(screen) => operations::draw(screen, paint, body),
@@ -93,6 +94,11 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
     if world.settings.read_only {
         parts.push(("READ-ONLY".to_owned(), Role::Danger, None));
     }
+    if let Some(left) = world.armed_for() {
+        // In steps of ten seconds, which is how often a quiet screen is looked at anew.
+        let seconds = left.as_secs() / 10 * 10;
+        parts.push((format!("armed {}:{:02}", seconds / 60, seconds % 60), Role::Danger, None));
+    }
     let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     parts.push((plural(world.inventory.clusters().len(), "cluster"), Role::Text, None));
     // Before any engine has told, their number is not known, which is not the same as none.
@@ -108,9 +114,15 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
         let role = if world.troubled_forwards() > 0 { Role::NoticeWarning } else { Role::Text };
         parts.push((plural(forwards, "forward"), role, Some(Action::Forwards)));
     }
-    let running = world.operations.values().filter(|operation| operation.is_running()).count();
+    let works = |state: &OperationState| matches!(state, OperationState::Running | OperationState::Undoing);
+    let running = world.operations.values().filter(|operation| works(&operation.state)).count();
     if running > 0 {
         parts.push((format!("{} running", plural(running, "operation")), Role::Changing, Some(Action::Operations)));
+    }
+    let held =
+        world.operations.values().filter(|operation| matches!(operation.state, OperationState::Held { .. })).count();
+    if held > 0 {
+        parts.push((format!("{} waiting", plural(held, "operation")), Role::NoticeWarning, Some(Action::Operations)));
     }
     let interrupted =
         world.operations.values().filter(|operation| operation.state == OperationState::Interrupted).count();

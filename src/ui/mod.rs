@@ -32,6 +32,7 @@ pub mod orchestration;
 pub mod overlay;
 pub mod plan;
 pub mod release;
+pub mod rollout;
 pub mod table;
 pub mod theme;
 pub mod widget;

@@ -1,4 +1,4 @@
-//! What lies over a screen until it is answered: the palette, the ports of a forward, the question before quitting, the keys that may
+//! What lies over a screen until it is answered: the palette, the line of a forward or of a scaling, the question before quitting, the keys that may
 //! come next.
 
 use ratatui::{
@@ -14,6 +14,7 @@ use crate::{
         forward::ForwardPrompt,
         help::name,
         palette::{Entry, Palette},
+        scale::ScalePrompt,
     },
     config::theme::Role,
     domain::OperationId,
@@ -31,6 +32,7 @@ pub fn draw(overlay: &Overlay, paint: &mut Paint<'_>, area: Rect) {
     match overlay {
         Overlay::Palette(palette) => self::palette(palette, paint, area),
         Overlay::Forward(asked) => forward(asked, paint, area),
+        Overlay::Scale(asked) => scale(asked, paint, area),
         Overlay::Quit(running) => quit(running, paint, area),
     }
 }
@@ -115,15 +117,40 @@ fn forward(asked: &ForwardPrompt, paint: &mut Paint<'_>, area: Rect) {
     widget::prompt(paint, Rect { height: 1, ..inside }, &asked.prompt);
     paint.text(Rect { y: inside.y + 1, height: 1, ..inside }, &meant.0, meant.1);
     paint.text(Rect { y: inside.y + 2, height: 1, ..inside }, &known, Role::Dim);
-    let last = Rect { y: inside.y + 4, height: 1, ..inside };
-    let mut x = last.x;
-    for (action, what) in [(Action::Open, "open the port"), (Action::Back, "leave it")] {
+    choices(paint, Rect { y: inside.y + 4, height: 1, ..inside }, "open the port");
+}
+
+/// How many there are, and how many there will be.
+fn scale(asked: &ScalePrompt, paint: &mut Paint<'_>, area: Rect) {
+    let meant = match asked.meant() {
+        Ok(0) => ("nothing of it will run".to_owned(), Role::NoticeWarning),
+        Ok(number) if number > asked.now => (format!("{} more than now", number - asked.now), Role::Text),
+        Ok(number) => (format!("{} fewer than now", asked.now - number), Role::Text),
+        Err(why) => (why, Role::Dim),
+    };
+    let title = format!("scale {}", asked.service);
+    let width = u16::try_from(title.width().max(meant.0.width()) + 6).unwrap_or(u16::MAX).max(56);
+    let inside = frame(paint, centred(area, width.min(area.width.saturating_sub(4)), 7), &title, "");
+    if inside.height < 5 {
+        return;
+    }
+    widget::prompt(paint, Rect { height: 1, ..inside }, &asked.prompt);
+    paint.text(Rect { y: inside.y + 1, height: 1, ..inside }, &meant.0, meant.1);
+    let now = format!("now {}, of which {} are ready", asked.now, asked.ready);
+    paint.text(Rect { y: inside.y + 2, height: 1, ..inside }, &now, Role::Dim);
+    choices(paint, Rect { y: inside.y + 4, height: 1, ..inside }, "plan it");
+}
+
+/// Enter and what it does, Esc and that it does nothing.
+fn choices(paint: &mut Paint<'_>, line: Rect, open: &str) {
+    let mut x = line.x;
+    for (action, what) in [(Action::Open, open), (Action::Back, "leave it")] {
         let key = format!("[{}] ", paint.key(Place::Everywhere, action));
-        let place = Rect { x, width: last.right().saturating_sub(x), ..last };
+        let place = Rect { x, width: line.right().saturating_sub(x), ..line };
         let end = paint.text(place, &key, Role::Key);
-        let end = paint.text(Rect { x: end, width: last.right().saturating_sub(end), ..last }, what, Role::Text);
+        let end = paint.text(Rect { x: end, width: line.right().saturating_sub(end), ..line }, what, Role::Text);
         paint.button(Rect { width: end.saturating_sub(x), ..place }, action);
-        x = (end + 3).min(last.right());
+        x = (end + 3).min(line.right());
     }
 }
 

@@ -5,10 +5,14 @@
 mod cases;
 mod compose;
 mod docker;
+mod docker_gates;
+mod docker_rollouts;
+mod docker_traffic;
 mod fake;
 mod faults;
 mod kubernetes;
 mod kubernetes_days;
+mod kubernetes_rollouts;
 mod observer;
 mod proxy;
 mod restart;

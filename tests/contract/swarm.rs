@@ -112,3 +112,18 @@ async fn a_service_that_is_gone_cannot_be_redeployed() {
     let error = execute(&engine(|| "null"), Step::Redeploy { service: gone, asked: None }).await;
     assert!(matches!(error, Err(StepError::Failed(_))), "{error:?}");
 }
+
+#[tokio::test]
+async fn only_a_service_of_swarms_is_told_how_many_there_should_be() {
+    let engine = engine(|| "null");
+    execute(&engine, Step::Scale { service: web(), to: 3 }).await.expect("it is so already");
+    execute(&engine, Step::Scale { service: web(), to: 5 }).await.expect("asked for");
+    let asked = engine.asked();
+    let updates = asked.iter().filter(|line| line.starts_with("POST /v1.41/services/s1/update?version=7"));
+    assert_eq!(updates.count(), 1, "{asked:?}");
+    let lone = ServiceId { name: "lone".into(), ..web() };
+    let Err(StepError::Failed(trouble)) = execute(&engine, Step::Scale { service: lone, to: 5 }).await else {
+        panic!("not refused")
+    };
+    assert!(trouble.why.contains("no service of Swarm's"), "{trouble}");
+}

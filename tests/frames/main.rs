@@ -14,5 +14,6 @@ mod orchestrated;
 mod overlays;
 mod picture;
 mod release;
+mod rollouts;
 #[path = "../support/world.rs"]
 mod world;

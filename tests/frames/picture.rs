@@ -39,6 +39,29 @@ pub fn check_frames(name: &str, app: &App) {
     }
 }
 
+/// For what somebody reads at three at night, wherever they are.
+const EVERYWHERE: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 36), (160, 45)];
+
+/// `check_frames`, at these sizes.
+pub fn check_everywhere(name: &str, app: &App) {
+    check_page_everywhere_with(name, app, |paint, _| frame::draw(paint), 0);
+}
+
+/// What a screen paints between the title row and the hint row, with the keys that people have.
+pub fn check_page_everywhere(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect)) {
+    check_page_everywhere_with(name, app, draw, 1);
+}
+
+fn check_page_everywhere_with(name: &str, app: &App, draw: impl Fn(&mut Paint<'_>, Rect), margin: u16) {
+    for (width, height) in EVERYWHERE {
+        let page = |paint: &mut Paint<'_>, area: Rect| {
+            draw(paint, Rect { y: area.y + margin, height: area.height - 2 * margin, ..area });
+        };
+        let picture = written(&painted_with(app, width, height, Glyphs::Blocks, &usual_keys(), page));
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
+    }
+}
+
 pub fn survives_every_frame(app: &App) {
     survives_every_size(app, |paint, _| frame::draw(paint));
 }

@@ -72,3 +72,51 @@ fn ctrl_c_at_the_question_carries_nothing_out() {
     assert!(terminal.text().contains("not confirmed: nothing was done"), "{}", terminal.text());
     terminal.assert_restored();
 }
+
+fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = midwatch(arguments).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_rollout_is_planned_printed_and_not_done_in_a_dry_run() {
+    let image = "registry.example/edge/uplink:v1.0.9";
+    let (code, out, err) = ran(&["rollout", "edge-01/gates/uplink", image, "--dry-run"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("roll out gates/uplink") && out.contains(image), "{out}");
+    let (code, out, err) =
+        ran(&["rollout", "prod-us/shop/checkout", "registry.example/shop/checkout:v2.4.2", "--json", "--dry-run"]);
+    assert_eq!(code, Some(0), "{err}");
+    let plan: serde_json::Value = serde_json::from_str(out.trim()).expect("one object");
+    assert_eq!(plan["title"], "roll out shop/checkout");
+}
+
+#[test]
+fn an_image_that_no_registry_has_ends_with_one_and_the_old_one_runs() {
+    let (code, out, err) = ran(&["rollout", "edge-01/gates/uplink", "registry.example/edge/uplink:v9", "--yes"]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(out.contains("registry.example/edge/uplink:v9 is not in the registry"), "{out}");
+    assert_eq!(out.lines().count(), 1, "one line of result");
+}
+
+#[test]
+fn what_cannot_be_meant_or_done_is_refused_in_words_with_its_own_exit_code() {
+    for (arguments, code, says) in [
+        (vec!["rollout", "prod-us/shop/checkout", "Shop/Checkout:v2"], 2, "Shop/Checkout:v2"),
+        (vec!["rollback", "prod-us/shop/checkout", "99", "--yes"], 2, "there are: 12 v2.4.0, 11 v2.3.9"),
+        (vec!["rollback", "edge-01/gates/uplink", "--yes"], 3, "known to have held long"),
+        (vec!["scale", "prod-us/shop/checkout", "-1"], 2, "'-1' is not a number of instances"),
+        (vec!["scale", "prod-us/shop/checkout", "10000", "--yes"], 3, "10000 instances"),
+        (vec!["scale", "prod-us/infra/ingress", "3", "--yes"], 3, "daemonset"),
+        (vec!["rollout", "prod-us/shop/db", "postgres:15.4", "--strategy", "canary", "--yes"], 3, "statefulset"),
+        (vec!["promote", "prod-us/shop/checkout", "--yes"], 3, "no controller rolls it out in steps"),
+        (vec!["drain", "us-worker-9", "--yes"], 2, "did you mean us-worker-"),
+        (vec!["delete", "edge-01/gates/uplink", "--instance", "nobody", "--yes"], 2, "no instance \"nobody\""),
+        (vec!["abort", "20261121-021406-4f2a", "--yes"], 2, "no operation"),
+    ] {
+        let (got, out, err) = ran(&arguments);
+        assert_eq!(got, Some(code), "{arguments:?}: {out}{err}");
+        assert!(err.contains(says), "{arguments:?}: no {says:?} in {err}");
+    }
+}

@@ -5,7 +5,8 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::{
-    lab::{CHECKED, IGNORES_SIGTERM, Project, wait_until},
+    killer::kill_at,
+    lab::{CHECKED, IGNORES_SIGTERM, Project, SERVES, wait_until},
     terminal::{Size, Terminal},
 };
 
@@ -50,6 +51,32 @@ fn a_restart_that_was_killed_is_undone() {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(project.runs(&container), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(project.operations()[0]["state"], "undone");
+}
+
+/// Three steps, each with its begin and its end.
+#[test]
+fn killed_before_and_after_every_step_a_restart_is_resumed_or_undone_to_a_service_that_runs() {
+    let Some(project) = Project::open("killed at every record") else { return };
+    let container = project.start("web", &CHECKED, SERVES);
+    let address = format!("{}/web", project.name);
+    let journal = project.home().join(".local/state/midwatch/journal");
+    for records in 0..=5 {
+        for word in ["resume", "undo"] {
+            let mut restart = project.midwatch(&["restart", "--yes", &address]);
+            let mut child = restart.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+            assert!(kill_at(&journal, child.id(), records), "it ended before it had {records} records");
+            child.wait().expect("our own child");
+            // Those of one second stand in no order.
+            let cut_off = project.operations().into_iter().find(|operation| operation["state"] == "interrupted");
+            let id = cut_off.expect("it was killed")["id"].clone();
+            let output = project.output(&[word, id.as_str().expect("an id"), "--yes"]);
+            let known = project.operations().into_iter().find(|operation| operation["id"] == id).expect("kept");
+            let state = &known["state"];
+            let expected = if word == "resume" { "done" } else { "undone" };
+            assert_eq!(state, expected, "{word} after {records}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(project.runs(&container), "{word} after {records}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The real binary in a pseudo-terminal: what it paints, and that it leaves the terminal as it found it.
 
+#[path = "../support/killer.rs"]
+mod killer;
 #[path = "../support/terminal.rs"]
 mod terminal;
 

@@ -3,6 +3,8 @@
 mod answers;
 mod links;
 mod logs;
+mod orders;
+mod rollouts;
 mod scenarios;
 mod steps;
 mod streams;

@@ -8,7 +8,7 @@ use midwatch::{
     app::{App, Settings, World},
     domain::{
         Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, HostFacts, Image, Instance,
-        InstanceId, InstanceState, Limits, Link, LossKind, Node, Operation, OperationId, OperationState, Output,
+        InstanceId, InstanceState, Limits, Link, LossKind, Means, Node, Operation, OperationId, OperationState, Output,
         Reason, Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
     message::{Answer, Notice, Question, TailState, Weight},
@@ -304,6 +304,13 @@ impl Builder {
         let notice = Notice { at: seconds_ago(ago), weight, text: text.into(), help: help.map(Arc::from) };
         self.world.notice(notice);
         self
+    }
+
+    /// With what a service can be rolled out: asked for, and answered.
+    pub fn means(mut self, address: &str, means: Means) -> Self {
+        let service = service_id(address);
+        self.world.inventory.set_means(&service, means.clone());
+        self.answer(Question::Means(service), Ok(Answer::Means(Box::new(means))))
     }
 
     pub fn answer(mut self, question: Question, answer: Result<Answer, Trouble>) -> Self {

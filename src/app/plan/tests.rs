@@ -3,12 +3,16 @@
 use super::*;
 use crate::{
     app::{Settings, operations::Operations},
-    domain::{Health, Operation, OperationId},
+    domain::{Health, Operation, OperationId, PersonWord},
     plan::{
         Verb,
-        fixture::{Shop, failing, id, noon, request, stopped},
+        fixture::{Shop, failing, id, noon, stopped},
     },
 };
+
+fn restart() -> Wanted {
+    Wanted::of(Verb::Restart, Target::Service(id("web")))
+}
 
 fn world(shop: &Shop) -> World {
     let mut world = World::new(Settings { who: "ops@laptop".into(), ..Settings::default() }, noon());
@@ -17,7 +21,7 @@ fn world(shop: &Shop) -> World {
 }
 
 fn screen(world: &World) -> PlanScreen {
-    let screen = PlanScreen::of(&request(Verb::Restart), world).expect("planned");
+    let screen = PlanScreen::open(restart(), world).expect("planned");
     screen.was_painted();
     screen
 }
@@ -73,7 +77,7 @@ fn a_plan_that_was_read_is_carried_out_at_one_key_that_is_not_enter() {
 #[test]
 fn a_key_from_before_the_plan_was_painted_does_not_confirm_it() {
     let world = world(&Shop::healthy(2));
-    let mut screen = PlanScreen::of(&request(Verb::Restart), &world).expect("planned");
+    let mut screen = PlanScreen::open(restart(), &world).expect("planned");
     begins_nothing(&screen.act(Action::Confirm, &world));
     screen.was_painted();
     begins(&screen.act(Action::Confirm, &world));
@@ -120,7 +124,7 @@ fn when_the_world_has_moved_the_new_plan_is_shown_and_has_to_be_painted_first() 
     world.inventory = Shop::web([Health::Healthy, failing()]).but(|shop| shop.services[0].fingerprint = 2).inventory();
     begins_nothing(&screen.act(Action::Confirm, &world));
     assert_eq!(screen.moved(), Some("web is failing now, 1 of 2 ready"));
-    assert_eq!(&*screen.plan().stages[0].title, "web-2", "the broken one has its turn first now");
+    assert_eq!(&*screen.plan().expect("planned").stages[0].title, "web-2", "the broken one has its turn first now");
     begins_nothing(&screen.act(Action::Confirm, &world));
     screen.was_painted();
     begins(&screen.act(Action::Confirm, &world));
@@ -160,7 +164,7 @@ fn the_screen_of_what_was_just_begun_finds_its_operation_and_not_an_older_one() 
     let mut world = world(&Shop::healthy(1));
     put(&mut world, operation(1, done()));
     world.now = noon() + Duration::from_secs(60);
-    let begun = OperationScreen::begun(screen(&world).plan(), &world);
+    let begun = OperationScreen::begun(screen(&world).plan().expect("planned"), &world);
     assert_eq!(begun.operation(&world), None);
     let ours = Operation { began: world.now, ..operation(9, OperationState::Running) };
     put(&mut world, ours.clone());
@@ -177,6 +181,11 @@ fn each_state_of_an_operation_takes_its_own_words() {
     };
     let id = || operation(1, done()).id;
     assert_eq!(reply(OperationState::Running, Action::StopAndUndo), [Effect::StopAndUndo(id())]);
+    let held = || OperationState::Held { why: "3 lines tell nothing".into() };
+    assert_eq!(reply(held(), Action::StopAndUndo), [Effect::StopAndUndo(id())]);
+    assert_eq!(reply(held(), Action::GoOn), [Effect::Tell(id(), PersonWord::GoOn)]);
+    assert_eq!(reply(held(), Action::Again), [Effect::Tell(id(), PersonWord::Again)]);
+    assert_eq!(reply(OperationState::Running, Action::Wait), [Effect::Tell(id(), PersonWord::Wait)]);
     assert_eq!(reply(OperationState::Interrupted, Action::Resume), [Effect::Resume(id())]);
     assert_eq!(reply(OperationState::Interrupted, Action::Undo), [Effect::Undo(id())]);
     assert_eq!(reply(OperationState::Interrupted, Action::Leave), [Effect::Leave(id())]);
@@ -184,6 +193,10 @@ fn each_state_of_an_operation_takes_its_own_words() {
         (OperationState::Undoing, Action::StopAndUndo),
         (OperationState::Interrupted, Action::StopAndUndo),
         (OperationState::Running, Action::Resume),
+        (OperationState::Running, Action::GoOn),
+        (OperationState::Interrupted, Action::Again),
+        (held(), Action::Wait),
+        (held(), Action::Resume),
         (done(), Action::Undo),
         (done(), Action::StopAndUndo),
     ] {

@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt};
-use http::Uri;
+use http::{Method, Uri};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{fault::Fault, wire};
 use crate::domain::LossKind;
@@ -20,6 +21,7 @@ const LARGEST_ANSWER: usize = 64 << 20;
 pub struct Api {
     docker: Docker,
     version: Arc<str>,
+    is_near: bool,
 }
 
 /// A container's or service's id as engines make them: letters and digits. Bollard puts what it is given into the path as it is, so
@@ -51,7 +53,7 @@ impl Api {
     /// Asks the engine what it speaks. Bollard negotiates too but then sends no version at all, which means the engine's newest, which
     /// nobody has tested against: so the version is put into every path here.
     pub async fn negotiate(docker: Docker) -> Result<(Self, wire::Version), Fault> {
-        let unversioned = Self { docker, version: "".into() };
+        let unversioned = Self { docker, version: "".into(), is_near: false };
         let said: wire::Version = unversioned.get("/version").await?;
         let Some(newest) = said.api_version.as_deref().and_then(parse_version) else {
             return Err(Fault::Garbled("it names no API version".into()));
@@ -63,8 +65,17 @@ impl Api {
             return Err(Fault::way(LossKind::Unreachable, why).helped("a newer midwatch is needed"));
         }
         let agreed = newest.min(ours);
-        let api = Self { docker: unversioned.docker, version: format!("/v{}.{}", agreed.0, agreed.1).into() };
+        let api = Self { version: format!("/v{}.{}", agreed.0, agreed.1).into(), ..unversioned };
         Ok((api, said))
+    }
+
+    /// The engine runs on this machine, so that its containers may be reached by their addresses.
+    pub fn near(self) -> Self {
+        Self { is_near: true, ..self }
+    }
+
+    pub fn is_near(&self) -> bool {
+        self.is_near
     }
 
     /// `1.41`
@@ -85,10 +96,44 @@ impl Api {
     /// The body of an answer as it comes. Bollard's own decoders cut logs at the wrong places, know no fractions of seconds, and end an
     /// event stream at the first line that they do not understand; this is its one call that hands a body out, sent elsewhere.
     pub fn body(&self, path: &str, framing: Framing) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
+        self.request(Method::GET, path, Bytes::new(), framing, PATIENCE)
+    }
+
+    /// What the engine says while it does something long, as it comes.
+    pub fn told(&self, path: &str, patience: Duration) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
+        self.request(Method::POST, path, Bytes::new(), Framing::Chunked, patience)
+    }
+
+    /// Bollard's own types would lose what they do not know of a container's configuration, so that what is sent is JSON as we have it.
+    /// The answer comes within `patience` or not at all.
+    pub async fn post(&self, path: &str, body: &Value, patience: Duration) -> Result<Value, Fault> {
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let answer = collect(self.request(Method::POST, path, body, Framing::Chunked, patience), patience).await?;
+        if answer.trim_ascii().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&answer).map_err(|error| Fault::Garbled(error.to_string().into()))
+    }
+
+    pub async fn delete(&self, path: &str, patience: Duration) -> Result<(), Fault> {
+        let request = self.request(Method::DELETE, path, Bytes::new(), Framing::Chunked, patience);
+        collect(request, patience).await.map(drop)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        framing: Framing,
+        patience: Duration,
+    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
         let path = format!("{}{path}", self.version);
         let docker =
-            self.docker.clone().with_timeout(PATIENCE).with_request_modifier(move |mut request: BollardRequest| {
+            self.docker.clone().with_timeout(patience).with_request_modifier(move |mut request: BollardRequest| {
                 readdress(&mut request, &path);
+                *request.method_mut() = method.clone();
+                *request.body_mut() = bollard::body_full(body.clone());
                 match framing {
                     Framing::Chunked => {}
                     Framing::UntilClosed => *request.version_mut() = http::Version::HTTP_10,
@@ -99,24 +144,24 @@ impl Api {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
-        let bytes = self.get_bytes(path).await?;
+        let bytes = collect(self.body(path, Framing::Chunked), PATIENCE).await?;
         serde_json::from_slice(&bytes).map_err(|error| Fault::Garbled(error.to_string().into()))
     }
+}
 
-    async fn get_bytes(&self, path: &str) -> Result<Bytes, Fault> {
-        let mut body = std::pin::pin!(self.body(path, Framing::Chunked));
-        let collect = async {
-            let mut bytes = BytesMut::new();
-            while let Some(piece) = body.next().await {
-                bytes.extend_from_slice(&piece?);
-                if bytes.len() > LARGEST_ANSWER {
-                    return Err(Fault::Garbled("the answer has no end".into()));
-                }
+async fn collect(body: impl Stream<Item = Result<Bytes, Fault>>, patience: Duration) -> Result<Bytes, Fault> {
+    let mut body = std::pin::pin!(body);
+    let collect = async {
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = body.next().await {
+            bytes.extend_from_slice(&piece?);
+            if bytes.len() > LARGEST_ANSWER {
+                return Err(Fault::Garbled("the answer has no end".into()));
             }
-            Ok(bytes.freeze())
-        };
-        tokio::time::timeout(PATIENCE, collect).await.unwrap_or(Err(Fault::hung(PATIENCE)))
-    }
+        }
+        Ok(bytes.freeze())
+    };
+    tokio::time::timeout(patience, collect).await.unwrap_or(Err(Fault::hung(patience)))
 }
 
 /// How the end of a body is told.

@@ -83,6 +83,7 @@ impl Inner {
             (Err(fault), Endpoint::Tcp { tls: None, .. }) => return Err(fault.helped(WITHOUT_TLS)),
             (negotiated, _) => negotiated?,
         };
+        let api = if matches!(self.host.endpoint, Endpoint::Unix(_)) { api.near() } else { api };
         Ok(Docker {
             api,
             cluster: self.host.name.clone(),

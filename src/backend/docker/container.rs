@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     labels::{self, Place},
-    wire,
+    marks, wire,
 };
 use crate::domain::{
     ClusterName, Dependency, Health, Image, Instance, InstanceId, InstanceState, Limits, Mount, Port, ServiceId,
@@ -26,6 +26,9 @@ pub struct Container {
     pub is_one_off: bool,
     pub config_hash: Option<Arc<str>>,
     pub depends_on: Vec<Dependency>,
+    /// Made by a plan: of which release, and in whose place.
+    pub release: Option<u64>,
+    pub replaces: Option<Arc<str>>,
     pub state: InstanceState,
     /// Why the engine could not start it.
     pub error: Option<Arc<str>>,
@@ -99,6 +102,8 @@ impl Container {
             is_one_off: labels::is_one_off(&labels),
             config_hash: labels::config_hash(&labels),
             depends_on: labels::depends_on(&labels),
+            release: labels.get(marks::RELEASE).and_then(|release| release.parse().ok()),
+            replaces: labels.get(marks::REPLACES).map(|id| clean(id).into()),
             error: state.error.as_deref().filter(|error| !error.is_empty()).map(|error| clean(error).into()),
             check: state.health.as_ref().and_then(check),
             policy: policy(host.restart_policy.as_ref()),
@@ -107,7 +112,8 @@ impl Container {
             finished: time(state.finished_at.as_deref()),
             restarts: inspect.restart_count.unwrap_or(0),
             image: Image {
-                reference: clean(&config.image.unwrap_or_default()).into(),
+                // What had to be made by an image's id is still called by the image's name.
+                reference: clean(labels.get(marks::IMAGE).or(config.image.as_ref()).map_or("", String::as_str)).into(),
                 digest: Some(image_id.clone()).filter(|id| !id.is_empty()),
                 version: labels::version(&labels),
                 revision: labels::revision(&labels),

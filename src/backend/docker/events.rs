@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::wire::Event;
+use super::{marks, wire::Event};
 use crate::{backend::exit, domain::text::clean};
 
 /// What the watch must do about an event.
@@ -43,7 +43,19 @@ pub struct Words {
     pub is_bad: bool,
 }
 
+/// About something that only says something to the console itself: nobody is told of it.
+fn is_of_marker(event: &Event) -> bool {
+    match event.kind.as_str() {
+        "container" => event.actor.attributes.as_ref().is_some_and(marks::is_marker),
+        "volume" => marks::is_marker_volume(&event.actor.id),
+        _ => false,
+    }
+}
+
 pub fn meaning(event: &Event) -> Meaning {
+    if is_of_marker(event) {
+        return Meaning::Noise;
+    }
     let action = event.action.split(':').next().unwrap_or_default();
     match (event.kind.as_str(), action) {
         ("container", "destroy") => Meaning::ContainerGone { id: event.actor.id.clone() },
@@ -182,6 +194,14 @@ mod tests {
     fn an_unhealthy_check_is_bad_news() {
         let words = words(&event("container", "health_status: unhealthy", "{}"), false, None).expect("worth telling");
         assert_eq!((words.text.as_str(), words.is_bad), ("health check: unhealthy", true));
+    }
+
+    #[test]
+    fn what_the_console_keeps_on_a_host_is_no_news() {
+        let lease = event("container", "create", r#"{"name":"midwatch-lease-1","midwatch.role":"lease"}"#);
+        assert_eq!(meaning(&lease), Meaning::Noise);
+        let made = event("container", "create", r#"{"name":"web-r7","midwatch.release":"7"}"#);
+        assert_ne!(meaning(&made), Meaning::Noise);
     }
 
     #[test]

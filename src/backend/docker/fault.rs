@@ -41,6 +41,11 @@ impl Fault {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Something of that name, or in that state, is there already.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: 409, .. })
+    }
+
     pub fn trouble(self, what: impl Into<Arc<str>>) -> Trouble {
         match self {
             Self::Way { why, help, .. } => Trouble { what: what.into(), why, help },

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{
     container::Container,
     health::{self, Past},
+    marks,
     services::{self, Member},
     swarm::SwarmService,
     wire::{ImageSummary, Summary},
@@ -67,9 +68,11 @@ impl Books {
         self.digests.contains_key(id)
     }
 
-    /// Forgets what is not in the list, and says what must be inspected: what is new or looks otherwise than when it last was.
+    /// Forgets what is not in the list, and says what must be inspected: what is new or looks otherwise than when it last was. Markers
+    /// are no containers to anybody.
     pub fn compare(&mut self, list: &[Summary]) -> Vec<String> {
-        let there: BTreeSet<&str> = list.iter().map(|summary| summary.id.as_str()).collect();
+        let list = || list.iter().filter(|summary| !summary.labels.as_ref().is_some_and(marks::is_marker));
+        let there: BTreeSet<&str> = list().map(|summary| summary.id.as_str()).collect();
         self.containers.retain(|id, _| there.contains(&**id));
         self.pasts.retain(|id, _| there.contains(&**id));
         let stale = |summary: &&Summary| {
@@ -77,7 +80,7 @@ impl Books {
                 .get(summary.id.as_str())
                 .is_none_or(|entry| entry.summary.as_ref().is_none_or(|before| !looks_alike(before, summary)))
         };
-        list.iter().filter(stale).map(|summary| summary.id.clone()).collect()
+        list().filter(stale).map(|summary| summary.id.clone()).collect()
     }
 
     pub fn put(&mut self, mut container: Container, summary: Option<Summary>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::wire::Labels;
+use super::{marks, wire::Labels};
 use crate::domain::{Dependency, Scope, ServiceKind, text::clean};
 
 /// The scope of containers that belong to nothing else.
@@ -36,7 +36,9 @@ impl Place {
         if let Some(service) = text(labels, SWARM_SERVICE) {
             return Self::swarm(labels, &service);
         }
-        Self { kind: ServiceKind::Container, scope: Scope::from(LONE_SCOPE), service: container_name.into() }
+        let service = text(labels, marks::SERVICE).filter(|service| is_one_of(service, container_name));
+        let service = service.unwrap_or_else(|| container_name.into());
+        Self { kind: ServiceKind::Container, scope: Scope::from(LONE_SCOPE), service }
     }
 
     /// `docker stack deploy` calls its services `stack_service`.
@@ -50,6 +52,11 @@ impl Place {
             service: short.unwrap_or(&service).into(),
         }
     }
+}
+
+/// `web-r7` is made in the place of `web`, `web-2` beside it; whoever called it `api` since means another service.
+fn is_one_of(service: &str, name: &str) -> bool {
+    name.strip_prefix(service).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// Made by `compose run`: it ends when it is done, and nothing keeps it running.
@@ -107,6 +114,16 @@ mod tests {
         assert_eq!((swarm.kind, swarm.scope.as_str(), &*swarm.service), (ServiceKind::SwarmService, "shop", "web"));
         let lone = Place::of(&labels(&[]), "redis");
         assert_eq!((lone.kind, lone.scope.as_str(), &*lone.service), (ServiceKind::Container, LONE_SCOPE, "redis"));
+    }
+
+    #[test]
+    fn what_a_plan_makes_beside_a_lone_container_is_of_the_same_service_until_somebody_calls_it_otherwise() {
+        let made = labels(&[(marks::SERVICE, "web")]);
+        for (name, service) in
+            [("web", "web"), ("web-r7", "web"), ("web-2", "web"), ("website", "website"), ("api", "api")]
+        {
+            assert_eq!(&*Place::of(&made, name).service, service, "{name}");
+        }
     }
 
     #[test]

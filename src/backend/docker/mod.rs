@@ -5,23 +5,40 @@ pub mod discover;
 
 mod api;
 mod attach;
+mod blueprint;
 mod container;
 mod context;
 mod events;
+mod evidence;
 mod fault;
+mod find;
 mod frames;
 mod health;
+mod history;
+mod image;
+mod inside;
 mod inventory;
+mod join;
 mod labels;
+mod lease;
+mod lifecycle;
 mod logs;
+mod make;
+mod marker;
+mod marks;
+mod means;
+mod members;
 mod metrics;
+mod outline;
 mod query;
 mod releases;
 mod services;
 mod ssh;
 mod steps;
 mod swarm;
+mod swarm_steps;
 mod tls;
+mod upstream;
 mod watch;
 mod wire;
 
@@ -32,7 +49,7 @@ use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
 use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError};
 use crate::{
-    domain::{Capabilities, Capability, Change, ClusterName, InstanceId, Sample, ServiceId, Trouble},
+    domain::{Capabilities, Capability, Change, Claim, ClusterName, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -56,6 +73,8 @@ impl Backend for Docker {
         Capabilities::all()
             .without(Capability::Nodes, "a Docker host is one machine")
             .without(Capability::Forward, "Docker publishes ports itself; its networks are reached from its host")
+            .without(Capability::Steer, "a rollout on Docker is an operation of midwatch: it is told in the operations")
+            .without(Capability::Drain, "a Docker host is one machine")
     }
 
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {
@@ -102,6 +121,16 @@ impl Backend for Docker {
 
     fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>> {
         Box::pin(steps::execute(self.api.clone(), step, progress))
+    }
+
+    fn lease(
+        &self,
+        service: ServiceId,
+        ours: Lease,
+        claim: Claim,
+    ) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        let api = self.api.clone();
+        Box::pin(async move { lease::claim(&api, &service, ours, claim).await })
     }
 
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     api::{Api, Id},
     fault::Fault,
-    releases,
+    means, releases,
     wire::Top,
 };
 use crate::{
@@ -19,17 +19,23 @@ use crate::{
 
 pub async fn query(api: Api, question: Question) -> Result<Answer, Trouble> {
     match question {
-        Question::Releases(service) => releases::of(&api, &service)
+        Question::Means(service) => means::of(&api, &service)
             .await
-            .map(Answer::Releases)
+            .map(|means| Answer::Means(Box::new(means)))
+            .map_err(|fault| fault.trouble(format!("could not find out how {service} can be rolled out"))),
+        Question::Releases(service) => releases::found(&api, &service)
+            .await
+            .map(|found| Answer::Releases(found.releases()))
             .map_err(|fault| fault.trouble(format!("could not find the releases of {service}"))),
         Question::Configuration(instance) => {
             configuration(&api, &instance).await.map_err(|fault| fault.trouble("could not inspect the container"))
         }
-        Question::Outline(service, _) => Err(Trouble::new(
-            format!("could not read an older release of {service}"),
-            "Docker keeps no definition of what no longer runs",
-        )),
+        Question::Outline(service, id) => {
+            let what = format!("could not read a release of {service}");
+            let found = releases::found(&api, &service).await.map_err(|fault| fault.trouble(what.as_str()))?;
+            let missing = || Trouble::new(what, format!("this host keeps no release {}", clean(&id)));
+            found.outline(&id).map(Answer::Outline).ok_or_else(missing)
+        }
         Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
         Question::Processes(instance) => {
             processes(&api, &instance).await.map_err(|fault| fault.trouble("could not list the container's processes"))

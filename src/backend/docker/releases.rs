@@ -4,90 +4,282 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
-    api::Api,
-    container::Container,
+    api::{Api, Id},
+    blueprint::Blueprint,
+    container::{CheckState, Container},
     fault::Fault,
+    find,
+    history::{self, History, Record},
+    image,
     inventory::digest,
     labels::{self, Place},
-    watch::inspect,
+    make, marks, outline,
     wire::{ImageSummary, Summary},
 };
 use crate::{
     backend::exit,
     domain::{
-        Image, InstanceState, Release, ServiceId,
+        Image, InstanceState, Outline, Release, ServiceId,
         text::{clean, shorten},
+        units,
     },
 };
 
-pub async fn of(api: &Api, service: &ServiceId) -> Result<Vec<Release>, Fault> {
+/// What failed within this many seconds of its beginning never worked.
+const SOON: i64 = 600;
+
+/// All that is on the host of a service: what a list of its releases is made of.
+pub struct Found {
+    name: Arc<str>,
+    pub containers: Vec<Seen>,
+    images: Vec<ImageSummary>,
+    pub history: History,
+}
+
+pub struct Seen {
+    pub container: Container,
+    pub blueprint: Blueprint,
+    pub raw: Value,
+}
+
+pub async fn found(api: &Api, service: &ServiceId) -> Result<Found, Fault> {
     let list: Vec<Summary> = api.get("/containers/json?all=1").await?;
     let images: Vec<ImageSummary> = api.get("/images/json").await?;
+    let history = history::read(api, service).await?;
+    let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut containers = Vec::new();
     for summary in list.iter().filter(|summary| is_of(summary, service)) {
-        match inspect(api, &summary.id).await {
-            Ok(container) => containers.push(container),
+        let id = Id::new(&summary.id)?;
+        let raw: Value = match api.get(&format!("/containers/{id}/json")).await {
+            Ok(raw) => raw,
             // It went while we were asking.
-            Err(fault) if fault.is_not_found() => {}
+            Err(fault) if fault.is_not_found() => continue,
             Err(fault) => return Err(fault),
+        };
+        let image = raw["Image"].as_str().unwrap_or_default().to_owned();
+        if !known.contains_key(&image) && image::is_name(&image) {
+            let found = image::find(api, &image).await?.unwrap_or_default();
+            known.insert(image.clone(), found);
         }
+        let inspect = serde_json::from_value(raw.clone()).map_err(|error| Fault::Garbled(error.to_string().into()))?;
+        let blueprint = Blueprint::of(&raw, known.get(&image).unwrap_or(&Value::Null));
+        containers.push(Seen { container: Container::new(inspect), blueprint, raw });
     }
-    Ok(releases(&containers, &images))
+    Ok(Found { name: service.name.clone(), containers, images, history })
 }
 
 fn is_of(summary: &Summary, service: &ServiceId) -> bool {
+    let none = BTreeMap::new();
+    let labels = summary.labels.as_ref().unwrap_or(&none);
+    if marks::is_marker(labels) {
+        return false;
+    }
     let name = summary.names.as_deref().and_then(<[String]>::first).map_or("", |name| name.trim_start_matches('/'));
-    let place = Place::of(summary.labels.as_ref().unwrap_or(&BTreeMap::new()), &clean(name));
+    let place = Place::of(labels, &clean(name));
     place.scope == service.scope && place.service == service.name
 }
 
-/// Newest first. Pure.
-fn releases(containers: &[Container], images: &[ImageSummary]) -> Vec<Release> {
-    let mut by_image: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
-    for container in containers {
-        by_image.entry(&container.image_id).or_default().push(container);
-    }
-    let is_up = |container: &Container| {
-        container.state.is_alive() || matches!(container.state, InstanceState::Restarting { .. })
-    };
-    let any_up = containers.iter().any(is_up);
-    let newest =
-        containers.iter().max_by_key(|container| container.created).map(|container| container.image_id.clone());
-    let mut found: Vec<Release> = by_image
-        .iter()
-        .map(|(id, containers)| {
-            let up: Vec<&&Container> = containers.iter().filter(|container| is_up(container)).collect();
-            // Where nothing runs, the last that ran is what a start would bring back.
-            let current = if any_up { !up.is_empty() } else { newest.as_deref() == Some(*id) };
-            ran(containers, up.len(), current, images.iter().find(|image| image.id == **id))
-        })
-        .collect();
-    let repositories: Vec<String> =
-        containers.iter().filter_map(|container| repository(&container.image.reference)).collect();
-    let unused = images.iter().filter(|image| !by_image.contains_key(image.id.as_str()));
-    found.extend(unused.filter_map(|image| in_store(image, &repositories)));
-    found.sort_by_key(|release| std::cmp::Reverse((release.current, release.created)));
-    found
+/// What containers have in common that run one release.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    /// One that is recorded, or that a plan is making.
+    Release(u64),
+    /// One that somebody else made, told by the engine's id of its image.
+    Image(Arc<str>),
 }
 
-fn ran(containers: &[&Container], up: usize, current: bool, image: Option<&ImageSummary>) -> Release {
-    let last = containers.iter().max_by_key(|container| container.created);
-    let mut described = last.map(|container| container.image.clone()).unwrap_or_default();
-    if let Some(found) = image.and_then(|image| digest(image.repo_digests.as_deref()?, &described.reference)) {
-        described.digest = Some(found);
+impl Found {
+    pub fn newest(&self) -> Option<&Seen> {
+        let ran = || self.containers.iter().filter(|seen| seen.container.state != InstanceState::Created);
+        let all = || self.containers.iter();
+        ran().max_by_key(|seen| seen.container.created).or_else(|| all().max_by_key(|seen| seen.container.created))
     }
-    Release {
-        image: described,
-        created: containers.iter().filter_map(|container| container.created).min(),
-        current,
-        instances: u32::try_from(up).unwrap_or(u32::MAX),
-        cause: last
-            .and_then(|container| container.config_hash.as_deref())
-            .map(|hash| format!("compose config {}", shorten(hash, 8).trim_end_matches('…')).into()),
-        outcome: last.and_then(|container| outcome(container)),
-        ..Release::default()
+
+    pub fn outline(&self, id: &str) -> Option<Arc<Outline>> {
+        self.releases().into_iter().find(|release| *release.id == *id)?.outline
+    }
+
+    /// Newest first. Pure.
+    pub fn releases(&self) -> Vec<Release> {
+        let mut groups: BTreeMap<Which, Vec<&Seen>> = BTreeMap::new();
+        for record in &self.history.records {
+            groups.insert(Which::Release(record.release), Vec::new());
+        }
+        for seen in &self.containers {
+            groups.entry(self.which(seen)).or_default().push(seen);
+        }
+        let current = current(&groups);
+        let mut found: Vec<Release> = groups
+            .iter()
+            .map(|(which, seen)| {
+                let is_current = Some(which) == current.as_ref();
+                match which {
+                    Which::Release(number) => self.numbered(*number, seen, is_current),
+                    Which::Image(_) => self.ran(seen, is_current),
+                }
+            })
+            .collect();
+        let references = self.containers.iter().map(|seen| &*seen.container.image.reference);
+        let repositories: Vec<String> = references.filter_map(repository).collect();
+        let is_used = |image: &ImageSummary| {
+            self.containers.iter().any(|seen| *seen.container.image_id == image.id)
+                || self.history.records.iter().any(|record| record.image.id == image.id)
+        };
+        let unused = self.images.iter().filter(|image| !is_used(image));
+        found.extend(unused.filter_map(|image| in_store(image, &repositories)));
+        found.sort_by_key(|release| std::cmp::Reverse((release.current, release.created)));
+        found
+    }
+
+    /// What a plan made says so itself, as long as its image is the one that was recorded. What somebody else made is one of ours only if
+    /// it is the same in everything.
+    fn which(&self, seen: &Seen) -> Which {
+        let container = &seen.container;
+        let is_of = |record: &Record| *record.image.id == *container.image_id;
+        if let Some(number) = container.release
+            && self.history.find(number).is_none_or(is_of)
+        {
+            return Which::Release(number);
+        }
+        let same = |record: &&Record| is_of(record) && record.blueprint.is_like(&seen.blueprint);
+        match self.history.records.iter().find(same) {
+            Some(record) => Which::Release(record.release),
+            None => Which::Image(container.image_id.clone()),
+        }
+    }
+
+    fn numbered(&self, number: u64, seen: &[&Seen], current: bool) -> Release {
+        let Some(record) = self.history.find(number) else {
+            let cause = newest(seen).and_then(|seen| find::label(&seen.raw, marks::CAUSE));
+            let cause = cause.map_or_else(|| "being rolled out".into(), |cause| clean(cause).into());
+            return Release { number: Some(number), cause: Some(cause), ..self.ran(seen, current) };
+        };
+        let kept = &record.image;
+        let is_here = self.images.iter().any(|image| image.id == kept.id);
+        let optional = |text: &Option<String>| text.as_deref().map(|text| Arc::from(clean(text)));
+        let came_after = |other: &&Record| {
+            other.release > number && other.before.as_ref().is_some_and(|before| before.release == Some(number))
+        };
+        let successor = self.history.records.iter().rfind(came_after);
+        let after = successor.filter(|_| !current).and_then(End::of);
+        let gone = (!is_here).then(|| match kept.digests.first() {
+            Some(digest) => Arc::from(format!("its image is not on this host, and would be pulled: {}", clean(digest))),
+            None => Arc::from("its image is gone from this host, and no registry is known to have it"),
+        });
+        Release {
+            // What nothing can bring back is not offered.
+            id: if is_here || !kept.digests.is_empty() { record.id().into() } else { "".into() },
+            number: Some(number),
+            image: Image {
+                reference: clean(&kept.reference).into(),
+                digest: digest(&kept.digests, &kept.reference).or_else(|| Some(clean(&kept.id).into())),
+                version: optional(&kept.version),
+                revision: optional(&kept.revision),
+            },
+            created: record.began,
+            current,
+            instances: count(seen.iter().filter(|seen| is_up(&seen.container)).count()),
+            cause: optional(&record.cause),
+            outcome: gone.or_else(|| after.as_ref().map(End::words)),
+            served: after.as_ref().map(|end| end.seconds.unsigned_abs()),
+            healthy_since: healthy_since(seen).filter(|_| current),
+            failed: after.is_some_and(|end| end.failed()),
+            outline: Some(outline::outline(&self.name, &kept.reference, &record.blueprint)),
+            ..Release::default()
+        }
+    }
+
+    fn ran(&self, seen: &[&Seen], current: bool) -> Release {
+        let last = newest(seen);
+        let image = last.and_then(|last| self.images.iter().find(|image| *image.id == *last.container.image_id));
+        let last = last.map(|seen| &seen.container);
+        let mut described = last.map(|container| container.image.clone()).unwrap_or_default();
+        if let Some(found) = image.and_then(|image| digest(image.repo_digests.as_deref()?, &described.reference)) {
+            described.digest = Some(found);
+        }
+        let outline =
+            newest(seen).map(|seen| outline::outline(&self.name, &make::own_reference(&seen.raw), &seen.blueprint));
+        Release {
+            image: described,
+            created: seen.iter().filter_map(|seen| seen.container.created).min(),
+            current,
+            instances: count(seen.iter().filter(|seen| is_up(&seen.container)).count()),
+            cause: last
+                .and_then(|container| container.config_hash.as_deref())
+                .map(|hash| format!("compose config {}", shorten(hash, 8).trim_end_matches('…')).into()),
+            outcome: last.and_then(outcome),
+            healthy_since: healthy_since(seen).filter(|_| current),
+            outline,
+            ..Release::default()
+        }
+    }
+}
+
+/// The newest of what runs; where nothing does, the last that ran, which is what a start would bring back.
+fn current(groups: &BTreeMap<Which, Vec<&Seen>>) -> Option<Which> {
+    let newest_of = |is_counted: fn(&Container) -> bool| {
+        let counted = groups.iter().filter_map(|(which, seen)| {
+            let counted = seen.iter().filter(|seen| is_counted(&seen.container));
+            Some((counted.filter_map(|seen| seen.container.created).max()?, which))
+        });
+        counted.max().map(|(_, which)| which.clone())
+    };
+    newest_of(is_up)
+        .or_else(|| newest_of(|container| container.state != InstanceState::Created))
+        .or_else(|| newest_of(|_| true))
+}
+
+fn newest<'a>(seen: &[&'a Seen]) -> Option<&'a Seen> {
+    seen.iter().max_by_key(|seen| seen.container.created).copied()
+}
+
+fn is_up(container: &Container) -> bool {
+    container.state.is_alive() || matches!(container.state, InstanceState::Restarting { .. })
+}
+
+/// Since when all that run are well.
+fn healthy_since(seen: &[&Seen]) -> Option<Timestamp> {
+    let is_well = |container: &Container| {
+        container.state == InstanceState::Running
+            && container.check.as_ref().is_none_or(|check| check.state == CheckState::Healthy)
+    };
+    let up = || seen.iter().map(|seen| &seen.container).filter(|container| is_up(container));
+    if !up().all(is_well) {
+        return None;
+    }
+    up().filter_map(|container| container.started).max()
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// How a release did until another took its place, as that one's record says.
+struct End {
+    seconds: i64,
+    well: bool,
+}
+
+impl End {
+    fn of(successor: &Record) -> Option<Self> {
+        let before = successor.before.as_ref()?;
+        let seconds = successor.began?.duration_since(before.began?).as_secs().max(0);
+        Some(Self { seconds, well: before.well })
+    }
+
+    fn failed(&self) -> bool {
+        !self.well && self.seconds < SOON
+    }
+
+    fn words(&self) -> Arc<str> {
+        let lasted = units::age(self.seconds.unsigned_abs());
+        match self.well {
+            true => format!("{lasted}, healthy to its end").into(),
+            false => format!("{lasted}, not healthy at its end").into(),
+        }
     }
 }
 
@@ -145,57 +337,4 @@ fn repository(reference: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn container(id: &str, image: &str, status: &str, day: u32) -> Container {
-        Container::new(
-            serde_json::from_value(json!({
-                "Id": id, "Name": format!("/shop-web-{id}"), "Image": format!("sha256:{image}"),
-                "Created": format!("2026-11-{day:02}T00:00:00Z"),
-                "State": {"Status": status, "ExitCode": 1, "StartedAt": format!("2026-11-{day:02}T00:00:01Z"),
-                    "FinishedAt": format!("2026-11-{day:02}T00:00:05Z")},
-                "Config": {"Image": format!("shop/web:{image}"), "Labels": {
-                    "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
-                    "com.docker.compose.config-hash": "9f2c41aabbccdd"}},
-            }))
-            .expect("an inspect answer"),
-        )
-    }
-
-    fn image(id: &str, tag: &str, seconds: i64) -> ImageSummary {
-        ImageSummary {
-            id: format!("sha256:{id}"),
-            repo_tags: Some(vec![tag.into()]),
-            created: Some(seconds),
-            ..ImageSummary::default()
-        }
-    }
-
-    #[test]
-    fn what_runs_now_comes_first_then_what_ran_before_then_what_may_have() {
-        let containers = [
-            container("1", "v2", "running", 20),
-            container("2", "v2", "running", 20),
-            container("3", "v1", "exited", 10),
-        ];
-        let images =
-            [image("v2", "shop/web:v2", 300), image("v0", "shop/web:v0", 100), image("x", "shop/worker:v9", 900)];
-        let found = releases(&containers, &images);
-        let shown: Vec<_> =
-            found.iter().map(|release| (&*release.image.reference, release.current, release.instances)).collect();
-        assert_eq!(shown, [("shop/web:v2", true, 2), ("shop/web:v1", false, 0), ("shop/web:v0", false, 0)]);
-        assert_eq!(found[0].cause.as_deref(), Some("compose config 9f2c41a"));
-        assert_eq!(found[1].outcome.as_deref(), Some("exit 1 after 4.0 s"));
-    }
-
-    #[test]
-    fn where_nothing_runs_the_last_that_ran_is_current() {
-        let containers = [container("1", "v2", "exited", 20), container("2", "v1", "exited", 10)];
-        let current: Vec<_> = releases(&containers, &[]).into_iter().filter(|release| release.current).collect();
-        assert_eq!(current.len(), 1);
-        assert_eq!(&*current[0].image.reference, "shop/web:v2");
-    }
-}
+mod tests;

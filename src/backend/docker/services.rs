@@ -38,7 +38,13 @@ pub fn assemble(cluster: &ClusterName, members: &[Member], swarm: &[SwarmService
 fn service(id: ServiceId, members: &[&Member]) -> Service {
     // What `compose run` made beside the service does not count, unless there is nothing else.
     let kept: Vec<&Member> = members.iter().filter(|member| !member.container.is_one_off).copied().collect();
-    let counted: &[&Member] = if kept.is_empty() { members } else { &kept };
+    let all: &[&Member] = if kept.is_empty() { members } else { &kept };
+    let replaced = replaced(all);
+    let at_work: Vec<&Member> = all.iter().filter(|member| !is_in_reserve(member, &replaced)).copied().collect();
+    let counted: &[&Member] = if at_work.is_empty() { all } else { &at_work };
+    // While a rollout is under way, the old and the new one of a pair are one place.
+    let wanted = if replaced.is_empty() { counted.len() } else { all.len() - replaced.len() };
+    let ready = counted.iter().filter(|member| is_ready(member)).count();
     let newest = counted.iter().max_by_key(|member| member.container.created).map(|member| member.container);
     let ports: BTreeSet<Port> = counted.iter().flat_map(|member| member.container.ports.iter().cloned()).collect();
     let (health, since) = together(counted);
@@ -46,8 +52,8 @@ fn service(id: ServiceId, members: &[&Member]) -> Service {
         kind: counted.first().map_or(crate::domain::ServiceKind::Container, |member| member.container.place.kind),
         // Docker remembers no wish but the containers that were made for it, so all of them are wanted: 0/1 says that a service is
         // down whoever stopped it, where counting only what should run would say 0/0.
-        wanted: u32::try_from(counted.len()).unwrap_or(u32::MAX),
-        ready: u32::try_from(counted.iter().filter(|member| is_ready(member)).count()).unwrap_or(u32::MAX),
+        wanted: u32::try_from(wanted).unwrap_or(u32::MAX),
+        ready: u32::try_from(ready.min(wanted)).unwrap_or(u32::MAX),
         health,
         since,
         restarts: counted.iter().map(|member| member.container.restarts).sum(),
@@ -58,6 +64,27 @@ fn service(id: ServiceId, members: &[&Member]) -> Service {
         orchestration: None,
         fingerprint: fingerprint(members),
         id,
+    }
+}
+
+/// The ids of those in whose place another was made that is there too.
+fn replaced<'a>(members: &[&Member<'a>]) -> BTreeSet<&'a str> {
+    let there: BTreeSet<&str> = members.iter().map(|member| &*member.container.id).collect();
+    members.iter().filter_map(|member| member.container.replaces.as_deref()).filter(|id| there.contains(id)).collect()
+}
+
+/// Of a pair, the one that a plan has stopped and keeps to go back to, or that it has made and not started yet.
+fn is_in_reserve(member: &Member, replaced: &BTreeSet<&str>) -> bool {
+    let container = member.container;
+    let is_new = container.replaces.as_deref().is_some_and(|id| replaced.contains(id));
+    match container.state {
+        InstanceState::Exited { .. } => replaced.contains(&*container.id),
+        InstanceState::Created => is_new || replaced.contains(&*container.id),
+        InstanceState::Running
+        | InstanceState::Paused
+        | InstanceState::Restarting { .. }
+        | InstanceState::Removing
+        | InstanceState::Dead => false,
     }
 }
 

@@ -180,6 +180,19 @@ pub struct ImageSummary {
     pub labels: Option<Labels>,
 }
 
+/// `GET /volumes`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Volumes {
+    pub volumes: Option<Vec<Volume>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Volume {
+    pub labels: Option<Labels>,
+}
+
 /// One line of `GET /events`
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

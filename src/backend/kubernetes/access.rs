@@ -48,21 +48,38 @@ type Way = &'static [Right];
 const EXEC: Way = &[in_scope("create", "", "pods", "exec"), in_scope("get", "", "pods", "exec")];
 const FORWARD: Way = &[in_scope("create", "", "pods", "portforward"), in_scope("get", "", "pods", "portforward")];
 
+/// Each kind by a right of its own.
+const PATCH_ANY: &[Way] = &[
+    &[in_scope("patch", "apps", "deployments", "")],
+    &[in_scope("patch", "apps", "statefulsets", "")],
+    &[in_scope("patch", "apps", "daemonsets", "")],
+    &[in_scope("patch", "argoproj.io", "rollouts", "")],
+];
+
 /// The ways to each capability, any of which will do.
-const NEEDS: [(Capability, &[Way]); 9] = [
+const NEEDS: [(Capability, &[Way]); 13] = [
     (Capability::Logs, &[&[in_scope("get", "", "pods", "log")]]),
     (Capability::Shell, &[EXEC]),
     (Capability::Processes, &[EXEC]),
     (Capability::Forward, &[FORWARD]),
+    (Capability::Restart, PATCH_ANY),
+    (Capability::RollOut, PATCH_ANY),
     (
-        Capability::Restart,
+        Capability::Scale,
         &[
-            &[in_scope("patch", "apps", "deployments", "")],
-            &[in_scope("patch", "apps", "statefulsets", "")],
-            &[in_scope("patch", "apps", "daemonsets", "")],
-            &[in_scope("patch", "argoproj.io", "rollouts", "")],
+            &[in_scope("patch", "apps", "deployments", "scale")],
+            &[in_scope("patch", "apps", "statefulsets", "scale")],
+            &[in_scope("patch", "argoproj.io", "rollouts", "scale")],
         ],
     ),
+    (
+        Capability::Steer,
+        &[
+            &[in_scope("patch", "apps", "deployments", "")],
+            &[in_scope("patch", "argoproj.io", "rollouts", ""), in_scope("patch", "argoproj.io", "rollouts", "status")],
+        ],
+    ),
+    (Capability::Drain, &[&[in_cluster("patch", "nodes", ""), in_cluster("create", "pods", "eviction")]]),
     (Capability::Replace, &[&[in_scope("delete", "", "pods", "")]]),
     (Capability::Metrics, &[&[in_scope("list", METRICS, "pods", "")], &[in_cluster("get", "nodes", "proxy")]]),
     (Capability::Releases, &[&[in_scope("list", "apps", "replicasets", "")]]),
@@ -189,6 +206,20 @@ mod tests {
         let all = ["deployments", "statefulsets", "daemonsets", "rollouts"].map(|kind| ("patch", kind, ""));
         let why = "you may not patch deployments.apps in shop (asked of the server)";
         assert_eq!(reason(&allowed_but(&all), Capability::Restart), why);
+    }
+
+    #[test]
+    fn what_changes_a_service_or_a_machine_is_offered_where_each_right_of_it_is_there() {
+        let rights = allowed_but(&[("patch", "deployments", ""), ("create", "pods", "eviction")]);
+        assert_eq!(rights.allow(Capability::RollOut), Ok(()));
+        assert_eq!(reason(&rights, Capability::Drain), "you may not create pods/eviction (asked of the server)");
+        let rights = allowed_but(&[("patch", "deployments", ""), ("patch", "rollouts", "status")]);
+        assert!(reason(&rights, Capability::Steer).contains("patch deployments.apps in shop"));
+        let all = ["deployments", "statefulsets", "rollouts"].map(|kind| ("patch", kind, "scale"));
+        assert_eq!(
+            reason(&allowed_but(&all), Capability::Scale),
+            "you may not patch deployments.apps/scale in shop (asked of the server)"
+        );
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Inner {
             happened: self.happened.clone(),
             meter: self.meter.clone(),
             scopes: self.context.scopes.clone().into(),
+            source: Some(Arc::new(self.context.source.clone())),
         };
         let capabilities = access::capabilities(&site.served);
         Ok(Kubernetes { site, capabilities, _renewal: renewal })

@@ -32,12 +32,18 @@ pub enum Resource {
     Rollout,
     Autoscaler,
     Budget,
+    Ingress,
+    IngressClass,
+    /// Of the Gateway API.
+    HttpRoute,
+    /// Of Flagger.
+    Canary,
     PodMetrics,
     NodeMetrics,
 }
 
 impl Resource {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -54,6 +60,10 @@ impl Resource {
         Self::Rollout,
         Self::Autoscaler,
         Self::Budget,
+        Self::Ingress,
+        Self::IngressClass,
+        Self::HttpRoute,
+        Self::Canary,
         Self::PodMetrics,
         Self::NodeMetrics,
     ];
@@ -77,13 +87,17 @@ impl Resource {
             Self::Rollout => "rollouts",
             Self::Autoscaler => "horizontalpodautoscalers",
             Self::Budget => "poddisruptionbudgets",
+            Self::Ingress => "ingresses",
+            Self::IngressClass => "ingressclasses",
+            Self::HttpRoute => "httproutes",
+            Self::Canary => "canaries",
             Self::PodMetrics => "pods",
             Self::NodeMetrics => "nodes",
         }
     }
 
     pub fn is_namespaced(self) -> bool {
-        !matches!(self, Self::Namespace | Self::Node | Self::NodeMetrics)
+        !matches!(self, Self::Namespace | Self::Node | Self::NodeMetrics | Self::IngressClass)
     }
 
     /// Its group and the versions that we understand, best first.
@@ -98,13 +112,16 @@ impl Resource {
             Self::Rollout => ("argoproj.io", &["v1alpha1"]),
             Self::Autoscaler => ("autoscaling", &["v2", "v2beta2", "v1"]),
             Self::Budget => ("policy", &["v1", "v1beta1"]),
+            Self::Ingress | Self::IngressClass => ("networking.k8s.io", &["v1", "v1beta1"]),
+            Self::HttpRoute => ("gateway.networking.k8s.io", &["v1", "v1beta1"]),
+            Self::Canary => ("flagger.app", &["v1beta1"]),
             Self::PodMetrics | Self::NodeMetrics => ("metrics.k8s.io", &["v1beta1"]),
         }
     }
 
     /// Part of Kubernetes itself since long ago: there, even where the server does not let us ask.
     fn is_built_in(self) -> bool {
-        !matches!(self, Self::Rollout | Self::PodMetrics | Self::NodeMetrics)
+        !matches!(self, Self::Rollout | Self::HttpRoute | Self::Canary | Self::PodMetrics | Self::NodeMetrics)
     }
 }
 

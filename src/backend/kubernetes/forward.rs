@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{Site, api::encoded, directory::Workload, fault::Fault, pod::is_name};
 use crate::{
-    backend::Forwarded,
+    backend::{Duplex, Forwarded},
     domain::{ServiceId, ServiceKind, Trouble, text::clean},
 };
 
@@ -36,16 +36,21 @@ pub async fn forward(site: Site, service: ServiceId, port: u16) -> Result<Forwar
         return Err(Trouble::new(what, "none of its pods is ready"));
     }
     let name = pods[TURN.fetch_add(1, Ordering::Relaxed) % pods.len()].clone();
-    let api: kube::Api<core::Pod> = kube::Api::namespaced(site.api.client(), &workload.namespace);
-    let mut forwarder = api.portforward(&name, &[port]).await.map_err(|error| told(&what, &error.into()))?;
-    let unheard = || Trouble::new(what.clone(), "the server opened no stream for it");
-    let stream = forwarder.take_stream(port).ok_or_else(unheard)?;
-    let refusal = forwarder.take_error(port).ok_or_else(unheard)?;
-    let tunnel = Tunnel { stream, refusal: Some(Box::pin(refusal)) };
-    Ok(Forwarded { through: name, stream: Box::pin(tunnel) })
+    let stream = dial(&site, &workload.namespace, &name, port).await.map_err(|fault| told(&what, &fault))?;
+    Ok(Forwarded { through: name, stream })
 }
 
-fn told(what: &str, fault: &Fault) -> Trouble {
+/// A connection to a port of one pod. That nobody listens on it is told when it is read from.
+pub async fn dial(site: &Site, namespace: &str, pod: &str, port: u16) -> Result<Pin<Box<dyn Duplex>>, Fault> {
+    let api: kube::Api<core::Pod> = kube::Api::namespaced(site.api.client(), namespace);
+    let mut forwarder = api.portforward(pod, &[port]).await?;
+    let unheard = || Fault::Garbled("the server opened no stream for it".into());
+    let stream = forwarder.take_stream(port).ok_or_else(unheard)?;
+    let refusal = forwarder.take_error(port).ok_or_else(unheard)?;
+    Ok(Box::pin(Tunnel { stream, refusal: Some(Box::pin(refusal)) }))
+}
+
+pub fn told(what: &str, fault: &Fault) -> Trouble {
     let trouble = fault.trouble(what);
     if fault.is_denied() {
         return trouble

@@ -20,6 +20,11 @@ use crate::{
     plan::Step,
 };
 
+mod custom;
+mod nodes;
+mod rollouts;
+mod sets;
+
 const MERGE: &str = "application/strategic-merge-patch+json";
 const SERVE: &str = "trap 'exit 0' TERM; while :; do sleep 0.2; done";
 
@@ -51,13 +56,15 @@ async fn site(path: &str, user: Option<&str>) -> Site {
     config.default_retry = false;
     config.auth_info.impersonate = user.map(str::to_owned);
     let client = kube::Client::try_from(config).expect("a client");
+    let api = Api::new(client, ClusterName::from("lab"), "lab".into());
     Site {
-        api: Api::new(client, ClusterName::from("lab"), "lab".into()),
-        served: Arc::default(),
+        served: Arc::new(super::discovery::Served::find(&api).await.unwrap_or_default()),
+        api,
         directory: Arc::default(),
         meter: Arc::default(),
         happened: Arc::default(),
         scopes: Arc::new([]),
+        source: None,
     }
 }
 
@@ -114,8 +121,40 @@ impl Lab {
         self.execute(Step::AwaitRollout { service: service.clone(), within }).await
     }
 
+    async fn get(&self, path: &str) -> Value {
+        self.site.api.get(path).await.unwrap_or_else(|fault| panic!("{path}: {fault:?}"))
+    }
+
+    async fn patch(&self, path: &str, kind: &str, patch: Value) -> Value {
+        let changed = self.site.api.change(Method::PATCH, path, kind, &patch).await;
+        changed.unwrap_or_else(|fault| panic!("{path}: {fault:?}"))
+    }
+
+    /// Whatever is asked for, until it is as expected.
+    async fn until<F: Future<Output = Value>>(
+        &self,
+        what: &str,
+        seen: impl Fn() -> F,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut last = Value::Null;
+        let waiting = tokio::time::timeout(testing::PATIENCE, async {
+            loop {
+                last = seen().await;
+                if is(&last) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        if waiting.await.is_err() {
+            panic!("{what}: {last:#}");
+        }
+        last
+    }
+
     async fn generation(&self) -> u64 {
-        let web: Value = self.site.api.get(&self.path("deployments/web")).await.expect("a deployment");
+        let web = self.get(&self.path("deployments/web")).await;
         web["metadata"]["generation"].as_u64().expect("a number")
     }
 
@@ -133,7 +172,7 @@ impl Lab {
 fn failed(result: Result<Vec<String>, StepError>) -> (String, String) {
     match result.expect_err("failed") {
         StepError::Failed(trouble) => (trouble.line(), trouble.help.unwrap_or_default().to_string()),
-        StepError::Lost(trouble) => panic!("lost: {trouble}"),
+        StepError::Lost(trouble) | StepError::Unsure(trouble) => panic!("not failed: {trouble}"),
     }
 }
 
@@ -206,7 +245,7 @@ async fn one_pod_is_replaced_by_a_like_one_and_again_is_no_error() {
     in_the_lab("replace", |lab| async move {
         let service = lab.deployment(2, SERVE).await;
         let before = lab.pods().await;
-        let replace = Step::Replace { instance: before[0].clone(), name: "web-1".into(), grace: 2 };
+        let replace = Step::Replace { instance: before[0].clone(), name: "web-1".into(), grace: 2, alone: false };
         lab.execute(replace.clone()).await.expect("replaced");
         lab.await_rollout(&service, 60).await.expect("ready again");
         let after = lab.pods().await;
@@ -228,7 +267,7 @@ async fn a_pod_that_nothing_makes_anew_is_not_replaced() {
         });
         lab.make(&format!("/api/v1/namespaces/{}/pods", lab.namespace), pod).await;
         let alone = lab.pods().await.remove(0);
-        let replace = Step::Replace { instance: alone.clone(), name: "alone".into(), grace: 0 };
+        let replace = Step::Replace { instance: alone.clone(), name: "alone".into(), grace: 0, alone: false };
         assert!(failed(lab.execute(replace).await).0.contains("no controller"));
         assert_eq!(lab.pods().await, [alone]);
     })

@@ -6,13 +6,19 @@ pub mod kubeconfig;
 
 mod access;
 mod api;
+mod argo;
 mod books;
+mod change;
+mod changes;
 mod configuration;
 mod container;
 mod credentials;
 mod directory;
 mod discovery;
+mod drain;
+mod edits;
 mod events;
+mod evidence;
 mod exec;
 mod facts;
 mod fault;
@@ -20,9 +26,13 @@ mod feed;
 mod forward;
 mod health;
 mod helm;
+mod helm_steps;
+mod holder;
 #[cfg(test)]
 mod lab;
+mod lease;
 mod logs;
+mod means;
 mod metrics;
 mod outline;
 mod plugin;
@@ -37,13 +47,19 @@ mod replacements;
 mod resolve;
 mod rollout;
 mod row;
+mod scale;
 #[cfg(test)]
 mod scripted;
+mod sets;
+mod shift;
 mod sight;
+mod steer;
 mod steps;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod undo;
+mod update;
 mod usage;
 mod watch;
 
@@ -54,7 +70,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use self::{api::Api, credentials::Renewal, directory::Directory, discovery::Served, events::Happened, metrics::Meter};
 use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError};
 use crate::{
-    domain::{Capabilities, Change, InstanceId, Sample, ServiceId, Trouble},
+    domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
 };
@@ -84,6 +100,8 @@ pub struct Site {
     meter: Arc<Meter>,
     /// The namespaces that are looked at where not all may be listed: the context's own, and those that the config names.
     scopes: Arc<[crate::domain::Scope]>,
+    /// By which other programs reach it; tests may have none.
+    source: Option<Arc<kubeconfig::Source>>,
 }
 
 impl Backend for Kubernetes {
@@ -110,6 +128,16 @@ impl Backend for Kubernetes {
 
     fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>> {
         Box::pin(steps::execute(self.site.clone(), step, progress))
+    }
+
+    fn lease(
+        &self,
+        service: ServiceId,
+        ours: Lease,
+        claim: Claim,
+    ) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        let site = self.site.clone();
+        Box::pin(async move { lease::claim(&site, &service, ours, claim).await })
     }
 
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {

@@ -1,6 +1,6 @@
 //! What is asked only when a screen shows it.
 
-use super::{Site, access, configuration, outline, processes, releases};
+use super::{Site, access, configuration, means, outline, processes, releases};
 use crate::{
     domain::Trouble,
     message::{Answer, Question},
@@ -8,6 +8,7 @@ use crate::{
 
 pub async fn query(site: Site, question: Question) -> Result<Answer, Trouble> {
     match question {
+        Question::Means(service) => means::of(&site, &service).await.map(|means| Answer::Means(Box::new(means))),
         Question::Releases(service) => releases::of(&site, &service)
             .await
             .map(Answer::Releases)

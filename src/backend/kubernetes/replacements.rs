@@ -35,6 +35,18 @@ pub struct Replacements {
 #[derive(Default)]
 pub struct Patience(BTreeMap<String, Instant>);
 
+pub struct OnePod<'a> {
+    pub name: &'a str,
+    pub uid: &'a str,
+    pub labels: &'a BTreeMap<String, String>,
+    pub is_ready: bool,
+    pub is_ending: bool,
+    /// Of all its containers.
+    pub restarts: u32,
+    /// Why it is not ready, as far as it tells.
+    pub trouble: Option<String>,
+}
+
 /// Why a pod is not ready, and the command that tells more.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PodTrouble {
@@ -68,9 +80,46 @@ impl Replacements {
         }
     }
 
+    /// All that a selector finds.
+    pub async fn selected(site: &Site, namespace: &str, selector: &str) -> Result<Self, Fault> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={}", encoded(selector));
+        let list: List<Pod> = site.api.get(&path).await?;
+        Ok(Self { pods: list.items, namespace: namespace.to_owned() })
+    }
+
+    pub fn each(&self) -> impl Iterator<Item = OnePod<'_>> {
+        self.pods.iter().map(|pod| OnePod {
+            name: &pod.metadata.name,
+            uid: &pod.metadata.uid,
+            labels: &pod.metadata.labels,
+            is_ready: pod.is_ready(),
+            is_ending: pod.metadata.deletion_timestamp.is_some(),
+            restarts: pod.status.container_statuses.iter().map(|container| container.restart_count).sum(),
+            trouble: pod.trouble().map(|cause| cause.says),
+        })
+    }
+
     pub fn ready(&self) -> u32 {
         let ready = self.pods.iter().filter(|pod| pod.is_ready()).count();
         u32::try_from(ready).unwrap_or(u32::MAX)
+    }
+
+    /// Why the first of those that run and are not ready is not: it ended before, or what its node said last. Asked only where nothing
+    /// else tells.
+    pub async fn why_unready(&self, site: &Site) -> Option<PodTrouble> {
+        let pod = self.pods.iter().find(|pod| pod.metadata.deletion_timestamp.is_none() && !pod.is_ready())?;
+        let has_ended =
+            |container: &&Container| container.last_state.terminated.as_ref().is_some_and(|end| end.exit_code != 0);
+        if let Some(container) = pod.status.container_statuses.iter().find(has_ended) {
+            return Some(container.ended().told(pod, &self.namespace));
+        }
+        let Metadata { name, uid, .. } = &pod.metadata;
+        let selector = encoded(&format!("involvedObject.uid={uid},reason=Unhealthy"));
+        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
+        let told: List<Told> = site.api.get(&path).await.ok()?;
+        let last = told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))?;
+        let says = format!("{name} is not ready: {}", shorten(&clean(&last.message), WIDTH));
+        Some(PodTrouble { says, help: format!("kubectl -n {} describe pod {name}", self.namespace) })
     }
 
     /// Of the first pod that has one.
@@ -97,7 +146,11 @@ impl Replacements {
 }
 
 /// The label by which the pods of the newest definition are known, and its value there.
-async fn newest(site: &Site, workload: &Workload, rolling: &Rolling) -> Result<Option<(&'static str, String)>, Fault> {
+pub async fn newest(
+    site: &Site,
+    workload: &Workload,
+    rolling: &Rolling,
+) -> Result<Option<(&'static str, String)>, Fault> {
     const OF_SETS: &str = "controller-revision-hash";
     let known = |label, hash: &str| Ok((!hash.is_empty()).then(|| (label, hash.to_owned())));
     let list = |plural| {
@@ -197,6 +250,15 @@ struct Status {
     conditions: Vec<Condition>,
     init_container_statuses: Vec<Container>,
     container_statuses: Vec<Container>,
+}
+
+/// An event of a pod.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Told {
+    message: String,
+    /// RFC 3339, all in UTC, so that the texts sort as the times do.
+    last_timestamp: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

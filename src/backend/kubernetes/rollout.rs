@@ -6,12 +6,15 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Site,
+    api::null_is_default,
+    changes::Changes,
     directory::Workload,
     fault::Fault,
+    holder::Referred,
     replacements::{Patience, Replacements},
     resolve::{self, resolve},
     steps::stopped,
@@ -24,6 +27,9 @@ use crate::{
 /// Between two looks, at the least; and at most this share of the time goes into looking.
 const LOOK: Duration = Duration::from_secs(1);
 const SHARE: u32 = 10;
+/// For so long it must say that it failed.
+const FAILED_FOR: Duration = Duration::from_secs(3);
+const UNSEEN: &str = "its controller has not seen the change yet";
 
 /// How far a rollout is.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub enum Stand {
     /// "2 of 3 updated, 1 of 3 available"
     Going(String),
     Failed(String),
+    /// It waits for a person, as it is told to.
+    Asks(String),
 }
 
 /// A workload, as far as its rollout goes.
@@ -44,10 +52,11 @@ pub struct Rolling {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
     pub uid: String,
     pub generation: u64,
+    resource_version: String,
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -58,6 +67,40 @@ pub struct Spec {
     paused: bool,
     update_strategy: Strategy,
     restart_at: Option<String>,
+    // Of a Rollout.
+    strategy: Steps,
+    workload_ref: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Steps {
+    canary: Option<Canary>,
+    blue_green: Option<BlueGreen>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Canary {
+    steps: Vec<Step>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Step {
+    pause: Option<Pause>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pause {
+    duration: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct BlueGreen {
+    auto_promotion_seconds: u32,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,6 +138,17 @@ pub struct Status {
     message: String,
     restarted_at: Option<String>,
     pub current_pod_hash: String,
+    #[serde(deserialize_with = "number")]
+    workload_observed_generation: u64,
+    #[serde(deserialize_with = "null_is_default")]
+    pause_conditions: Vec<PauseCondition>,
+    current_step_index: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PauseCondition {
+    reason: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -116,8 +170,8 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
 impl Rolling {
     pub fn stand(&self, kind: ServiceKind) -> Stand {
-        if self.metadata.generation > self.status.observed_generation {
-            return Stand::Going("its controller has not seen the change yet".into());
+        if !self.is_observed() {
+            return Stand::Going(UNSEEN.into());
         }
         match kind {
             ServiceKind::Deployment => self.deployment(),
@@ -132,6 +186,11 @@ impl Rolling {
             | ServiceKind::SwarmService
             | ServiceKind::Container => Stand::Failed(format!("a {kind} is not rolled out")),
         }
+    }
+
+    /// What its status says is of its newest definition.
+    fn is_observed(&self) -> bool {
+        self.metadata.generation <= self.status.observed_generation
     }
 
     /// How many pods of the newest definition there must be, ready, when it is complete; `None` where only its controller can tell.
@@ -228,9 +287,27 @@ impl Rolling {
         match self.status.phase.as_str() {
             "Healthy" => Stand::Complete,
             "Degraded" => Stand::Failed(format!("it is degraded: {words}")),
-            "Paused" => Stand::Failed(format!("it is paused and waits for a person: {words}")),
+            "Paused" => self.pause(words),
             _ => Stand::Going(words),
         }
+    }
+
+    /// A phase is worked out after what it tells of: a pause that was ended is told for a moment more.
+    fn pause(&self, words: String) -> Stand {
+        if self.spec.paused {
+            return Stand::Asks(format!("it is paused by hand: {words}"));
+        }
+        let Some(condition) = self.status.pause_conditions.first() else { return Stand::Going(words) };
+        let Steps { canary, blue_green } = &self.spec.strategy;
+        let step = canary.as_ref().zip(self.status.current_step_index).and_then(|(canary, at)| canary.steps.get(at));
+        let is_timed = match condition.reason.as_str() {
+            "CanaryPauseStep" => {
+                step.and_then(|step| step.pause.as_ref()).is_some_and(|pause| pause.duration.is_some())
+            }
+            "BlueGreenPause" => blue_green.as_ref().is_some_and(|strategy| strategy.auto_promotion_seconds > 0),
+            _ => false,
+        };
+        if is_timed { Stand::Going(words) } else { Stand::Asks(format!("it waits to be promoted or aborted: {words}")) }
     }
 }
 
@@ -249,19 +326,32 @@ pub async fn wait(site: &Site, service: &ServiceId, within: u32, progress: &Prog
         StepError::Failed(Trouble::new(what.as_str(), why).help(help))
     };
     let began = Instant::now();
-    let (mut patience, mut last_words) = (Patience::default(), String::new());
+    let (mut patience, mut last_words, mut failed_since) = (Patience::default(), String::new(), None);
+    let mut changes = Changes::new(&path);
     loop {
         let look_began = Instant::now();
         let rolling: Rolling = site.api.get(&path).await.map_err(lost)?;
         let pods = Replacements::of(site, &workload, &rolling).await.map_err(lost)?;
-        let mut words = match rolling.stand(*kind) {
+        let is_seen = rolling.is_observed() && refers_to_seen(site, &workload, &rolling).await.map_err(lost)?;
+        let stand = if is_seen { rolling.stand(*kind) } else { Stand::Going(UNSEEN.into()) };
+        if !matches!(stand, Stand::Failed(_)) {
+            failed_since = None;
+        }
+        let mut words = match stand {
+            // What it says first after it was changed may still be of what was before.
+            Stand::Failed(why) if failed_since.get_or_insert(look_began).elapsed() < FAILED_FOR => why,
             Stand::Failed(why) => {
-                let (why, help) = match pods.trouble() {
+                let trouble = match pods.trouble() {
+                    Some(trouble) => Some(trouble),
+                    None => pods.why_unready(site).await,
+                };
+                let (why, help) = match trouble {
                     Some(trouble) => (format!("{why}; {}", trouble.says), Some(trouble.help)),
                     None => (why, None),
                 };
                 return Err(failed(why, help));
             }
+            Stand::Asks(why) => return Err(StepError::Unsure(Trouble::new(what.as_str(), why))),
             // The controller's count may be a moment behind what happened to a pod.
             Stand::Complete => match rolling.wanted(*kind) {
                 Some(wanted) if pods.ready() < wanted => format!("{} of {wanted} ready", pods.ready()),
@@ -269,23 +359,40 @@ pub async fn wait(site: &Site, service: &ServiceId, within: u32, progress: &Prog
             },
             Stand::Going(words) => words,
         };
-        if let Some(trouble) = pods.hopeless(&mut patience, look_began) {
+        // Before its controller has seen the change, the newest pods are those of what it is changed from.
+        if let Some(trouble) = pods.hopeless(&mut patience, look_began).filter(|_| is_seen) {
             return Err(failed(trouble.says, Some(trouble.help)));
         }
-        if let Some(trouble) = pods.trouble() {
+        let is_late = began.elapsed() >= Duration::from_secs(within.into());
+        if let Some(trouble) = pods.trouble().filter(|_| is_seen) {
             words = format!("{words}; {}", trouble.says);
-            if began.elapsed() >= Duration::from_secs(within.into()) {
+            if is_late {
                 return Err(failed(format!("after {within} s: {words}"), Some(trouble.help)));
             }
-        } else if began.elapsed() >= Duration::from_secs(within.into()) {
-            return Err(failed(format!("after {within} s: {words}"), None));
+        } else if is_late {
+            let (told, help) = match pods.why_unready(site).await.filter(|_| is_seen) {
+                Some(trouble) => (format!("; {}", trouble.says), Some(trouble.help)),
+                None => (String::new(), None),
+            };
+            return Err(failed(format!("after {within} s: {words}{told}"), help));
         }
         if words != last_words {
             progress(&words);
             last_words = words;
         }
-        tokio::time::sleep(LOOK.max(look_began.elapsed() * SHARE)).await;
+        let looked = look_began.elapsed();
+        changes.wait(site, &rolling.metadata.resource_version, LOOK.max(looked * SHARE), looked).await;
     }
+}
+
+/// The controller of a Rollout whose template is another object's says apart which generation of that it has seen.
+async fn refers_to_seen(site: &Site, workload: &Workload, rolling: &Rolling) -> Result<bool, Fault> {
+    let Some(reference) = &rolling.spec.workload_ref else { return Ok(true) };
+    let referred = Referred::of(&json!({"spec": {"workloadRef": reference}}));
+    let Some(path) = referred.and_then(|referred| referred.path(&workload.namespace)) else { return Ok(true) };
+    let other: Value = site.api.get(&path).await?;
+    let generation = other["metadata"]["generation"].as_u64().unwrap_or(0);
+    Ok(generation <= rolling.status.workload_observed_generation)
 }
 
 #[cfg(test)]

@@ -14,14 +14,17 @@ use serde_json::{Value, json};
 use super::{
     Site,
     directory::Workload,
+    drain,
+    evidence::KubernetesEvidence,
     fault::Fault,
+    helm_steps,
     pod::Pod,
     readiness,
     resolve::{self, resolve},
-    rollout,
+    rollout, scale, sets, shift, steer, undo, update,
 };
 use crate::{
-    backend::{Progress, StepError},
+    backend::{Progress, StepError, gate::Look},
     domain::{InstanceId, ServiceId, ServiceKind, Trouble},
     plan::Step,
 };
@@ -33,20 +36,55 @@ const LOOK: Duration = Duration::from_millis(500);
 /// What a kubelet needs itself to end a pod and to say so.
 const BEYOND_GRACE: u32 = 30;
 /// Who changed it, in the object's own records.
-const MANAGER: &str = "midwatch";
+pub const MANAGER: &str = "midwatch";
 /// Flux takes away what others add, a restart's mark too, and so would restart everything again; not so what comes by this name, as its
 /// FAQ has it.
-const FLUX_MANAGER: &str = "flux-client-side-apply";
+pub const FLUX_MANAGER: &str = "flux-client-side-apply";
 
 pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), StepError> {
     match step {
         Step::Redeploy { service, asked } => redeploy(&site, &service, asked, &progress).await,
-        Step::Replace { instance, name, grace } => replace(&site, &instance, &name, grace, &progress).await,
+        Step::Replace { instance, name, grace, alone } => {
+            replace(&site, &instance, &name, (grace, alone), &progress).await
+        }
         Step::AwaitRollout { service, within } => rollout::wait(&site, &service, within, &progress).await,
         Step::Stop { name, .. } => Err(never(format!("could not stop {name}"))),
         Step::Start { name, .. } => Err(never(format!("could not start {name}"))),
         Step::AwaitReady { instance, name, within, steady } => {
             readiness::wait(&site, &instance, &name, (within, steady), &progress).await
+        }
+        Step::Make { name, .. } => Err(never(format!("could not make {name}"))),
+        Step::Join { name, .. } => Err(never(format!("could not let others find {name}"))),
+        Step::Rename { name, .. } => Err(never(format!("could not rename {name}"))),
+        Step::Remove { name, .. } => Err(never(format!("could not remove {name}"))),
+        Step::Record { service, .. } => Err(never(format!("could not write down a release of {service}"))),
+        Step::Update { service, object, edits, pace, stamp } => {
+            let wanted = update::Wanted { object: &object, edits: &edits, pace, stamp: &stamp };
+            update::update(&site, &service, wanted, &progress).await
+        }
+        Step::Return { service, object, release, stamp } => {
+            undo::give_back(&site, &service, &object, (&release, &stamp), &progress).await
+        }
+        Step::Helm { service, release, revision, within } => {
+            let wanted = helm_steps::Wanted { release: &release, revision, within };
+            helm_steps::roll_back(&site, &service, wanted, &progress).await
+        }
+        Step::Scale { service, to } => scale::scale(&site, &service, to, &progress).await,
+        Step::Pause { service, paused } => scale::pause(&site, &service, paused, &progress).await,
+        Step::Steer { service, object, word, at } => {
+            steer::steer(&site, &service, &object, (word, at), &progress).await
+        }
+        Step::MakeSet { set, like, edits, replicas, front, stamp } => {
+            let wanted = sets::Wanted { like: &like, edits: &edits, replicas, front: front.as_ref(), stamp: &stamp };
+            sets::make(&site, &set, wanted, &progress).await
+        }
+        Step::DiscardSet { set } => sets::discard(&site, &set, &progress).await,
+        Step::Shift { service, route, to } => shift::shift(&site, &service, &route, &to, &progress).await,
+        Step::Cordon { node, cordoned } => drain::cordon(&site, &node, cordoned, &progress).await,
+        Step::Drain { node, within } => drain::drain(&site, &node, within, &progress).await,
+        Step::Gate { gate, new, old, .. } => {
+            let evidence = KubernetesEvidence { site };
+            Look { evidence: &evidence, new: &new, old: &old, progress: &progress }.judge(&gate).await
         }
     }
 }
@@ -217,7 +255,7 @@ async fn replace(
     site: &Site,
     instance: &InstanceId,
     name: &str,
-    grace: u32,
+    (grace, alone): (u32, bool),
     progress: &Progress,
 ) -> Result<(), StepError> {
     let what = format!("could not replace {name}");
@@ -226,7 +264,9 @@ async fn replace(
     let mut is_asked = false;
     while let Some(there) = look(site, &pod).await.map_err(|fault| stopped(&fault, what.as_str()))? {
         if there.metadata.deletion_timestamp.is_none() && !is_asked {
-            refuse_without_controller(&there, &what)?;
+            if !alone {
+                refuse_without_controller(&there, &what)?;
+            }
             delete(site, &pod, &what).await?;
             is_asked = true;
         }
@@ -262,7 +302,7 @@ fn refuse_without_controller(pod: &Ending, what: &str) -> Result<(), StepError> 
     Err(StepError::Failed(Trouble::new(what, why)))
 }
 
-async fn delete(site: &Site, pod: &Pod<'_>, what: &str) -> Result<(), StepError> {
+pub async fn delete(site: &Site, pod: &Pod<'_>, what: &str) -> Result<(), StepError> {
     let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}});
     match site.api.change::<IgnoredAny>(Method::DELETE, &pod.path(), "application/json", &options).await {
         Ok(_) | Err(Fault::Refused { code: 404 | 409, .. }) => Ok(()),

@@ -40,6 +40,7 @@ pub async fn on_a_cluster(name: &str, test: impl AsyncFnOnce(&Lab)) {
         meter: Default::default(),
         happened: std::sync::Arc::default(),
         scopes: [].into(),
+        source: None,
     };
     let lab = Lab { site, namespace: format!("test-{name}-{}", std::process::id()) };
     let namespace = json!({ "metadata": { "name": lab.namespace } });
@@ -100,7 +101,7 @@ impl Lab {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{name} did not become as expected"))
     }
 
-    async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
+    pub async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
         let changed = self.site.api.change(method, path, "application/json", body).await;
         changed.map_err(|fault| fault.trouble("the cluster said no").why.to_string())
     }

@@ -1,25 +1,19 @@
 //! What a simulated engine answers when it is asked: releases, configuration, processes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{
-    gone,
-    life::Doing,
-    script::{ReleaseScript, ServiceScript},
-    template::push,
-    world::World,
-};
+use super::{gone, life::Doing, means, script::ServiceScript, template::push, world::World};
 use crate::{
     backend::mask,
-    domain::{Capabilities, Instance, Outline, Release, ServiceId, Trouble, text::clean},
+    domain::{Capabilities, Instance, Trouble, text::clean},
     message::{Answer, Processes, Question},
 };
 
 pub fn answer(world: &World, question: &Question, now: Timestamp) -> Result<Answer, Trouble> {
     match question {
-        Question::Releases(service) => releases(world, service, now).map(Answer::Releases),
+        Question::Releases(service) => means::releases(world, service, now).map(Answer::Releases),
         Question::Configuration(instance) => {
             let index = world.find(instance).ok_or_else(|| gone("read the configuration of", instance))?;
             Ok(Answer::Configuration(configuration(world, index, now).into()))
@@ -32,42 +26,9 @@ pub fn answer(world: &World, question: &Question, now: Timestamp) -> Result<Answ
             format!("could not read release {id} of {service}"),
             "the simulator keeps them with the list",
         )),
+        Question::Means(service) => means::means(world, service, now).map(|means| Answer::Means(Box::new(means))),
         Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
     }
-}
-
-fn releases(world: &World, service: &ServiceId, now: Timestamp) -> Result<Vec<Release>, Trouble> {
-    let index = world
-        .find_service(service)
-        .ok_or_else(|| Trouble::new(format!("could not list the releases of {service}"), "there is no such service"))?;
-    let (served, script) = (&world.services[index], world.script(index));
-    let alive =
-        world.members(index).into_iter().filter(|member| world.phase(*member, now).doing.is_alive()).count() as u32;
-    let release = |place: usize| {
-        let written = script.releases.get(place);
-        Release {
-            number: written.and_then(|release| release.number),
-            image: world.image(served, script, place),
-            created: written.map(|release| release.age.before(world.began)),
-            current: place == 0,
-            instances: if place == 0 { alive } else { 0 },
-            cause: written.and_then(|release| release.cause.as_deref()).map(|cause| clean(cause).into()),
-            outcome: written.and_then(|release| release.outcome.as_deref()).map(|outcome| clean(outcome).into()),
-            served: written.and_then(|release| release.served).map(|served| served.length().as_secs()),
-            outline: written.filter(|release| !release.outline.is_empty()).map(|release| outline(release).into()),
-            ..Release::default()
-        }
-    };
-    // What runs is a release also where the scenario tells no history.
-    Ok((0..script.releases.len().max(1)).map(release).collect())
-}
-
-fn outline(release: &ReleaseScript) -> Outline {
-    let pair = |(path, value): (&String, &String)| {
-        let name = path.rsplit(' ').next().unwrap_or_default();
-        (clean(path).into(), clean(&mask::named(name, value)).into())
-    };
-    Outline(release.outline.iter().map(pair).collect())
 }
 
 /// In the shape of what Docker's inspect says, with secrets masked as that is.
@@ -107,18 +68,18 @@ fn configuration(world: &World, index: usize, now: Timestamp) -> String {
     }
     push(out, format_args!("config:\n  command: {}\n  tty: {}\n", quoted(&instance.command), instance.tty));
     push(out, format_args!("  stop_signal: SIGTERM\n  stop_timeout: {}\n", instance.stop_timeout));
-    environment(out, script);
+    environment(out, &world.instances[index].definition.environment);
     labels(out, script);
     lists(out, &instance);
     yaml
 }
 
-fn environment(out: &mut String, script: &ServiceScript) {
-    if script.environment.is_empty() {
+fn environment(out: &mut String, environment: &BTreeMap<String, String>) {
+    if environment.is_empty() {
         return;
     }
     push(out, format_args!("  environment:\n"));
-    for (name, value) in &script.environment {
+    for (name, value) in environment {
         let entry = clean(&format!("{name}={}", mask::named(name, value))).into_owned();
         push(out, format_args!("  - {}\n", quoted(&entry)));
     }

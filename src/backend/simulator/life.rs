@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     quantity::{Span, later, nanos_between},
+    release::Definition,
     script::{ServiceScript, Trouble, TroubleKind},
 };
 
@@ -53,13 +54,15 @@ pub enum Doing<'a> {
     Crashed(&'a Trouble),
     Stopping(Stop),
     Ended(Stop),
+    /// It cannot be started: this is what the registry answers to who wants its image.
+    Imageless(&'a str),
 }
 
 impl Doing<'_> {
     pub fn is_alive(&self) -> bool {
         match self {
             Self::Starting | Self::Well | Self::Erring | Self::Unwell(_) | Self::Looping(_) | Self::Stopping(_) => true,
-            Self::Unborn | Self::Crashed(_) | Self::Ended(_) => false,
+            Self::Unborn | Self::Crashed(_) | Self::Ended(_) | Self::Imageless(_) => false,
         }
     }
 
@@ -71,6 +74,7 @@ impl Doing<'_> {
 /// What one instance's script says.
 pub struct Course<'a> {
     pub service: &'a ServiceScript,
+    pub definition: &'a Definition,
     /// From 1.
     pub number: u32,
     /// When the scenario began.
@@ -97,9 +101,15 @@ impl<'a> Course<'a> {
         let Some(index) = lives.iter().rposition(|life| life.started <= now) else {
             let next = lives.first().map(|life| life.started);
             let since = next.unwrap_or(now);
-            return Phase { doing: Doing::Unborn, since, until: next, run: since, restarts: 0, crash: None };
+            let missing = self.definition.missing.as_deref();
+            let doing = missing.map_or(Doing::Unborn, Doing::Imageless);
+            return Phase { doing, since, until: next, run: since, restarts: 0, crash: None };
         };
         let life = &lives[index];
+        if let (Some(why), None) = (&self.definition.missing, &life.stop) {
+            let doing = Doing::Imageless(why);
+            return Phase { doing, since: life.started, until: None, run: life.started, restarts: 0, crash: None };
+        }
         let next = lives.get(index + 1).map(|life| life.started);
         let mut phase = match &life.stop {
             Some(stop) if now >= stop.done => {
@@ -195,7 +205,7 @@ impl<'a> Course<'a> {
         let number = self.number;
         let concerns =
             move |trouble: &&Trouble| trouble.instances.as_ref().is_none_or(|them| them.get_ref().contains(&number));
-        self.service.troubles.iter().filter(concerns)
+        self.definition.troubles.iter().filter(concerns)
     }
 }
 

@@ -20,6 +20,7 @@ const APART: i64 = 3_000_000;
 pub struct Line {
     pub at: Timestamp,
     pub output: Output,
+    pub level: Level,
     pub text: String,
 }
 
@@ -108,6 +109,7 @@ impl<'a> Lines<'a> {
             lines.extend(trouble.last_words.iter().zip(0..).map(|(words, n)| Line {
                 at: later(crash, (n - count) * APART),
                 output: self.complaints,
+                level: Level::Error,
                 text: words.to_string(),
             }));
         }
@@ -132,7 +134,8 @@ impl<'a> Lines<'a> {
             | Doing::Well
             | Doing::Crashed(_)
             | Doing::Stopping(_)
-            | Doing::Ended(_) => false,
+            | Doing::Ended(_)
+            | Doing::Imageless(_) => false,
         };
         let complains = troubled && !kind.troubled.is_empty() && chance.of("troubled").share() < kind.troubled_share;
         let scripts = if complains { &kind.troubled } else { &kind.lines };
@@ -141,11 +144,10 @@ impl<'a> Lines<'a> {
 
     fn line(&self, kind: &LogKind, script: &LineScript, at: Timestamp, count: u64, troubled: bool) -> Line {
         let service = &self.world.services[self.member.service].id;
-        let release = self.world.script(self.member.service).releases.first();
         let subject = Subject {
             instance: &self.member.name,
             service: &service.name,
-            release: release.map_or("-", |release| &release.version),
+            release: self.member.definition.version.as_deref().unwrap_or("-"),
             words: &kind.words,
             at,
             count,
@@ -154,7 +156,8 @@ impl<'a> Lines<'a> {
         let text = written(kind.format, script, &subject, self.member.chance.of("words").at(count));
         // A twelve-factor program writes everything to one output; an old one complains on the other.
         let complains = script.level >= Level::Error && matches!(kind.format, Format::Plain | Format::Raw);
-        Line { at, output: if complains { self.complaints } else { Output::Stdout }, text }
+        let output = if complains { self.complaints } else { Output::Stdout };
+        Line { at, output, level: script.level, text }
     }
 
     /// Each line has a slot of one period, and comes somewhere in it.

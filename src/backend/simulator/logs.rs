@@ -1,15 +1,18 @@
 //! Follows the log of one simulated instance: what there was, and then what comes.
 
+use std::sync::Arc;
+
 use futures::{Stream, stream};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
     Line, gone,
-    life::{Doing, Life},
+    life::Doing,
     lines::{self, Lines},
     quantity::later,
     template::push,
+    world::World,
 };
 use crate::{
     backend::{FollowError, LogPiece},
@@ -27,7 +30,7 @@ struct Follow {
     line: Line,
     id: InstanceId,
     instance: usize,
-    moved: watch::Receiver<Vec<Vec<Life>>>,
+    moved: watch::Receiver<Arc<World>>,
     read_to: Timestamp,
     /// Made and not yet given, last first.
     pieces: Vec<LogPiece>,
@@ -39,11 +42,10 @@ pub fn follow(line: Line, instance: InstanceId, since: Since) -> impl Stream<Ite
     let begin = async move {
         let interrupted = |loss: crate::backend::Loss| FollowError::Interrupted(loss.why);
         line.round_trip().await.map_err(interrupted)?;
-        let index =
-            line.world.find(&instance).ok_or_else(|| FollowError::Refused(gone("read the log of", &instance)))?;
-        let moved = line.world.moved();
-        let lines = Lines::new(&line.world, index);
-        let read_to = first(&lines, since, line.now());
+        let moved = line.place.moved();
+        let world = line.world();
+        let index = world.find(&instance).ok_or_else(|| FollowError::Refused(gone("read the log of", &instance)))?;
+        let read_to = first(&Lines::new(&world, index), since, line.now());
         Ok(Follow { id: instance, instance: index, moved, read_to, pieces: Vec::new(), line })
     };
     stream::unfold(State::Begin(Box::pin(begin)), |state| async move {
@@ -101,7 +103,8 @@ impl Follow {
                 return Ok(Some(piece));
             }
             let now = self.line.now();
-            if self.line.world.find(&self.id).is_none() {
+            let world = self.line.world();
+            if world.find(&self.id).is_none() {
                 return Err(FollowError::Refused(gone("read the log of", &self.id)));
             }
             if self.read_to < now {
@@ -111,11 +114,10 @@ impl Follow {
             if !self.pieces.is_empty() || self.read_to < now {
                 continue;
             }
-            let lines = Lines::new(&self.line.world, self.instance);
-            if matches!(self.line.world.phase(self.instance, now).doing, Doing::Ended(_)) {
+            if matches!(world.phase(self.instance, now).doing, Doing::Ended(_)) {
                 return Ok(None);
             }
-            let next = lines.next(now).unwrap_or(Timestamp::MAX).max(later(now, TICK));
+            let next = Lines::new(&world, self.instance).next(now).unwrap_or(Timestamp::MAX).max(later(now, TICK));
             tokio::select! {
                 waited = self.line.until(next) => waited.map_err(|loss| FollowError::Interrupted(loss.why))?,
                 _ = self.moved.changed() => {}
@@ -124,7 +126,8 @@ impl Follow {
     }
 
     fn read(&mut self, now: Timestamp) {
-        let lines = Lines::new(&self.line.world, self.instance);
+        let world = self.line.world();
+        let lines = Lines::new(&world, self.instance);
         let to = later(self.read_to, lines.stretch(PORTION)).min(now);
         let read = lines.between(self.read_to, to);
         self.read_to = to;

@@ -33,10 +33,10 @@ async fn next(line: &Line, instance: &InstanceId, last: Option<Timestamp>) -> Re
         Some(last) => line.until(Span::seconds(1).after(last)).await,
     }
     .map_err(|loss| loss.why)?;
-    let index = line.world.find(instance).ok_or_else(|| gone("measure", instance))?;
-    measure(&line.world, index, line.now()).ok_or_else(|| {
-        Trouble::new(format!("could not measure {}", line.world.instances[index].name), "it does not run")
-    })
+    let world = line.world();
+    let index = world.find(instance).ok_or_else(|| gone("measure", instance))?;
+    measure(&world, index, line.now())
+        .ok_or_else(|| Trouble::new(format!("could not measure {}", world.instances[index].name), "it does not run"))
 }
 
 /// Nothing where nothing runs.
@@ -57,7 +57,8 @@ fn measure(world: &World, index: usize, now: Timestamp) -> Option<Sample> {
         | Doing::Unwell(_)
         | Doing::Crashed(_)
         | Doing::Stopping(_)
-        | Doing::Ended(_) => 1,
+        | Doing::Ended(_)
+        | Doing::Imageless(_) => 1,
     };
     let at_most = |value: u64, limit: Option<u64>| limit.map_or(value, |limit| value.min(limit));
     let limits = &script.limits;

@@ -16,29 +16,40 @@ use futures::{
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use self::{faults::Occurrence, script::FaultKind, world::World};
+use self::{faults::Occurrence, place::Place, script::FaultKind, world::World};
 use crate::{
     backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
-    domain::{Capabilities, Capability, Change, Cluster, Engine, InstanceId, Link, Sample, ServiceId, Trouble},
+    domain::{
+        Capabilities, Capability, Change, Claim, Cluster, Engine, InstanceId, Lease, Link, Sample, ServiceId, Trouble,
+    },
     message::{Answer, Question, Since},
     plan::Step,
 };
 
 mod answers;
+mod canary;
 mod chance;
 mod faults;
+mod gate;
+mod lease;
 mod life;
 mod lines;
 mod logs;
+mod means;
 mod metrics;
 mod nodes;
+mod orchestrator;
 mod picture;
+mod place;
 mod quantity;
+mod registry;
+mod release;
 pub mod scenario;
 mod script;
 mod shell;
 mod steps;
 mod template;
+mod traffic;
 mod watch;
 mod words;
 mod world;
@@ -46,7 +57,7 @@ mod world;
 /// The way to one cluster of a scenario. What people do to it stays done over every connection.
 #[derive(Clone)]
 pub struct SimulatedCluster {
-    world: Arc<World>,
+    place: Arc<Place>,
     tally: Tally,
 }
 
@@ -91,17 +102,18 @@ impl Drop for Visit {
 }
 
 impl SimulatedCluster {
-    fn new(world: Arc<World>) -> Self {
-        Self { world, tally: Tally::default() }
+    fn new(world: World) -> Self {
+        Self { place: Arc::new(Place::new(world)), tally: Tally::default() }
     }
 
     /// What is known of it before it is connected.
     pub fn cluster(&self) -> Cluster {
-        let (world, script) = (&self.world, self.world.cluster());
+        let world = self.place.look();
+        let script = world.cluster();
         Cluster {
             name: world.name.clone(),
             engine: Engine::Simulator,
-            endpoint: endpoint(world).into(),
+            endpoint: endpoint(&world).into(),
             link: Link::Connecting { since: world.began },
             facts: None,
             capabilities: Capabilities::all(),
@@ -118,12 +130,17 @@ impl SimulatedCluster {
 
     /// Takes an instance away by force, as somebody with a shell on that machine would.
     pub fn take_away(&self, instance: &InstanceId) {
-        self.world.take_away(instance);
+        self.place.take_away(instance);
     }
 
     /// One that was taken away, as if it were made now.
     pub fn put_back(&self, instance: &InstanceId) {
-        self.world.put_back(instance);
+        self.place.put_back(instance);
+    }
+
+    /// How many instances of a service get requests and answer them now.
+    pub fn serving(&self, service: &ServiceId) -> usize {
+        self.place.look().serving(service, self.place.now())
     }
 }
 
@@ -133,13 +150,13 @@ fn endpoint(world: &World) -> String {
 
 impl Connector for SimulatedCluster {
     fn connect(&self) -> BoxFuture<'static, Result<Arc<dyn Backend>, Loss>> {
-        let Self { world, tally } = self.clone();
+        let Self { place, tally } = self.clone();
         async move {
-            let now = world.clock.now();
+            let (now, world) = (place.now(), place.look());
             if let Some(refusal) = world.faults().now(&FaultKind::BREAKING, now) {
                 return Err(refusal.fault.kind.as_loss(&endpoint(&world)));
             }
-            let line = Line::new(world, now);
+            let line = Line::new(place, now);
             line.round_trip().await?;
             Ok(Arc::new(Simulator { line, tally }) as Arc<dyn Backend>)
         }
@@ -156,19 +173,25 @@ pub struct Simulator {
 /// What every call and stream of a connection goes through: it has a latency, may fall silent, and breaks when the scenario says.
 #[derive(Clone)]
 struct Line {
-    world: Arc<World>,
+    place: Arc<Place>,
     breaks: Option<(Timestamp, FaultKind)>,
 }
 
 impl Line {
-    fn new(world: Arc<World>, connected: Timestamp) -> Self {
+    fn new(place: Arc<Place>, connected: Timestamp) -> Self {
+        let world = place.look();
         let breaks = world.faults().next_break(connected);
         let breaks = breaks.map(|Occurrence { fault, from, .. }| (from, fault.kind));
-        Self { world, breaks }
+        Self { place, breaks }
     }
 
     fn now(&self) -> Timestamp {
-        self.world.clock.now()
+        self.place.now()
+    }
+
+    /// As it is at this moment.
+    fn world(&self) -> Arc<World> {
+        self.place.look()
     }
 
     /// Waits for the moment at which it breaks.
@@ -176,7 +199,7 @@ impl Line {
         match self.breaks {
             Some((at, kind)) => {
                 self.sleep_until(at).await;
-                kind.as_loss(&endpoint(&self.world))
+                kind.as_loss(&endpoint(&self.world()))
             }
             None => pending().await,
         }
@@ -189,7 +212,7 @@ impl Line {
         }
         // The machine's clock may be set back while it sleeps.
         while self.now() < at {
-            sleep(self.world.clock.until(at)).await;
+            sleep(self.world().clock.until(at)).await;
         }
     }
 
@@ -204,16 +227,21 @@ impl Line {
 
     /// A question and its answer.
     async fn round_trip(&self) -> Result<(), Loss> {
-        let (world, now) = (&self.world, self.now());
+        let (world, now) = (self.world(), self.now());
         let usual = world.cluster().latency.length() + world.faults().delay(now);
         let share = world.chance.of("latency").at(now.as_nanosecond() as u64).share();
         let trip = usual.mul_f64(0.85 + 0.3 * share);
         self.until(now.saturating_add(trip).unwrap_or(now)).await
     }
 
+    /// While it says nothing: until when, if that ends.
+    fn hung(&self) -> Option<Option<Timestamp>> {
+        self.world().faults().now(&[FaultKind::Hung], self.now()).map(|occurrence| occurrence.to)
+    }
+
     async fn silence(&self) {
-        while let Some(hung) = self.world.faults().now(&[FaultKind::Hung], self.now()) {
-            match hung.to {
+        while let Some(hung) = self.hung() {
+            match hung {
                 Some(to) => self.sleep_until(to).await,
                 None => pending().await,
             }
@@ -223,10 +251,15 @@ impl Line {
 
 impl Backend for Simulator {
     fn capabilities(&self) -> Capabilities {
-        let missing = self.line.world.cluster().without.iter();
+        let world = self.line.world();
+        let missing = world.cluster().without.iter();
         let all = Capabilities::all().without(Capability::Forward, "there is no network behind the simulator");
-        let has_nodes = !self.line.world.cluster().nodes.is_empty();
-        let all = if has_nodes { all } else { all.without(Capability::Nodes, "this simulated cluster is one machine") };
+        let one_machine = "this simulated cluster is one machine";
+        let all = if world.cluster().nodes.is_empty() {
+            all.without(Capability::Nodes, one_machine).without(Capability::Drain, one_machine)
+        } else {
+            all
+        };
         missing.fold(all, |all, (capability, why)| all.without(capability.0, why.clone()))
     }
 
@@ -251,11 +284,20 @@ impl Backend for Simulator {
         steps::execute(self.line.clone(), step, progress).boxed()
     }
 
+    fn lease(
+        &self,
+        service: ServiceId,
+        ours: Lease,
+        claim: Claim,
+    ) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        lease::lease(self.line.clone(), service, ours, claim).boxed()
+    }
+
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
         let line = self.line.clone();
         async move {
             line.round_trip().await.map_err(|loss| loss.why)?;
-            answers::answer(&line.world, &question, line.now())
+            answers::answer(&line.world(), &question, line.now())
         }
         .boxed()
     }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     chance::Chance,
     quantity::Brief,
-    script::{NodeScript, ServiceScript},
+    script::{NodeScript, OrchestrationScript, ServiceScript},
     world::World,
 };
 use crate::domain::{
-    Autoscaler, Budget, Endpoint, Health, Limits, Node, Orchestration, Owner, Reason, ServiceKind, text::clean,
+    Autoscaler, Budget, Endpoint, Health, Limits, Node, Orchestration, Owner, Reason, ServiceId, ServiceKind,
+    text::clean,
 };
 
 /// What a machine keeps of its memory for itself.
@@ -42,7 +45,7 @@ impl World {
             name: cleaned(&node.name),
             health,
             since: Some(since.before(self.began)),
-            cordoned: node.cordoned,
+            cordoned: self.is_cordoned(node),
             roles: node.roles.iter().map(cleaned).collect(),
             taints: node.taints.iter().map(cleaned).collect(),
             capacity,
@@ -55,16 +58,15 @@ impl World {
         }
     }
 
-    /// Where an instance is: one of a DaemonSet on each machine, others spread over those that nothing keeps away.
-    pub fn node_of(&self, instance: usize) -> Option<Arc<str>> {
-        let member = &self.instances[instance];
+    /// Where an instance is put: one of a DaemonSet on each machine, others spread over those that nothing keeps away.
+    pub fn place_for(&self, kind: ServiceKind, service: &ServiceId, number: u32, is_new: bool) -> Option<Arc<str>> {
         let nodes = &self.cluster().nodes;
-        let nth = member.number as usize - 1;
-        let found = if self.script(member.service).kind == ServiceKind::DaemonSet {
+        let nth = number as usize - 1;
+        let found = if kind == ServiceKind::DaemonSet {
             nodes.iter().cycle().nth(nth)
         } else {
-            let open: Vec<&NodeScript> = nodes.iter().filter(|node| node.taints.is_empty()).collect();
-            let service = &self.services[member.service].id;
+            let takes = |node: &&NodeScript| node.taints.is_empty() && !(is_new && self.is_cordoned(node));
+            let open: Vec<&NodeScript> = nodes.iter().filter(takes).collect();
             let chance = self.chance.of("node").of(service.scope.as_str()).of(&service.name);
             let first = chance.below(open.len().max(1) as u64) as usize;
             open.into_iter().cycle().nth(first + nth)
@@ -72,22 +74,29 @@ impl World {
         found.map(|node| clean(&node.name).into())
     }
 
+    pub fn is_cordoned(&self, node: &NodeScript) -> bool {
+        self.cordons.get(&*clean(&node.name)).copied().unwrap_or(node.cordoned)
+    }
+
     /// `None` for what is kept running without an orchestrator.
-    pub fn orchestration(&self, service: usize, wanted: u32, ready: u32) -> Option<Arc<Orchestration>> {
-        let script = self.script(service);
-        let name = &self.services[service].id.name;
-        if !is_orchestrated(script.kind) {
+    pub fn orchestration(&self, service: usize, wanted: u32, ready: u32, now: Timestamp) -> Option<Arc<Orchestration>> {
+        let (served, script) = (&self.services[service], self.script(service));
+        let name = &served.id.name;
+        if !is_orchestrated(served.kind) {
             return None;
         }
-        let told = &script.orchestration;
-        let revision = script.releases.first().map(|newest| newest.number.unwrap_or(script.releases.len() as u64));
+        let seen = self.seen(service, now);
+        // What was said of the service that a set is like is not said of the set.
+        let nothing = OrchestrationScript::default();
+        let is_own = served.set.is_none();
+        let told = if is_own { &script.orchestration } else { &nothing };
         let own_name = || name.clone();
         Some(Arc::new(Orchestration {
-            updated: Some(wanted),
-            available: Some(ready),
-            revision,
-            paused: false,
-            endpoints: self.endpoint(name, script, wanted, ready).into_iter().collect(),
+            updated: Some(seen.iter().filter(|seen| seen.is_new).count() as u32),
+            available: Some(seen.iter().filter(|seen| seen.is_available).count() as u32),
+            revision: Some(served.history[0].number),
+            paused: served.spec.paused,
+            endpoints: is_own.then(|| self.endpoint(name, script, wanted, ready)).flatten().into_iter().collect(),
             autoscaler: told.autoscaler.as_ref().map(|it| Autoscaler {
                 name: own_name(),
                 minimum: it.minimum,
@@ -118,7 +127,7 @@ impl World {
             address: address.into(),
             ports,
             ready,
-            not_ready: wanted - ready,
+            not_ready: wanted.saturating_sub(ready),
         })
     }
 }

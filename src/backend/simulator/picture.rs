@@ -1,20 +1,20 @@
 //! The world in domain words: services, instances and the host, as they are at one moment.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
-    chance::Chance,
     life::{Doing, Life, Phase},
+    orchestrator::is_kept,
     quantity::Brief,
     script::ServiceScript,
     words,
-    world::{Served, World},
+    world::World,
 };
 use crate::{
     backend::mask,
-    domain::{HostFacts, Image, Instance, InstanceState, Limits, Service, inventory::Picture, text::clean},
+    domain::{Health, HostFacts, Instance, InstanceState, Limits, Service, inventory::Picture, text::clean},
 };
 
 impl World {
@@ -46,40 +46,57 @@ impl World {
 
     pub fn service(&self, index: usize, now: Timestamp) -> Service {
         let (served, script) = (&self.services[index], self.script(index));
-        let members = self.members(index);
-        let phases: Vec<_> =
-            members.iter().map(|member| (self.phase(*member, now), self.lives(*member), *member)).collect();
-        let ready = phases.iter().filter(|(phase, ..)| phase.doing.is_ready()).count() as u32;
-        let restarts = phases.iter().map(|(phase, ..)| phase.restarts).sum();
-        let healths: Vec<_> = phases
-            .iter()
-            .map(|(phase, lives, member)| {
-                words::health(&self.course(&self.instances[*member]), life_at(lives, now), phase, now)
-            })
-            .collect();
-        let (health, since) = words::of_service(&healths);
+        let members: Vec<usize> = self.members(index).collect();
+        let phases: Vec<_> = members.iter().map(|member| self.phase(*member, now)).collect();
+        let ready = phases.iter().filter(|phase| phase.doing.is_ready()).count() as u32;
+        let restarts = phases.iter().map(|phase| phase.restarts).sum();
+        // Nobody is told how many there should be: two in one place are an old one and its successor.
+        let places = members.iter().map(|member| self.instances[*member].number).collect::<BTreeSet<_>>().len() as u32;
+        let wanted = if is_kept(served.kind) { served.spec.wanted } else { places };
+        let ready = if is_kept(served.kind) { ready } else { ready.min(wanted) };
+        let (health, since) = words::of_service(&self.healths(&members, now));
+        let (health, since) = match (members.is_empty(), wanted) {
+            (true, 0) => (words::scaled_to_none(), None),
+            (true, _) | (false, _) => (health, since),
+        };
         Service {
             id: served.id.clone(),
-            kind: script.kind,
-            wanted: members.len() as u32,
+            kind: served.kind,
+            wanted,
             ready,
             health,
             since,
             restarts,
-            image: Some(self.image(served, script, 0)),
+            image: Some(self.current(index).image(&served.id.name)),
             ports: script.ports.iter().map(|Brief(port)| port.clone()).collect(),
             depends_on: script.depends_on.iter().map(|dependency| dependency.get_ref().0.clone()).collect(),
             created: members.iter().map(|member| self.instances[*member].born).min(),
-            orchestration: self.orchestration(index, members.len() as u32, ready),
+            orchestration: self.orchestration(index, wanted, ready, now),
             fingerprint: self.fingerprint(index),
         }
+    }
+
+    /// How each is, without those that nobody misses: what waits beside one that does the work in its place.
+    fn healths(&self, members: &[usize], now: Timestamp) -> Vec<(Health, Timestamp)> {
+        let health = |member: usize| {
+            let (it, phase) = (&self.instances[member], self.phase(member, now));
+            (it.number, words::health(&self.course(it), life_at(&it.lives, now), &phase, now))
+        };
+        let all: Vec<_> = members.iter().map(|member| health(*member)).collect();
+        let served: BTreeSet<u32> =
+            all.iter().filter(|(_, (health, _))| *health == Health::Healthy).map(|(number, _)| *number).collect();
+        let is_spare = |number: u32, health: &Health| match health {
+            Health::Stopped(_) | Health::Changing(_) => served.contains(&number),
+            Health::Failing(_) | Health::Degraded(_) | Health::Unknown(_) | Health::Healthy => false,
+        };
+        all.into_iter().filter(|(number, (health, _))| !is_spare(*number, health)).map(|(_, health)| health).collect()
     }
 
     pub fn instance(&self, index: usize, now: Timestamp) -> Instance {
         let member = &self.instances[index];
         let (served, script) = (&self.services[member.service], self.script(member.service));
-        let (phase, lives) = (self.phase(index, now), self.lives(index));
-        let (health, _) = words::health(&self.course(member), life_at(&lives, now), &phase, now);
+        let phase = self.phase(index, now);
+        let (health, _) = words::health(&self.course(member), life_at(&member.lives, now), &phase, now);
         let (state, finished) = state(&phase);
         Instance {
             id: member.id.clone(),
@@ -88,10 +105,10 @@ impl World {
             state,
             health,
             created: Some(member.born),
-            started: (!matches!(phase.doing, Doing::Unborn)).then_some(phase.run),
+            started: (!matches!(phase.doing, Doing::Unborn | Doing::Imageless(_))).then_some(phase.run),
             finished,
             restarts: phase.restarts,
-            image: self.image(served, script, 0),
+            image: member.definition.image(&served.id.name),
             addresses: vec![self.address(index)],
             ports: script.ports.iter().map(|Brief(port)| port.clone()).collect(),
             mounts: script.mounts.iter().map(|Brief(mount)| mount.clone()).collect(),
@@ -100,31 +117,14 @@ impl World {
             has_health_check: script.health_check,
             stop_signal: Some("SIGTERM".into()),
             stop_timeout: script.stop_timeout.length().as_secs() as u32,
-            node: self.node_of(index),
+            node: member.node.clone(),
             parts: Arc::new([]),
             is_removed_when_stopped: false,
             command: cleaned(&mask::text(&script.command)),
         }
     }
 
-    /// Of a release by its place in the script: `0` is the one that runs.
-    pub fn image(&self, served: &Served, script: &ServiceScript, release: usize) -> Image {
-        let version = script.releases.get(release).map(|release| &*release.version);
-        let reference = match version {
-            Some(version) => format!("{}:{version}", script.image),
-            None => script.image.to_string(),
-        };
-        let chance = Chance::new(0).of(&reference);
-        let hex = |chance: Chance| (0..4).map(|n| format!("{:016x}", chance.at(n).bits())).collect::<String>();
-        Image {
-            digest: Some(format!("sha256:{}", hex(chance)).into()),
-            version: version.map(cleaned),
-            revision: version.map(|_| hex(chance.of(&served.id.name))[..40].into()),
-            reference: cleaned(&reference),
-        }
-    }
-
-    fn address(&self, index: usize) -> (Arc<str>, Arc<str>) {
+    pub fn address(&self, index: usize) -> (Arc<str>, Arc<str>) {
         let scope = &self.services[self.instances[index].service].id.scope;
         let net = 18 + self.chance.of(scope.as_str()).below(12);
         (cleaned(&format!("{scope}_default")), format!("172.{net}.{}.{}", index / 250, index % 250 + 2).into())
@@ -137,7 +137,7 @@ fn life_at(lives: &[Life], now: Timestamp) -> Option<&Life> {
 
 fn state(phase: &Phase<'_>) -> (InstanceState, Option<Timestamp>) {
     match &phase.doing {
-        Doing::Unborn => (InstanceState::Created, None),
+        Doing::Unborn | Doing::Imageless(_) => (InstanceState::Created, None),
         Doing::Starting | Doing::Well | Doing::Erring | Doing::Unwell(_) | Doing::Looping(_) | Doing::Stopping(_) => {
             (InstanceState::Running, None)
         }

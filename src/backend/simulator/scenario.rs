@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use super::{
     SimulatedCluster,
     chance::Chance,
+    registry::Behaviour,
     script::{ClusterScript, LineScript, LogKind, Script, ServiceScript},
     template::{KNOWN, Template},
     world::World,
@@ -17,11 +18,12 @@ use crate::{
 };
 
 /// The file is a scenario's documentation too, so it is the default and there is no other copy of it.
-const EMBEDDED: [(&str, &str); 4] = [
+const EMBEDDED: [(&str, &str); 5] = [
     ("demo", include_str!("../../../assets/scenarios/demo.toml")),
     ("calm", include_str!("../../../assets/scenarios/calm.toml")),
     ("flood", include_str!("../../../assets/scenarios/flood.toml")),
     ("large", include_str!("../../../assets/scenarios/large.toml")),
+    ("rollouts", include_str!("../../../assets/scenarios/rollouts.toml")),
 ];
 
 /// Checked: what refers to something refers to something that is there.
@@ -85,7 +87,7 @@ impl Scenario {
     pub fn simulate(&self, seed: u64, clock: Clock) -> Vec<SimulatedCluster> {
         let chance = Chance::new(seed);
         let world = |index| World::new(&self.script, index, chance, clock);
-        (0..self.script.clusters.len()).map(|index| SimulatedCluster::new(Arc::new(world(index)))).collect()
+        (0..self.script.clusters.len()).map(|index| SimulatedCluster::new(world(index))).collect()
     }
 }
 
@@ -143,6 +145,15 @@ fn check_service(script: &Script, cluster: &ClusterScript, service: &ServiceScri
         if !beside().any(|other| other == &**name) {
             return Err(Mistake::unknown(dependency.span(), "service", name, beside()));
         }
+    }
+    if let Some(proxy) = service.proxy.as_ref().filter(|proxy| !beside().any(|other| other == proxy.get_ref())) {
+        return Err(Mistake::unknown(proxy.span(), "service", proxy.get_ref(), beside()));
+    }
+    let conducts = service.registry.iter().map(|image| image.behaves);
+    let mut conducts = conducts.chain(service.releases.iter().map(|release| release.behaves));
+    if !service.health_check && conducts.any(|conduct| conduct == Behaviour::NeverReady) {
+        let text = "without health_check = true nothing of it is ever found not to be ready";
+        return Err(Mistake::new(service.name.span(), text.to_owned()));
     }
     for instances in service.troubles.iter().filter_map(|trouble| trouble.instances.as_ref()) {
         if let Some(number) = instances.get_ref().iter().find(|number| !(1..=service.instances).contains(number)) {

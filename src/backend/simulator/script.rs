@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::{
     quantity::{Amount, Brief, Millicores, Size, Span},
+    registry::{Behaviour, ImageScript, default_after},
     template::{Fields, Template},
 };
 use crate::domain::{Capability, Dependency, Level, Mount, OwnerTool, Port, ServiceKind};
@@ -125,6 +126,14 @@ pub struct ServiceScript {
     /// Newest first; the first is what runs.
     #[serde(default)]
     pub releases: Vec<ReleaseScript>,
+    /// Which images there are beside those of the releases.
+    #[serde(default)]
+    pub registry: Vec<ImageScript>,
+    /// A service of the same scope whose nginx sends to it.
+    pub proxy: Option<Spanned<String>>,
+    /// Of the kind `rollout`: how it rolls out.
+    #[serde(default)]
+    pub steps: Vec<CanaryStep>,
     /// How long ago its instances were started; the age of the current release, if not said.
     pub started: Option<Span>,
     #[serde(default = "default_command")]
@@ -179,6 +188,21 @@ pub struct ReleaseScript {
     /// What it is made of, by path ("web env MODE").
     #[serde(default)]
     pub outline: BTreeMap<String, String>,
+    /// How what is made of it from now on does, as of an image of the registry.
+    #[serde(default)]
+    pub behaves: Behaviour,
+    #[serde(default = "default_after")]
+    pub after: Span,
+    #[serde(default)]
+    pub says: Arc<str>,
+}
+
+/// So great a part runs the new release, for so long, or until a person promotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryStep {
+    pub percent: u32,
+    pub pause: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -255,6 +279,25 @@ pub struct Trouble {
     /// What it writes just before it ends.
     #[serde(default)]
     pub last_words: Vec<Arc<str>>,
+}
+
+impl Trouble {
+    /// What every instance of an image has from its start on.
+    pub fn of_image(kind: TroubleKind, runs: Span, output: Arc<str>, last_words: Vec<Arc<str>>) -> Self {
+        Self {
+            kind,
+            instances: None,
+            from: Span::default(),
+            lasts: None,
+            after_restart: false,
+            runs,
+            waits: default_waits(),
+            exit_code: one_code(),
+            out_of_memory: false,
+            output,
+            last_words,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

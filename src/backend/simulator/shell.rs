@@ -22,9 +22,10 @@ const LONGEST: usize = 1024;
 
 pub async fn attach(line: Line, instance: InstanceId, size: (u16, u16)) -> Result<Attached, Trouble> {
     line.round_trip().await.map_err(|loss| loss.why)?;
-    let index = line.world.find(&instance).ok_or_else(|| gone("open a shell in", &instance))?;
-    let name = &line.world.instances[index].name;
-    if !line.world.phase(index, line.now()).doing.is_alive() {
+    let world = line.world();
+    let index = world.find(&instance).ok_or_else(|| gone("open a shell in", &instance))?;
+    let name = &world.instances[index].name;
+    if !world.phase(index, line.now()).doing.is_alive() {
         return Err(Trouble::new(format!("could not open a shell in {name}"), "it does not run"));
     }
     let (input, typed) = duplex(4096);
@@ -104,18 +105,18 @@ impl Shell {
         if self.over {
             return;
         }
-        let world = &self.line.world;
-        let script = world.script(world.instances[self.index].service);
+        let world = self.line.world();
+        let environment = &world.instances[self.index].definition.environment;
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         let answer = match command {
             "" => String::new(),
-            "echo" => format!("{}\n", expanded(rest, &script.environment)),
+            "echo" => format!("{}\n", expanded(rest, environment)),
             "help" => format!("{HELP}\n"),
             "hostname" => format!("{}\n", world.instances[self.index].id.key),
             "ls" => "app  bin  dev  etc  home  lib  proc  root  run  sys  tmp  usr  var\n".to_owned(),
-            "env" => script.environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect(),
+            "env" => environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect(),
             "ps" => {
-                let table = answers::table(world, self.index, self.line.now());
+                let table = answers::table(&world, self.index, self.line.now());
                 let rows = std::iter::once(&table.titles).chain(&table.rows);
                 rows.map(|row| format!("{:>5} {:<6} {} {}\n", row[0], row[1], row[2], row[3])).collect()
             }
@@ -132,7 +133,7 @@ impl Shell {
     }
 
     fn prompt(&self) -> String {
-        format!("{}:/ (simulated) # ", self.line.world.instances[self.index].name)
+        format!("{}:/ (simulated) # ", self.line.world().instances[self.index].name)
     }
 }
 
@@ -151,13 +152,16 @@ fn expanded(text: &str, environment: &BTreeMap<String, String>) -> String {
 
 /// Waits until the instance is down.
 async fn ended(line: &Line, index: usize) {
-    let mut moved = line.world.moved();
+    let mut moved = line.place.moved();
     loop {
-        let phase = line.world.phase(index, line.now());
-        if !phase.doing.is_alive() {
-            return;
-        }
-        let by_itself = phase.until.unwrap_or(Timestamp::MAX);
+        let by_itself = {
+            let world = line.world();
+            let phase = world.phase(index, line.now());
+            if !phase.doing.is_alive() {
+                return;
+            }
+            phase.until.unwrap_or(Timestamp::MAX)
+        };
         tokio::select! {
             () = line.sleep_until(by_itself) => {}
             _ = moved.changed() => {}

@@ -1,12 +1,15 @@
 //! Tells what changes in the world: a full picture first, then the differences, when they happen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use futures::{Stream, stream};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Line, life::Life};
+use super::{Line, world::World};
 use crate::{
     backend::Loss,
     domain::{Change, Happening, Health, Instance, InstanceState, inventory::Picture},
@@ -14,7 +17,7 @@ use crate::{
 
 struct Watch {
     line: Line,
-    moved: watch::Receiver<Vec<Vec<Life>>>,
+    moved: watch::Receiver<Arc<World>>,
     /// What was said last; nothing before the first picture.
     said: Option<(Timestamp, Picture)>,
     queue: VecDeque<Change>,
@@ -22,7 +25,7 @@ struct Watch {
 }
 
 pub fn watch(line: Line) -> impl Stream<Item = Result<Change, Loss>> {
-    let moved = line.world.moved();
+    let moved = line.place.moved();
     let watch = Watch { line, moved, said: None, queue: VecDeque::new(), over: false };
     stream::unfold(watch, |mut watch| async move {
         if watch.over {
@@ -40,14 +43,14 @@ impl Watch {
             self.line.round_trip().await?;
             self.moved.mark_unchanged();
             let now = self.line.now();
-            let picture = self.line.world.picture(now);
+            let picture = self.line.world().picture(now);
             self.said = Some((now, picture.clone()));
             return Ok(Change::Picture(picture));
         };
         while self.queue.is_empty() {
             self.wait(looked).await?;
             looked = self.line.now();
-            let picture = self.line.world.picture(looked);
+            let picture = self.line.world().picture(looked);
             differences(&said, &picture, looked, &mut self.queue);
             said = picture;
         }
@@ -58,7 +61,7 @@ impl Watch {
     /// Until something happens: by itself, or because somebody did it.
     async fn wait(&mut self, looked: Timestamp) -> Result<(), Loss> {
         let Self { line, moved, .. } = self;
-        let by_itself = line.world.until(looked).unwrap_or(Timestamp::MAX);
+        let by_itself = line.world().until(looked).unwrap_or(Timestamp::MAX);
         tokio::select! {
             waited = line.until(by_itself) => waited,
             _ = moved.changed() => line.until(line.now()).await,
@@ -68,6 +71,8 @@ impl Watch {
 
 /// What happened comes before the changes that it brought, as from a real engine.
 fn differences(before: &Picture, after: &Picture, now: Timestamp, queue: &mut VecDeque<Change>) {
+    let nodes = after.nodes.iter().filter(|is| !before.nodes.contains(is));
+    queue.extend(nodes.map(|is| Change::Node(Box::new(is.clone()))));
     let mut instances: BTreeMap<_, _> = before.instances.iter().map(|was| (&was.id, was)).collect();
     for is in &after.instances {
         let was = instances.remove(&is.id);
@@ -76,6 +81,7 @@ fn differences(before: &Picture, after: &Picture, now: Timestamp, queue: &mut Ve
         }
         let happening = was.map_or_else(|| Some(told(is, now, "created", false)), |was| happening(was, is, now));
         queue.extend(happening.map(Change::Happened));
+        queue.extend(unpulled(was, is, now).map(Change::Happened));
         queue.push_back(Change::Instance(Box::new(is.clone())));
     }
     let mut services: BTreeMap<_, _> = before.services.iter().map(|was| (&was.id, was)).collect();
@@ -97,6 +103,13 @@ fn told(instance: &Instance, at: Timestamp, text: &str, is_bad: bool) -> Happeni
         text: text.into(),
         is_bad,
     }
+}
+
+/// An instance that cannot be started for want of its image.
+fn unpulled(was: Option<&Instance>, is: &Instance, now: Timestamp) -> Option<Happening> {
+    let Health::Failing(reason) = &is.health else { return None };
+    let is_new = was.is_none_or(|was| was.health.word() != is.health.word());
+    (is.state == InstanceState::Created && is_new).then(|| told(is, now, &reason.text, true))
 }
 
 fn happening(was: &Instance, is: &Instance, now: Timestamp) -> Option<Happening> {

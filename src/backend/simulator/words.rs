@@ -37,7 +37,13 @@ pub fn health(course: &Course<'_>, life: Option<&Life>, phase: &Phase<'_>, now: 
         }
         Doing::Stopping(_) => (Health::Changing(Reason::new("stopping")), phase.since),
         Doing::Ended(stop) => (ended(service, stop), phase.since),
+        Doing::Imageless(why) => (Health::Failing(imageless(why)), phase.since),
     }
+}
+
+pub fn imageless(why: &str) -> Reason {
+    Reason::new(format!("its image cannot be pulled: {}", clean(why)))
+        .help("roll back, or push the image: it is tried again and again")
 }
 
 pub fn unwell(trouble: &Trouble) -> Reason {
@@ -92,6 +98,10 @@ pub fn exit(service: &ServiceScript, code: i64, out_of_memory: bool) -> String {
         _ => return format!("exit {code}"),
     };
     format!("exit {code} ({meaning})")
+}
+
+pub fn scaled_to_none() -> Health {
+    Health::Stopped(Reason::new("scaled to 0"))
 }
 
 /// Of a service, from how its instances are. One of several that fails makes it degraded; all of them make it fail.

@@ -133,6 +133,7 @@ impl<'a> Reading<'a> {
             | Event::Sample { .. }
             | Event::Answer { .. }
             | Event::Operation(_)
+            | Event::Armed { .. }
             | Event::Notice(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! `midwatch operations`: what was done, by whom, and how it went, newest first.
+//! `midwatch operations`: what was done, by whom, and how it went, newest first; before all others what waits for a person.
 
 use std::io::{self, Write};
 
@@ -22,20 +22,29 @@ struct Object<'a> {
     why: Option<&'a str>,
     began: Timestamp,
     ended: Option<Timestamp>,
-    /// `running`, `undoing`, `interrupted`, `done`, `undone`, `stuck` or `left`
+    /// `running`, `waiting`, `undoing`, `interrupted`, `done`, `undone`, `stuck` or `left`
     state: &'static str,
     says: Option<&'a str>,
     help: Option<&'a str>,
     steps: &'a [StepReport],
 }
 
-pub fn operations(operations: &[Operation], json: bool, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
-    for operation in operations.iter().rev() {
+/// At most `limit` of them, which are written oldest first.
+pub fn operations(
+    operations: &[Operation],
+    limit: usize,
+    json: bool,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let waits = |operation: &&Operation| matches!(operation.state, OperationState::Held { .. });
+    let others = operations.iter().rev().filter(|operation| !waits(operation));
+    for operation in operations.iter().rev().filter(waits).chain(others).take(limit) {
         if json {
             object(operation, out)?;
         } else {
             let age = units::age_of(operation.began, now);
-            let says = verdict(operation).map_or(String::new(), |verdict| format!("  {}", verdict.says()));
+            let says = says(operation).map_or(String::new(), |says| format!("  {says}"));
             let line = format!(
                 "{}  {:<11}  {age:>5}  {}  {}{says}",
                 operation.id,
@@ -81,23 +90,36 @@ pub(super) fn object(operation: &Operation, out: &mut dyn Write) -> io::Result<(
         began: operation.began,
         ended: operation.ended,
         state: state(operation),
-        says: verdict.map(Verdict::says),
+        says: says(operation),
         help,
         steps: &operation.steps,
     };
     json::write(&mut &mut *out, &object)
 }
 
+/// Why it waits, or how it ended.
+fn says(operation: &Operation) -> Option<&str> {
+    match &operation.state {
+        OperationState::Held { why } => Some(why),
+        OperationState::Ended(verdict) => Some(verdict.says()),
+        OperationState::Running | OperationState::Undoing | OperationState::Interrupted => None,
+    }
+}
+
 fn verdict(operation: &Operation) -> Option<&Verdict> {
     match &operation.state {
         OperationState::Ended(verdict) => Some(verdict),
-        OperationState::Running | OperationState::Undoing | OperationState::Interrupted => None,
+        OperationState::Running
+        | OperationState::Held { .. }
+        | OperationState::Undoing
+        | OperationState::Interrupted => None,
     }
 }
 
 fn state(operation: &Operation) -> &'static str {
     match &operation.state {
         OperationState::Running => "running",
+        OperationState::Held { .. } => "waiting",
         OperationState::Undoing => "undoing",
         OperationState::Interrupted => "interrupted",
         OperationState::Ended(verdict) => verdict.word(),

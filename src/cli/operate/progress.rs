@@ -43,7 +43,7 @@ fn describe(step: &StepReport, err: &mut dyn Write) -> io::Result<()> {
     match step.state {
         StepState::Done => writeln!(err, "  done in {took}"),
         StepState::Failed => writeln!(err, "  failed after {took}: {}", clean(note)),
-        StepState::Running if !note.is_empty() => writeln!(err, "  {}", clean(note)),
-        StepState::Running | StepState::Waiting | StepState::Skipped => Ok(()),
+        StepState::Running | StepState::Held if !note.is_empty() => writeln!(err, "  {}", clean(note)),
+        StepState::Running | StepState::Held | StepState::Waiting | StepState::Skipped => Ok(()),
     }
 }

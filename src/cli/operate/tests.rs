@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     clock::Clock,
-    domain::{Change, Instance, Service},
+    domain::{Change, Instance, PersonWord, Service},
     plan::{
         Verb,
         fixture::{Shop, failing, noon, prod, request},
@@ -66,7 +66,7 @@ impl Shell {
             facts: facts.clone(),
             journal: Journal::open(state.path()),
             clock: Clock::starting_at(noon()),
-            gate: Gate::new(false, []),
+            gate: Gate::new(false, [], None),
             who: "ops@laptop".into(),
         });
         let outside = Fixed { inventory: shop.inventory(), events };
@@ -252,7 +252,7 @@ async fn the_result_and_the_list_as_json_are_the_same_object() {
     shell.restart(Options { json: true, ..yes() }).await;
     let mut list = Vec::new();
     let journal = shell.operator.journal().clone().unwrap();
-    operations(&journal.operations().operations, true, noon(), &mut list).unwrap();
+    operations(&journal.operations().operations, 20, true, noon(), &mut list).unwrap();
     assert_eq!(String::from_utf8(list).unwrap(), shell.out());
     let object: serde_json::Value = serde_json::from_str(shell.out().trim()).expect("one object");
     assert_eq!(
@@ -289,4 +289,81 @@ async fn a_lost_link_ends_as_unreachable_and_says_how_to_go_on() {
     assert_eq!(shell.restart(yes()).await, Ending::Unreachable);
     assert_eq!(shell.out(), "restart shop/web: interrupted\n");
     assert!(shell.err().contains("midwatch resume"), "{}", shell.err());
+}
+
+/// Its last step cannot tell whether it is well.
+fn unsure() -> Shell {
+    let shell = Shell::open(&Shop::healthy(1));
+    shell.fake.answers([Reply::DoAsAsked, Reply::DoAsAsked, Reply::CannotTell]);
+    shell
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_person_says_why_and_takes_the_word_of_whoever_sits_there() {
+    for (answer, ending) in [("go on", Ending::Done), ("again", Ending::Done), ("undo", Ending::Failed)] {
+        let mut shell = unsure();
+        shell.answer = answer;
+        assert_eq!(shell.restart(Options { is_terminal: true, ..yes() }).await, ending, "{answer}: {}", shell.err());
+        let err = shell.err();
+        for wanted in
+            ["waits for a person: ", "3 of 100 lines are too few", "midwatch promote ", "go on, again, or undo? "]
+        {
+            assert!(err.contains(wanted), "no {wanted:?} in\n{err}");
+        }
+        assert_eq!(shell.out().lines().count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_sits_it_waits_for_a_word_from_elsewhere() {
+    let mut shell = unsure();
+    let elsewhere = Operator::new(Parts {
+        connections: Connections::default(),
+        facts: mpsc::channel(1024).0,
+        journal: Journal::open(shell.state.path()),
+        clock: Clock::starting_at(noon()),
+        gate: Gate::new(false, [], None),
+        who: "ann@desk".into(),
+    });
+    let journal = elsewhere.journal().clone().expect("it opens");
+    let says = tokio::spawn(async move {
+        loop {
+            let known = journal.operations().operations;
+            let held = known.iter().find(|operation| matches!(operation.state, OperationState::Held { .. }));
+            if let Some(held) = held {
+                return elsewhere.tell(&held.id, PersonWord::GoOn).await.expect("does not panic");
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    assert_eq!(shell.restart(yes()).await, Ending::Done, "{}", shell.err());
+    assert_eq!(says.await.expect("does not panic"), Ok(()));
+    assert!(!shell.err().contains("go on, again, or undo?"), "nobody is asked: {}", shell.err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_listed_before_all_others_with_its_reason() {
+    let operation = |id: &str, state| Operation {
+        id: OperationId::from(id),
+        title: format!("roll out {id}").into(),
+        service: crate::plan::fixture::id("web"),
+        who: "ops@laptop".into(),
+        why: None,
+        began: noon(),
+        ended: None,
+        state,
+        steps: Vec::new(),
+    };
+    let held = OperationState::Held { why: "too few lines".into() };
+    let known = [
+        operation("older", held),
+        operation("newer", OperationState::Running),
+        operation("newest", OperationState::Undoing),
+    ];
+    let mut list = Vec::new();
+    operations(&known, 2, false, noon(), &mut list).expect("a vector");
+    let text = String::from_utf8(list).expect("utf-8");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("older  waiting") && lines[0].ends_with("too few lines"), "{text}");
+    assert!(lines[1].starts_with("newest  undoing") && lines.len() == 2, "{text}");
 }

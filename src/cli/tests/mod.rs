@@ -16,6 +16,7 @@ use super::{
 };
 use crate::domain::{Capability, Health, text::is_hostile};
 
+mod changes;
 mod logs;
 mod releases_of_a_service;
 mod script;

@@ -6,7 +6,7 @@ use crate::{
     domain::{Health, Image, Outline, Release, ReleaseSource},
 };
 
-fn release(number: u64, current: bool) -> Release {
+pub fn release(number: u64, current: bool) -> Release {
     let image = Image {
         reference: format!("web:v{number}").into(),
         digest: Some("sha256:0123456789abcdef".into()),
@@ -93,5 +93,9 @@ async fn what_the_list_does_not_tell_of_a_release_is_asked_for() {
 async fn a_release_that_there_is_not_is_a_mistake_that_says_where_to_look() {
     let ran = ran("midwatch diff web 9").await;
     assert_eq!(ran.exit, Exit::Usage);
-    assert!(ran.err.contains("no release \"9\"") && ran.err.contains("midwatch releases here/shop/web"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no release \"9\"") && ran.err.contains("(midwatch releases here/shop/web)"),
+        "{}",
+        ran.err
+    );
 }

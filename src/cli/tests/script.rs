@@ -10,9 +10,9 @@ use crate::{
     cli::session::Fleet,
     clock::Clock,
     domain::{
-        Capabilities, Capability, Change, Cluster, ClusterName, Engine, Health, HostFacts, Image, Instance, InstanceId,
-        InstanceState, Limits, Link, LossKind, Node, Outline, Part, PartRole, Reason, Release, Sample, Scope, Service,
-        ServiceId, ServiceKind, Trouble, inventory::Picture,
+        Capabilities, Capability, Change, Claim, Cluster, ClusterName, Engine, Health, HostFacts, Image, Instance,
+        InstanceId, InstanceState, Lease, Limits, Link, LossKind, Means, Node, Outline, Pace, Part, PartRole, Reason,
+        Release, Running, Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
     },
     message::{Answer, Question, Since},
     plan::Step,
@@ -25,6 +25,7 @@ pub struct Script {
     answers: Answers,
     at_start: bool,
     releases: Vec<Release>,
+    pace: Option<Pace>,
     capabilities: Capabilities,
     in_parts: bool,
 }
@@ -49,6 +50,7 @@ impl Script {
             answers: Answers::Well,
             at_start: true,
             releases: vec![current],
+            pace: None,
             capabilities: Capabilities::all(),
             in_parts: false,
         }
@@ -68,6 +70,12 @@ impl Script {
     /// Of every service, newest first.
     pub fn releases(mut self, releases: Vec<Release>) -> Self {
         self.releases = releases;
+        self
+    }
+
+    /// It says how it can be rolled out: at this pace, to the releases that it has.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = Some(pace);
         self
     }
 
@@ -237,9 +245,20 @@ impl Backend for Script {
         async { Ok(()) }.boxed()
     }
 
+    fn lease(&self, _: ServiceId, _: Lease, _: Claim) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
         let answer = match question {
             Question::Releases(_) => Ok(Answer::Releases(self.releases.clone())),
+            Question::Means(_) if self.pace.is_some() => Ok(Answer::Means(Box::new(Means {
+                containers: vec![Running { image: "web:v1".into(), ..Running::default() }],
+                releases: self.releases.clone(),
+                next: 4,
+                pace: self.pace,
+                ..Means::default()
+            }))),
             Question::Outline(_, id) => Ok(Answer::Outline(Arc::new(Outline(vec![("web image".into(), id)])))),
             _ => Err(Trouble::new("could not answer", "not in the script")),
         };

@@ -1,12 +1,14 @@
 //! Whatever steps do, whoever asks it to stop, and wherever it is cut off: an execution ends, says the truth and does nothing twice.
 
-use proptest::{collection::vec, prelude::*};
-
 use super::*;
 use crate::{
-    domain::{ClusterName, Engine, InstanceId, Scope, ServiceId},
+    domain::{ClusterName, Engine, InstanceId, Scope, ServiceId, StepState},
     plan::{Explanation, Planned, Request, Stage, Target, Verb},
 };
+
+mod any;
+mod held;
+mod model;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("in range")
@@ -37,12 +39,17 @@ fn plan(stages: Vec<Vec<Planned>>) -> Plan {
     let stages = stages.into_iter().enumerate();
     Plan {
         title: "restart shop/web".into(),
-        request: Request { verb: Verb::Restart, target: Target::Service(service.clone()), why: None },
+        request: Request::new(Verb::Restart, Target::Service(service.clone())),
         service,
+        kind: None,
         stages: stages.map(|(place, steps)| Stage { title: name(place as u8 + 1), steps }).collect(),
         explains: Explanation::default(),
         engine: Engine::Docker,
         endpoint: "unix:///var/run/docker.sock".into(),
+        minimum: 0,
+        turns: true,
+        from: None,
+        takes_over: false,
         assumes: 1,
     }
 }
@@ -50,8 +57,8 @@ fn plan(stages: Vec<Vec<Planned>>) -> Plan {
 /// As `plan::restart` makes it for ready instances.
 fn restart(instances: u8) -> Plan {
     let stage = |n| {
-        let stopping = Planned { step: stop(n), undo: vec![start(n), ready(n)] };
-        vec![stopping, Planned { step: start(n), undo: vec![] }, Planned { step: ready(n), undo: vec![] }]
+        let stopping = Planned::new(stop(n)).undone_by(vec![start(n), ready(n)]);
+        vec![stopping, Planned::new(start(n)), Planned::new(ready(n))]
     };
     plan((1..=instances).map(stage).collect())
 }
@@ -139,94 +146,4 @@ fn a_record_that_cannot_have_come_next_is_refused_and_changes_nothing() {
     let unbegun = Record::Ended { at: at(1), which: Which::Step(0), outcome: Outcome::Done };
     assert!(execution.apply(&unbegun).is_err());
     assert_eq!(execution, before);
-}
-
-/// What may happen around one step.
-#[derive(Clone, Debug)]
-enum Turn {
-    Done,
-    Failed,
-    /// The process dies after it wrote that the step begins.
-    Crash,
-    AskedToStop,
-}
-
-fn any_turn() -> impl Strategy<Value = Turn> {
-    prop_oneof![6 => Just(Turn::Done), 2 => Just(Turn::Failed), 2 => Just(Turn::Crash), 1 => Just(Turn::AskedToStop)]
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    (0..3_u8, 0..3_u8).prop_map(|(kind, instance)| [stop, start, ready][usize::from(kind)](instance))
-}
-
-fn any_plan() -> impl Strategy<Value = Plan> {
-    let planned = (any_step(), vec(any_step(), 0..3)).prop_map(|(step, undo)| Planned { step, undo });
-    vec(vec(planned, 1..4), 1..4).prop_map(plan)
-}
-
-proptest! {
-    #[test]
-    fn any_execution_ends_soon_and_truthfully_and_does_nothing_twice(plan in any_plan(), turns in vec(any_turn(), 0..40)) {
-        let most = plan.steps().map(|planned| 1 + planned.undo.len()).sum::<usize>() + turns.len();
-        let mut turns = turns.into_iter();
-        let mut execution = Execution::new(plan.clone());
-        let mut records: Vec<Record> = Vec::new();
-        let mut ended: Vec<Which> = Vec::new();
-        let mut rounds = 0;
-        while let Some((which, _)) = execution.in_hand() {
-            rounds += 1;
-            prop_assert!(rounds <= most, "{rounds} rounds: {execution:#?}");
-            prop_assert!(!ended.contains(&which), "{which:?} again, after it had ended");
-            let turn = turns.next().unwrap_or(Turn::Done);
-            if let Turn::AskedToStop = turn {
-                records.extend(execution.stop_and_undo("asked", at(0)));
-                continue;
-            }
-            let begin = execution.beginning(at(1)).expect("in hand");
-            execution.apply(&begin).expect("follows");
-            records.push(begin);
-            let outcome = match turn {
-                Turn::Failed => failed(),
-                Turn::Done => Outcome::Done,
-                Turn::Crash | Turn::AskedToStop => {
-                    let again = Execution::replay(plan.clone(), &records).expect("was written so");
-                    prop_assert_eq!(&again, &execution);
-                    execution = again;
-                    continue;
-                }
-            };
-            records.extend(execution.told(outcome, at(2)));
-            ended.push(which);
-            prop_assert_eq!(&Execution::replay(plan.clone(), &records), &Ok(execution.clone()));
-        }
-        records.extend(execution.end(at(3)));
-        prop_assert_eq!(&Execution::replay(plan.clone(), &records), &Ok(execution.clone()));
-        prop_assert!(execution.stop_and_undo("too late", at(4)).is_none());
-
-        let steps: Vec<_> = execution.steps.iter().zip(plan.steps()).collect();
-        let all_done = steps.iter().all(|(line, _)| matches!(line.ended, Some((_, Outcome::Done))));
-        match execution.ended().map(|(_, verdict)| verdict) {
-            Some(Verdict::Done { .. }) => prop_assert!(all_done, "{steps:?}"),
-            Some(Verdict::Undone { .. }) => {
-                let failed = execution.undo.iter().any(|back| back.line.failed().is_some());
-                prop_assert!(!failed, "{:?}", execution.undo);
-            }
-            Some(Verdict::Stuck { help, .. }) => prop_assert!(!help.is_empty(), "no help"),
-            other => prop_assert!(false, "{other:?}"),
-        }
-        if all_done {
-            return Ok(());
-        }
-        // Every step that was begun was taken back, unless a later step had made it so, or the way back was blocked.
-        for (of, (line, planned)) in steps.iter().enumerate().filter(|(_, (line, _))| line.began.is_some()) {
-            let mut blocked = false;
-            for part in &planned.undo {
-                let back = execution.undo.iter().find(|back| back.of == of && back.step == *part);
-                let ended = back.and_then(|back| back.line.ended.clone());
-                let made_so = steps[of + 1..].iter().any(|(later, other)| other.step == *part && later.ended.is_some());
-                prop_assert!(ended.is_some() || made_so || blocked, "{:?} of {:?}", part, line);
-                blocked |= matches!(ended, Some((_, Outcome::Failed(_))));
-            }
-        }
-    }
 }

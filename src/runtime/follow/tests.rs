@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     backend::{Attached, Forwarded, Loss, Progress, StepError},
-    domain::{Capabilities, Change, Output, Sample, ServiceId},
+    domain::{Capabilities, Change, Claim, Lease, Output, Sample, ServiceId},
     message::{Answer, Question},
     plan::Step,
     runtime::channels::{Inbox, channels},
@@ -63,6 +63,10 @@ impl Backend for Script {
 
     fn execute(&self, _: Step, _: Progress) -> BoxFuture<'static, Result<(), StepError>> {
         Box::pin(std::future::pending())
+    }
+
+    fn lease(&self, _: ServiceId, _: Lease, _: Claim) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn query(&self, _: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {

@@ -11,7 +11,7 @@ use tokio::{io::duplex, task::JoinHandle};
 use super::*;
 use crate::{
     backend::{Attached, FollowError, LogPiece, Loss, Progress, StepError},
-    domain::{Capabilities, Change, InstanceId, Sample, ServiceId},
+    domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId},
     message::{Answer, Question, Since},
     plan::Step,
     runtime::channels::{Inbox, channels},
@@ -86,6 +86,10 @@ impl Backend for Script {
 
     fn execute(&self, _: Step, _: Progress) -> BoxFuture<'static, Result<(), StepError>> {
         Box::pin(std::future::pending())
+    }
+
+    fn lease(&self, _: ServiceId, _: Lease, _: Claim) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn query(&self, _: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    domain::Verdict,
+    domain::{PersonWord, StepState, Verdict},
     plan::{
         Verb,
         fixture::{Shop, noon},
@@ -22,7 +22,7 @@ fn journal() -> (TempDir, Journal) {
 fn create(journal: &Journal, minute: i64) -> (Opening, Page) {
     let plan = Shop::healthy(1).plan(Verb::Stop).expect("planned");
     let at = noon() + jiff::SignedDuration::from_mins(minute);
-    journal.create(plan, &"ops@laptop".into(), at).expect("created")
+    journal.create(journal.unused_id(at), plan, &"ops@laptop".into(), at).expect("created")
 }
 
 fn over() -> Record {
@@ -128,4 +128,59 @@ fn what_a_process_left_before_it_began_is_cleared_away_when_it_is_old() {
     file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
     journal.operations();
     assert!(!path.exists());
+}
+
+#[test]
+fn words_are_private_whole_in_order_and_taken_once() {
+    let (state, journal) = journal();
+    let id = OperationId::from("20261121-120000-4f2a");
+    let ask = |second, wish| Ask { at: noon() + jiff::SignedDuration::from_secs(second), who: "ann@desk".into(), wish };
+    let (wait, stop) = (ask(1, Wish::Word(PersonWord::Wait)), ask(0, Wish::StopAndUndo));
+    journal.put(&id, &wait).expect("put");
+    let letter = journal.put(&id, &stop).expect("put");
+    let other = OperationId::from("20261121-120000-4f2b");
+    journal.put(&other, &wait).expect("put");
+    let folder = state.path().join("words");
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    for entry in fs::read_dir(&folder).unwrap().flatten() {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+    }
+    fs::write(folder.join(format!("{id}.garbage")), "not json").unwrap();
+    assert!(!letter.is_taken());
+    assert_eq!(journal.take_words(&id), [stop, wait.clone()]);
+    assert!(letter.is_taken() && !letter.withdraw());
+    assert_eq!(journal.take_words(&id), []);
+    assert_eq!(journal.take_words(&other), [wait]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_word_that_was_withdrawn_is_not_heard() {
+    let (_state, journal) = journal();
+    let id = OperationId::from("20261121-120000-4f2a");
+    let letter = journal.put(&id, &Ask { at: noon(), who: "ann@desk".into(), wish: Wish::StopAndUndo }).expect("put");
+    assert!(letter.withdraw());
+    assert_eq!(journal.take_words(&id), []);
+}
+
+/// As version 0.1.0 wrote them before plans knew promises, tidying and waiting.
+#[test]
+fn a_journal_from_before_rollouts_is_still_read() {
+    let (state, journal) = journal();
+    let opening = r#"{"id":"20261001-080000-00aa","at":"2026-10-01T08:00:00Z","who":"ops@laptop","process":7,"version":"0.1.0","plan":{"title":"restart shop/web","request":{"verb":"restart","target":{"service":{"cluster":"prod","scope":"shop","name":"web"}},"why":null},"service":{"cluster":"prod","scope":"shop","name":"web"},"stages":[{"title":"web-1","steps":[{"step":{"do":"stop","instance":{"cluster":"prod","key":"web-1"},"name":"web-1","grace":10},"undo":[{"do":"start","instance":{"cluster":"prod","key":"web-1"},"name":"web-1"}]},{"step":{"do":"start","instance":{"cluster":"prod","key":"web-1"},"name":"web-1"},"undo":[]}]}],"explains":{"objects":[],"promises":[],"warnings":[],"undo":[]},"engine":"docker","endpoint":"unix:///var/run/docker.sock","assumes":1}}"#;
+    let records = [
+        r#"{"record":"began","at":"2026-10-01T08:00:00Z","which":{"step":0}}"#,
+        r#"{"record":"ended","at":"2026-10-01T08:00:01Z","which":{"step":0},"outcome":{"failed":{"what":"stop web-1","why":"no"}}}"#,
+        r#"{"record":"began","at":"2026-10-01T08:00:01Z","which":{"undo":0}}"#,
+        r#"{"record":"taken","at":"2026-10-01T08:01:00Z","who":"ops@laptop","word":"resume","process":8}"#,
+        r#"{"record":"began","at":"2026-10-01T08:01:00Z","which":{"undo":0}}"#,
+        r#"{"record":"ended","at":"2026-10-01T08:01:01Z","which":{"undo":0},"outcome":"done"}"#,
+        r#"{"record":"verdict","at":"2026-10-01T08:01:01Z","verdict":{"verdict":"undone","says":"as it was"}}"#,
+    ];
+    let text = [opening].iter().chain(&records).map(|line| format!("{line}\n")).collect::<String>();
+    fs::write(state.path().join("operations/20261001-080000-00aa.jsonl"), text).unwrap();
+    let listing = journal.operations();
+    assert_eq!(listing.unreadable, []);
+    let states: Vec<_> = listing.operations[0].steps.iter().map(|step| step.state).collect();
+    assert_eq!(states, [StepState::Failed, StepState::Skipped, StepState::Done]);
 }

@@ -1,8 +1,9 @@
-//! An engine of three facts: what runs, what is unwell, and what it answers next.
+//! An engine of few facts: what runs, what is unwell, who has a lease, and what it answers next.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{
@@ -14,9 +15,13 @@ use tokio::sync::watch;
 
 use crate::{
     backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
-    domain::{Capabilities, Change, InstanceId, Sample, ServiceId, Trouble},
+    clock::Clock,
+    domain::{Capabilities, Change, Claim, InstanceId, Lease, OperationId, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
-    plan::Step,
+    plan::{
+        Step,
+        fixture::{id, noon},
+    },
 };
 
 #[derive(Clone)]
@@ -24,6 +29,10 @@ pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
     /// Steps wait while this is true.
     held: watch::Sender<bool>,
+    begun: watch::Sender<bool>,
+    clock: Clock,
+    /// How long a call about a lease takes.
+    round_trip: Duration,
 }
 
 #[derive(Default)]
@@ -32,6 +41,10 @@ struct State {
     unwell: BTreeSet<Arc<str>>,
     answers: VecDeque<Reply>,
     executed: Vec<Step>,
+    leases: BTreeMap<ServiceId, Lease>,
+    /// Every call about a lease.
+    claims: Vec<Claim>,
+    forbids_leases: bool,
 }
 
 /// Instead of doing what was asked.
@@ -39,6 +52,7 @@ struct State {
 pub(crate) enum Reply {
     DoAsAsked,
     Fail,
+    CannotTell,
     /// The link breaks after it was done.
     DoAndLose,
     Lose,
@@ -48,7 +62,37 @@ pub(crate) enum Reply {
 impl Fake {
     pub fn running(instances: &[&str]) -> Self {
         let state = State { running: instances.iter().map(|&name| name.into()).collect(), ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)), held: watch::Sender::new(false) }
+        let clock = Clock::starting_at(noon());
+        let [held, begun] = [watch::Sender::new(false), watch::Sender::new(false)];
+        Self { state: Arc::new(Mutex::new(state)), held, begun, clock, round_trip: Duration::ZERO }
+    }
+
+    pub fn with_round_trip(mut self, round_trip: Duration) -> Self {
+        self.round_trip = round_trip;
+        self
+    }
+
+    /// By the account's rights.
+    pub fn forbids_leases(&self) {
+        self.state().forbids_leases = true;
+    }
+
+    /// Taken by somebody on another machine, whoever has it.
+    pub fn leases_to(&self, who: &str) -> Lease {
+        let now = self.clock.now();
+        let until = now + Duration::from_secs(3600);
+        let (who, title) = (who.into(), "roll out shop/web".into());
+        let lease = Lease { who, operation: OperationId::new("theirs"), title, since: now, until };
+        self.state().leases.insert(id("web"), lease.clone());
+        lease
+    }
+
+    pub fn lease(&self) -> Option<Lease> {
+        self.state().leases.get(&id("web")).cloned()
+    }
+
+    pub fn claims(&self) -> Vec<Claim> {
+        self.state().claims.clone()
     }
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Reply>) {
@@ -69,6 +113,11 @@ impl Fake {
 
     pub fn what_runs(&self) -> Vec<String> {
         self.state().running.iter().map(ToString::to_string).collect()
+    }
+
+    /// Until the first step reaches it.
+    pub async fn first_step(&self) {
+        let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 
     /// As if an earlier process had asked for it.
@@ -95,7 +144,7 @@ impl Fake {
                     return Err(StepError::Failed(Trouble::new(name.clone(), "unhealthy")));
                 }
             }
-            Step::Redeploy { .. } | Step::Replace { .. } | Step::AwaitRollout { .. } => {}
+            _ => {}
         }
         Ok(())
     }
@@ -106,11 +155,13 @@ impl Backend for Fake {
         let fake = self.clone();
         async move {
             fake.state().executed.push(step.clone());
+            fake.begun.send_replace(true);
             let _ = fake.held.subscribe().wait_for(|held| !held).await;
             let reply = fake.state().answers.pop_front().unwrap_or(Reply::DoAsAsked);
             let lost = || Err(StepError::Lost(Trouble::new("prod", "connection reset")));
             match reply {
                 Reply::DoAsAsked => fake.make_so(&step, &progress),
+                Reply::CannotTell => Err(StepError::Unsure(Trouble::new(step.title(), "3 of 100 lines are too few"))),
                 Reply::Fail => Err(StepError::Failed(Trouble::new(step.title(), "permission denied"))),
                 Reply::DoAndLose => fake.make_so(&step, &progress).and_then(|()| lost()),
                 Reply::Lose => lost(),
@@ -138,6 +189,33 @@ impl Backend for Fake {
 
     fn sample(&self, _instance: InstanceId) -> BoxStream<'static, Result<Sample, Trouble>> {
         stream::pending().boxed()
+    }
+
+    fn lease(
+        &self,
+        service: ServiceId,
+        ours: Lease,
+        claim: Claim,
+    ) -> BoxFuture<'static, Result<Option<Lease>, StepError>> {
+        let fake = self.clone();
+        async move {
+            tokio::time::sleep(fake.round_trip).await;
+            let mut state = fake.state();
+            state.claims.push(claim);
+            if state.forbids_leases {
+                return Err(StepError::Failed(Trouble::new("leases of shop", "forbidden")));
+            }
+            let now = fake.clock.now();
+            let holds = state.leases.get(&service).filter(|held| held.operation != ours.operation && held.until > now);
+            match (claim, holds.cloned()) {
+                (Claim::Take, Some(theirs)) => return Ok(Some(theirs)),
+                (Claim::Take | Claim::TakeOver, _) => _ = state.leases.insert(service, ours),
+                (Claim::Release, None) => _ = state.leases.remove(&service),
+                (Claim::Release, Some(_)) => {}
+            }
+            Ok(None)
+        }
+        .boxed()
     }
 
     fn query(&self, _question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {

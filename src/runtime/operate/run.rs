@@ -3,33 +3,28 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::watch,
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
 };
 
-use super::{Counted, Inner, blocking, notice_of};
+use super::{
+    Counted, Inner,
+    ask::{Asked, Listening, listen, unheard},
+    lease::{Claimed, Tenure},
+    notice_of,
+};
 use crate::{
-    backend::{Backend, Progress, StepError},
-    domain::{Operation, OperationId, OperationState, StepState, Trouble, text},
+    domain::{Operation, OperationId, OperationState, PersonWord, StepState, Trouble},
     message::{Event, Notice},
-    plan::{
-        Step,
-        execution::{Execution, Outcome, Record},
-    },
-    runtime::journal::{Hold, Opening, Page},
+    plan::execution::{Execution, HELD_AT_MOST, Next, Outcome, Record},
+    runtime::journal::{Hold, Opening, Page, Wish},
 };
 
+mod attempt;
+mod record;
 #[cfg(test)]
 mod tests;
 
-/// How long a lost link is waited for before the operation is left to a person.
-const LINK_BACK_WITHIN: Duration = Duration::from_secs(120);
-/// The link takes a moment to see what a call saw first.
-const AFTER_LOSS: Duration = Duration::from_secs(1);
-/// A step's own words are passed on no more often than this.
-const BETWEEN_NOTES: Duration = Duration::from_secs(1);
-/// An engine that says nothing for this much longer than a step may take is lost.
-const GRACE: Duration = Duration::from_secs(60);
 /// A screen that does not read must not hold an operation up.
 const SCREEN_READS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -42,22 +37,46 @@ pub(super) struct Run {
     /// Records that could not be written yet. They go first, or the file would make no sense.
     unwritten: Vec<Record>,
     _hold: Option<Hold>,
-    asked: watch::Receiver<bool>,
+    tenure: Tenure,
+    asks: mpsc::UnboundedReceiver<Asked>,
+    _listening: Listening,
+    /// Why it stops after the step in hand.
+    stopping: Option<Arc<str>>,
     note: Option<Arc<str>>,
 }
 
 /// What became of a step.
 enum Carried {
     Told(Outcome),
-    /// Nobody knows, and there is nobody to ask.
+    /// Nobody knows, and there is nobody to ask; or it is no longer ours to do.
     Unknown(Trouble),
 }
 
 impl Run {
-    pub fn new(inner: Arc<Inner>, opening: Opening, execution: Execution, page: Page, hold: Option<Hold>) -> Self {
-        let (ask, asked) = watch::channel(false);
-        inner.running().insert(opening.id.clone(), ask);
-        Self { inner, opening, execution, page: Some(page), unwritten: Vec::new(), _hold: hold, asked, note: None }
+    pub fn new(
+        inner: Arc<Inner>,
+        opening: Opening,
+        execution: Execution,
+        page: Page,
+        hold: Option<Hold>,
+        tenure: Tenure,
+    ) -> Self {
+        let (ask, asks) = mpsc::unbounded_channel();
+        inner.running().insert(opening.id.clone(), ask.clone());
+        let listening = listen(&inner, opening.id.clone(), ask);
+        Self {
+            inner,
+            opening,
+            execution,
+            page: Some(page),
+            unwritten: Vec::new(),
+            _hold: hold,
+            tenure,
+            asks,
+            _listening: listening,
+            stopping: None,
+            note: None,
+        }
     }
 
     pub fn id(&self) -> &OperationId {
@@ -84,6 +103,7 @@ impl Run {
         }
         let inner = self.inner.clone();
         inner.running().remove(&self.opening.id);
+        self.tenure.give_back().await;
         // Unlocks its file and its service: from here on it is whoever's who takes it.
         drop(self);
         let notice = notice_of(&last, now);
@@ -96,13 +116,27 @@ impl Run {
 
     async fn carry_steps(&mut self) -> Option<Trouble> {
         loop {
-            if *self.asked.borrow() {
-                let now = self.now();
-                if let Some(record) = self.execution.stop_and_undo("stopped by hand", now) {
-                    self.written(record).await;
-                }
+            while let Ok(asked) = self.asks.try_recv() {
+                self.hear(asked).await;
             }
-            let step = self.execution.in_hand().map(|(_, step)| step.clone())?;
+            if let Some(why) = self.stopping.take() {
+                self.turn_round(&why).await;
+            }
+            let step = match self.execution.next() {
+                Next::Do { step, .. } | Next::Undo { step, .. } => step.clone(),
+                Next::Held { .. } => match self.wait().await {
+                    Some(trouble) => return Some(trouble),
+                    None => continue,
+                },
+                Next::Ended(_) => return None,
+            };
+            if let Claimed::Theirs(trouble) = self.tenure.ensure().await {
+                if self.execution.has_begun() {
+                    return Some(trouble);
+                }
+                self.turn_round(&trouble.line()).await;
+                continue;
+            }
             if !self.written_before().await {
                 continue;
             }
@@ -122,122 +156,85 @@ impl Run {
         }
     }
 
-    /// What cannot be written down is not begun: the plan turns round. The way back is gone all the same, since half done is worse.
-    async fn written_before(&mut self) -> bool {
-        let now = self.now();
-        let Some(record) = self.execution.beginning(now) else { return false };
-        let written = self.write(record.clone()).await;
-        if let (Err(trouble), false) = (&written, self.execution.is_turned()) {
-            self.unwritten.pop();
-            if let Some(turned) = self.execution.stop_and_undo(trouble.line(), now) {
-                self.written(turned).await;
-            }
-            return false;
+    /// Until a person says something that lets it go on or back; or until nobody has for too long. Something is given back when it must
+    /// not go on at all.
+    async fn wait(&mut self) -> Option<Trouble> {
+        let operation = self.operation();
+        let notice = notice_of(&operation, self.now());
+        publish(&self.inner, Event::Operation(Box::new(operation))).await;
+        if let Some(notice) = notice {
+            self.notice(notice).await;
         }
-        self.execution.apply(&record).expect("it was made from what is in hand");
-        true
-    }
-
-    async fn do_step(&mut self, step: &Step) -> Carried {
-        let cluster = self.opening.plan.service.cluster.clone();
-        let mut give_up: Option<Instant> = None;
-        let mut why = Trouble::new(format!("{cluster} is not connected"), "nothing can be asked of it");
-        loop {
-            let connections = self.inner.parts.connections.clone();
-            let backend = match connections.live(&cluster) {
-                Some(backend) => backend,
-                None => {
-                    let give_up = *give_up.get_or_insert_with(|| Instant::now() + LINK_BACK_WITHIN);
-                    self.say("waiting for the link: done again when it is back").await;
-                    match timeout_at(give_up, connections.next_live(&cluster)).await {
-                        Ok(backend) => backend,
-                        Err(_) => return Carried::Unknown(self.unknown(step, &why)),
-                    }
-                }
-            };
-            match self.attempt(&*backend, step).await {
-                Ok(()) => return Carried::Told(Outcome::Done),
-                Err(StepError::Failed(trouble)) => return Carried::Told(Outcome::Failed(trouble)),
-                Err(StepError::Lost(trouble)) => why = trouble,
-            }
-            if Instant::now() >= *give_up.get_or_insert_with(|| Instant::now() + LINK_BACK_WITHIN) {
-                return Carried::Unknown(self.unknown(step, &why));
-            }
-            self.say(&format!("{}: done again when the link is back", why.line())).await;
-            sleep(AFTER_LOSS).await;
-        }
-    }
-
-    /// Once, passing on what the step says while it works.
-    async fn attempt(&mut self, backend: &dyn Backend, step: &Step) -> Result<(), StepError> {
-        let (words, mut heard) = watch::channel(Arc::<str>::from(""));
-        let progress: Progress = Arc::new(move |word: &str| {
-            words.send_replace(text::clean(word).into());
-        });
-        let (gate, patience) = (self.inner.parts.gate.clone(), patience(step));
-        let cluster = self.opening.plan.service.cluster.clone();
-        let work = timeout(patience, gate.execute(&cluster, backend, step.clone(), progress));
-        tokio::pin!(work);
-        let mut asked = self.asked.clone();
-        let mut quiet_until = Instant::now();
-        loop {
+        let until = Instant::now() + HELD_AT_MOST;
+        while self.stopping.is_none() && self.execution.held().is_some() {
             tokio::select! {
                 biased;
-                result = &mut work => {
-                    let silent = || {
-                        let why = format!("no answer for {} s", patience.as_secs());
-                        Err(StepError::Lost(Trouble::new(step.title(), why)))
-                    };
-                    return result.unwrap_or_else(|_| silent());
+                // Never the end: the way to it is kept in `running` for as long as it runs.
+                Some(asked) = self.asks.recv() => self.hear(asked).await,
+                trouble = self.tenure.lost() => return Some(trouble),
+                () = sleep_until(until) => {
+                    let now = self.now();
+                    match self.execution.may_wait_no_longer(now) {
+                        Ok(record) => self.written(record).await,
+                        Err(why) => tracing::error!(operation = %self.opening.id, "{why}"),
+                    }
                 }
-                () = next_word(&mut heard, quiet_until) => {
-                    let word = heard.borrow_and_update().clone();
-                    self.say(&word).await;
-                    quiet_until = Instant::now() + BETWEEN_NOTES;
-                }
-                true = next_ask(&mut asked) => self.say("stops after this step, and takes back what was done").await,
             }
+        }
+        self.publish().await;
+        None
+    }
+
+    /// What a person says while it runs or waits.
+    async fn hear(&mut self, Asked { ask, answer }: Asked) {
+        let result = match ask.wish {
+            Wish::StopAndUndo => self.hear_stop(&ask.who).await,
+            Wish::Word(word) => self.hear_word(word, &ask.who).await,
+        };
+        let result = result.map_err(|why| Trouble::new(unheard(ask.wish), why));
+        match (answer, result) {
+            (Some(answer), result) => {
+                let _ = answer.send(result);
+            }
+            (None, Err(trouble)) => self.notice(Notice::error(self.now(), &trouble)).await,
+            (None, Ok(())) => {}
         }
     }
 
-    fn unknown(&self, step: &Step, why: &Trouble) -> Trouble {
-        Trouble::new(
-            format!("{}: whether '{}' was done is not known", self.opening.plan.title, step.title()),
-            format!("{}, and the link did not come back within {} s", why.line(), LINK_BACK_WITHIN.as_secs()),
-        )
-        .help("once the cluster is back, resume it, take it back or leave it: all three are safe")
+    async fn hear_stop(&mut self, who: &Arc<str>) -> Result<(), String> {
+        if self.stopping.is_some() || self.execution.is_turned() {
+            return Ok(());
+        }
+        self.execution.may_turn()?;
+        let is_own = **who == *self.inner.parts.who;
+        self.stopping = Some(if is_own { "stopped by hand".into() } else { format!("stopped by {who}").into() });
+        self.say("stops after this step, and takes back what was done").await;
+        Ok(())
+    }
+
+    async fn hear_word(&mut self, word: PersonWord, who: &Arc<str>) -> Result<(), String> {
+        let now = self.now();
+        let record = self.execution.say(word, who, now)?;
+        self.written(record).await;
+        match word {
+            PersonWord::Wait => self.say("waits after this step until told to go on").await,
+            PersonWord::GoOn | PersonWord::Again => self.say("").await,
+        }
+        Ok(())
+    }
+
+    async fn turn_round(&mut self, why: &str) {
+        let now = self.now();
+        match self.execution.stop_and_undo(why, now) {
+            Ok(record) => self.written(record).await,
+            // It ended, or turned round by itself, in the meantime.
+            Err(why) => tracing::info!(operation = %self.opening.id, "not stopped: {why}"),
+        }
     }
 
     async fn say(&mut self, note: &str) {
         self.note = (!note.is_empty()).then(|| note.into());
         self.publish().await;
-    }
-
-    /// As far as the disk allows: the rest is tried again with the next record.
-    async fn written(&mut self, record: Record) {
-        if let Err(trouble) = self.write(record).await {
-            tracing::error!(operation = %self.opening.id, "{trouble}");
-        }
-    }
-
-    async fn write(&mut self, record: Record) -> Result<(), Trouble> {
-        self.unwritten.push(record);
-        let mut records = std::mem::take(&mut self.unwritten);
-        let mut page = self.page.take().expect("put back below");
-        let (page, records, result) = blocking(move || {
-            let mut result = Ok(());
-            while let (Some(first), Ok(())) = (records.first(), &result) {
-                result = page.write(first);
-                if result.is_ok() {
-                    records.remove(0);
-                }
-            }
-            (page, records, result)
-        })
-        .await;
-        self.page = Some(page);
-        self.unwritten = records;
-        result
     }
 
     fn operation(&self) -> Operation {
@@ -266,28 +263,4 @@ impl Run {
 /// To the screen, if there is one that reads.
 pub(super) async fn publish(inner: &Inner, event: Event) {
     let _ = timeout(SCREEN_READS_WITHIN, inner.parts.facts.send(event)).await;
-}
-
-async fn next_word(heard: &mut watch::Receiver<Arc<str>>, quiet_until: Instant) {
-    sleep_until(quiet_until).await;
-    if heard.changed().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn next_ask(asked: &mut watch::Receiver<bool>) -> bool {
-    match asked.changed().await {
-        Ok(()) => *asked.borrow_and_update(),
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// How long an engine may take for a step before its silence is taken for a loss.
-fn patience(step: &Step) -> Duration {
-    let allowed = match step {
-        Step::Stop { grace, .. } | Step::Replace { grace, .. } => *grace,
-        Step::Start { .. } | Step::Redeploy { .. } => 60,
-        Step::AwaitReady { within, .. } | Step::AwaitRollout { within, .. } => *within,
-    };
-    Duration::from_secs(allowed.into()) + GRACE
 }

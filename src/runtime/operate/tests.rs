@@ -6,38 +6,44 @@ use tempfile::TempDir;
 
 use super::{
     fake::{Fake, Reply},
+    lease::Tenure,
+    run::Run,
     *,
 };
 use crate::{
-    domain::ClusterName,
+    domain::{ClusterName, StepState},
     plan::{
         Verb,
         fixture::{Shop, id, noon, prod},
     },
 };
 
+mod arming;
+mod leases;
+mod words;
+
 /// One process with its engine.
-struct Desk {
-    operator: Operator,
-    events: mpsc::Receiver<Event>,
-    connections: Connections,
-    fake: Fake,
+pub(super) struct Desk {
+    pub operator: Operator,
+    pub events: mpsc::Receiver<Event>,
+    pub connections: Connections,
+    pub fake: Fake,
 }
 
-fn fake() -> Fake {
+pub(super) fn fake() -> Fake {
     Fake::running(&["web-1", "web-2"])
 }
 
-fn restart() -> Plan {
+pub(super) fn restart() -> Plan {
     Shop::healthy(2).plan(Verb::Restart).expect("planned")
 }
 
 impl Desk {
-    fn open(state: &TempDir, fake: &Fake) -> Self {
-        Self::with(Journal::open(state.path()), fake, Gate::new(false, []))
+    pub fn open(state: &TempDir, fake: &Fake) -> Self {
+        Self::with(Journal::open(state.path()), fake, Gate::new(false, [], None))
     }
 
-    fn with(journal: Result<Journal, Trouble>, fake: &Fake, gate: Gate) -> Self {
+    pub fn with(journal: Result<Journal, Trouble>, fake: &Fake, gate: Gate) -> Self {
         let (facts, events) = mpsc::channel(1024);
         let connections = Connections::default();
         connections.set(&prod(), Some(Arc::new(fake.clone())));
@@ -53,7 +59,7 @@ impl Desk {
     }
 
     /// Waits for the next word of an operation that is so.
-    async fn until(&mut self, is_so: impl Fn(&Operation) -> bool) -> Operation {
+    pub async fn until(&mut self, is_so: impl Fn(&Operation) -> bool) -> Operation {
         loop {
             match self.events.recv().await.expect("the operator lives") {
                 Event::Operation(operation) if is_so(&operation) => return *operation,
@@ -62,7 +68,19 @@ impl Desk {
         }
     }
 
-    async fn verdict(&mut self) -> Verdict {
+    /// What is told by the way until an operation is so.
+    pub async fn notices_until(&mut self, is_so: impl Fn(&Operation) -> bool) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        loop {
+            match self.events.recv().await.expect("the operator lives") {
+                Event::Operation(operation) if is_so(&operation) => return notices,
+                Event::Notice(notice) => notices.push(notice),
+                _ => {}
+            }
+        }
+    }
+
+    pub async fn verdict(&mut self) -> Verdict {
         match self.until(Operation::is_over).await.state {
             OperationState::Ended(verdict) => verdict,
             other => panic!("over, and still {other:?}"),
@@ -71,7 +89,7 @@ impl Desk {
 }
 
 /// The step with this place is being done.
-fn is_at(step: usize) -> impl Fn(&Operation) -> bool {
+pub(super) fn is_at(step: usize) -> impl Fn(&Operation) -> bool {
     move |operation| operation.steps[step].state == StepState::Running
 }
 
@@ -82,7 +100,7 @@ fn journal_file(state: &TempDir) -> PathBuf {
     file
 }
 
-const ALL: [&str; 6] = [
+pub(super) const ALL: [&str; 6] = [
     "stop web-1 (up to 10 s)",
     "start web-1",
     "wait until web-1 is ready (up to 120 s)",
@@ -113,7 +131,7 @@ async fn a_restart_is_carried_out_told_and_written_down() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_was_confirmed_under_read_only_never_reaches_the_engine() {
     let state = tempfile::tempdir().unwrap();
-    for gate in [Gate::new(true, []), Gate::new(false, [prod()])] {
+    for gate in [Gate::new(true, [], None), Gate::new(false, [prod()], None)] {
         let mut desk = Desk::with(Journal::open(state.path()), &fake(), gate.clone());
         let trouble = desk.operator.begin(restart()).await.unwrap().expect_err("refused");
         assert!(trouble.why.contains("read-only"), "{trouble}");
@@ -128,7 +146,7 @@ async fn a_plan_that_was_confirmed_under_read_only_never_reaches_the_engine() {
 
 #[test]
 fn read_only_of_one_cluster_leaves_the_others_open() {
-    assert!(Gate::new(false, [ClusterName::from("other")]).check(&prod()).is_ok());
+    assert!(Gate::new(false, [ClusterName::from("other")], None).check(&prod()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,7 +345,7 @@ async fn nothing_is_done_that_cannot_be_written_down() {
     let state = tempfile::tempdir().unwrap();
     let journal = Journal::open(state.path());
     fs::remove_dir_all(state.path().join("operations")).unwrap();
-    let mut desk = Desk::with(journal, &fake(), Gate::new(false, []));
+    let mut desk = Desk::with(journal, &fake(), Gate::new(false, [], None));
     let trouble = desk.operator.begin(restart()).await.unwrap().expect_err("refused");
     assert!(trouble.why.contains("cannot be written down"), "{trouble}");
     assert!(matches!(desk.verdict().await, Verdict::Undone { .. }));
@@ -336,7 +354,7 @@ async fn nothing_is_done_that_cannot_be_written_down() {
     // A state directory that cannot even be made: a file is in its way.
     let blocked = state.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let desk = Desk::with(Journal::open(&blocked), &fake(), Gate::new(false, []));
+    let desk = Desk::with(Journal::open(&blocked), &fake(), Gate::new(false, [], None));
     assert!(desk.operator.begin(restart()).await.unwrap().is_err());
     assert!(desk.fake.executed().is_empty());
 }
@@ -347,7 +365,8 @@ async fn a_disk_that_fills_up_in_the_middle_turns_the_plan_round_and_the_way_bac
     let mut desk = Desk::open(&state, &fake());
     let journal = desk.operator.journal().clone().unwrap();
     let mut execution = crate::plan::Execution::new(restart());
-    let (opening, mut page) = journal.create(restart(), &"ops@laptop".into(), noon()).unwrap();
+    let (opening, mut page) =
+        journal.create(journal.unused_id(noon()), restart(), &"ops@laptop".into(), noon()).unwrap();
     let begun = execution.beginning(noon()).unwrap();
     page.write(&begun).unwrap();
     execution.apply(&begun).unwrap();
@@ -356,7 +375,8 @@ async fn a_disk_that_fills_up_in_the_middle_turns_the_plan_round_and_the_way_bac
     let inner = desk.operator.inner.clone();
     let full = page.on_a_full_disk();
     drop(page);
-    let run = Run::new(inner.clone(), opening, execution, full, None);
+    let tenure = Tenure::new(&inner, &opening.plan, &opening.id, noon());
+    let run = Run::new(inner.clone(), opening, execution, full, None, tenure);
     run.carry_out(Counted::new(&inner)).await;
     let Verdict::Undone { says } = desk.verdict().await else { panic!("not undone") };
     assert!(says.contains("cannot be written down") && says.contains("taken back: web-1"), "{says}");

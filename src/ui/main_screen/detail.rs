@@ -14,7 +14,8 @@ use crate::{
         world::Trend,
     },
     config::theme::Role,
-    domain::{Cluster, Link, Service, ServiceId, units},
+    domain::{Cluster, Link, Service, ServiceId, release, units},
+    message::{Answer, Question},
     ui::{Paint, instances, logs, orchestration, widget},
 };
 
@@ -65,7 +66,8 @@ fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) -> String {
     let world = &paint.app.world;
     let health = world.inventory.health_of(service);
     let (glyph, role) = widget::health(paint.theme, health);
-    let hint = paint.keys_of(Action::Restart).map_or_else(String::new, |key| format!("{key} restart"));
+    let (remedy, word) = remedy(paint, service);
+    let hint = paint.keys_of(remedy).map_or_else(String::new, |key| format!("{key} {word}"));
     let hint_width = u16::try_from(hint.width()).unwrap_or(0) + 2;
     let left = Rect { width: row.width.saturating_sub(hint_width), ..row };
     let end = paint.text(left, &service.id.name, Role::Title);
@@ -85,9 +87,24 @@ fn headline(paint: &mut Paint<'_>, row: Rect, service: &Service) -> String {
     if service.health.is_broken() {
         let place = Rect { x: row.right().saturating_sub(hint_width), width: hint_width.min(row.width), ..row };
         paint.text_right(place, &hint, Role::Key);
-        paint.button(place, Action::Restart);
+        paint.button(place, remedy);
     }
     lines.collect::<Vec<_>>().join(" ")
+}
+
+/// What will most likely help: the way back where there is one, else to begin anew.
+fn remedy(paint: &Paint<'_>, service: &Service) -> (Action, &'static str) {
+    let world = &paint.app.world;
+    let known = world.answers.get(&Question::Releases(service.id.clone()));
+    let has_better = match known {
+        Some(Ok(Answer::Releases(releases))) => release::suggested(releases).is_some_and(|best| !best.id.is_empty()),
+        Some(Ok(_) | Err(_)) | None => false,
+    };
+    if has_better && paint.app.may(Action::RollBack).is_ok() {
+        (Action::RollBack, "roll back")
+    } else {
+        (Action::Restart, "restart")
+    }
 }
 
 fn reason(service: &Service, height: u16) -> Vec<(Role, String)> {

@@ -86,11 +86,11 @@ fn row(paint: &mut Paint<'_>, table: &Table<Cell>, y: u16, release: &Release, to
     if let Some(created) = release.created {
         table.cell(paint, Cell::Age, y, &units::age_of(created, now), Role::Dim);
     }
-    table.cell(paint, Cell::What, y, &what(release, now), role);
+    table.cell(paint, Cell::What, y, &what(release, to_go_back_to, now), role);
 }
 
 /// The most telling first: there is room for a word or two.
-fn what(release: &Release, now: Timestamp) -> String {
+fn what(release: &Release, to_go_back_to: bool, now: Timestamp) -> String {
     let mut what = Vec::new();
     let is_engines = release.source == ReleaseSource::Engine;
     match (release.healthy_since, &release.outcome) {
@@ -104,7 +104,10 @@ fn what(release: &Release, now: Timestamp) -> String {
     if !release.current && release.instances > 0 {
         what.push(format!("{} run", release.instances));
     }
-    what.extend(release.served.map(|seconds| format!("served {}", units::age(seconds))));
+    what.extend(release.served.map(units::age).map(|age| match to_go_back_to {
+        true => format!("last healthy, {age}"),
+        false => format!("served {age}"),
+    }));
     what.extend(release.outcome.iter().chain(&release.cause).map(ToString::to_string));
     what.join(", ")
 }

@@ -6,16 +6,21 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     action::Action,
-    app::{App, Page, Settings, operation::OperationScreen, operations::Operations, plan::PlanScreen},
+    app::{
+        App, Page, Settings,
+        operation::OperationScreen,
+        operations::Operations,
+        plan::{PlanScreen, Wanted},
+    },
     config::{
         self, Paths,
         terminal::{Depth, Terminal},
     },
     domain::{Health, Operation, OperationId, OperationState, Reason, StepState, Trouble, Verdict},
     plan::{
-        Execution, Verb,
+        Execution, Target, Verb,
         execution::{Outcome, Record, Which},
-        fixture::{Shop, failing, id, noon, request},
+        fixture::{Shop, failing, id, noon},
     },
     ui::{Hits, Paint, Theme},
 };
@@ -94,7 +99,7 @@ fn operation_picture(state: OperationState, width: u16, height: u16) -> String {
 #[test]
 fn a_plan_says_everything_in_a_hundred_columns_and_in_sixty() {
     let app = app();
-    let screen = PlanScreen::of(&request(Verb::Restart), &app.world).expect("planned");
+    let screen = PlanScreen::open(Wanted::of(Verb::Restart, Target::Service(id("web"))), &app.world).expect("planned");
     let draw = |paint: &mut Paint<'_>, area| crate::ui::plan::draw(&screen, paint, area);
     insta::assert_snapshot!("plan_100x30", picture(&app, 100, 30, draw));
     insta::assert_snapshot!("plan_60x20", picture(&app, 60, 20, draw));
@@ -151,7 +156,8 @@ fn no_size_is_too_small_to_paint() {
     let operation = operation(stuck());
     let screen = OperationScreen::new(&operation);
     app.world.operations.insert(operation.id.clone(), operation);
-    let mut plan = PlanScreen::of(&request(Verb::Restart), &app.world).expect("planned");
+    let mut plan =
+        PlanScreen::open(Wanted::of(Verb::Restart, Target::Service(id("web"))), &app.world).expect("planned");
     let list = Operations::default();
     app.world.settings.ask_reason = true;
     for round in 0..2 {

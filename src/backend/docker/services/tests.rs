@@ -99,3 +99,29 @@ fn crashing_and_coming_back_makes_no_plan_stale_and_stopping_does() {
     assert_eq!(print(up()), print(restarting));
     assert_ne!(print(up()), print(failed()));
 }
+
+/// What a plan made in the place of `replaces`.
+fn made(number: u32, state: Value, replaces: &str) -> Container {
+    Container { release: Some(7), replaces: Some(replaces.into()), ..container("web", number, state, "") }
+}
+
+#[test]
+fn while_a_rollout_is_under_way_a_pair_is_one_place_and_what_is_in_reserve_is_not_broken() {
+    let stopped = || json!({"Status": "exited", "ExitCode": 143});
+    let created = json!({"Status": "created"});
+    let old = |number, state| container("web", number, state, "");
+    let shown = |containers: &[Container]| told(&services(containers)["web"]);
+    assert_eq!(shown(&[old(1, up()), old(2, up()), made(11, created, "web1")]), "2/2 healthy");
+    assert_eq!(shown(&[old(1, up()), old(2, up()), made(11, up(), "web1")]), "2/2 healthy");
+    assert_eq!(shown(&[old(1, stopped()), old(2, up()), made(11, up(), "web1")]), "2/2 healthy");
+    let broken = shown(&[old(1, stopped()), old(2, up()), made(11, failed(), "web1")]);
+    assert_eq!(broken, "1/2 degraded 1 of 2: exit 1");
+}
+
+#[test]
+fn what_is_left_when_the_old_ones_are_gone_counts_as_ever() {
+    assert_eq!(
+        told(&services(&[made(11, up(), "web1"), made(12, failed(), "web2")])["web"]),
+        "1/2 degraded 1 of 2: exit 1"
+    );
+}

@@ -49,6 +49,7 @@ impl Server {
             meter: Arc::default(),
             happened: Arc::default(),
             scopes: Arc::new([]),
+            source: None,
         };
         Self { asked, site, task }
     }

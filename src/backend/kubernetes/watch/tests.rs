@@ -49,6 +49,7 @@ async fn watched(api: Api, scopes: &[&str]) -> Heard {
         happened: Arc::default(),
         meter: Arc::default(),
         scopes: scopes.iter().map(|scope| (*scope).into()).collect(),
+        source: None,
     };
     let patience = Patience { denied: SOON, doubt: SOON, first: SOON, longest: SOON, ..Patience::default() };
     Heard { changes: Watch { patience, ..Watch::new(site) }.changes(), all: Vec::new() }

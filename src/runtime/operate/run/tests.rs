@@ -23,7 +23,8 @@ async fn a_step_that_was_not_begun_for_want_of_room_is_not_in_the_record_when_th
     let state = tempfile::tempdir().unwrap();
     let journal = Journal::open(state.path()).unwrap();
     let plan = Shop::healthy(2).plan(Verb::Restart).expect("planned");
-    let (opening, page) = journal.create(plan.clone(), &"ops@laptop".into(), noon()).unwrap();
+    let (opening, page) =
+        journal.create(journal.unused_id(noon()), plan.clone(), &"ops@laptop".into(), noon()).unwrap();
     let connections = Connections::default();
     let fake = Fake::running(&["web-1", "web-2"]);
     connections.set(&prod(), Some(Arc::new(fake.clone())));
@@ -33,11 +34,12 @@ async fn a_step_that_was_not_begun_for_want_of_room_is_not_in_the_record_when_th
         facts,
         journal: Ok(journal.clone()),
         clock: Clock::starting_at(noon()),
-        gate: Gate::new(false, []),
+        gate: Gate::new(false, [], None),
         who: "ops@laptop".into(),
     });
     let (id, full) = (opening.id.clone(), page.on_a_full_disk());
-    let mut run = Run::new(operator.inner.clone(), opening, Execution::new(plan), page, None);
+    let tenure = Tenure::new(&operator.inner, &opening.plan, &opening.id, noon());
+    let mut run = Run::new(operator.inner.clone(), opening, Execution::new(plan), page, None, tenure);
     assert!(run.written_before().await);
     let ended = run.execution.told(Outcome::Done, noon()).expect("in hand");
     run.written(ended).await;

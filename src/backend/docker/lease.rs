@@ -1,0 +1,187 @@
+//! Who is at work on a service: a container that never runs, since the engine gives a name to one only. Who has it is in a label, until
+//! when in the one number that can be changed on a container afterwards; both by the engine's clock.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    api::Api,
+    container::time,
+    fault::Fault,
+    find, image,
+    marker::{self, Marker},
+    marks,
+    wire::{Info, Summary},
+};
+use crate::{
+    backend::StepError,
+    domain::{Claim, Lease, OperationId, ServiceId, Trouble, text::clean},
+};
+
+/// Several want it at once: so often is looked again.
+const TRIES: u32 = 20;
+const LOOK: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Serialize, Deserialize)]
+struct Said {
+    who: Arc<str>,
+    operation: OperationId,
+    title: Arc<str>,
+    since: Timestamp,
+}
+
+/// One that is there.
+struct Held {
+    id: String,
+    lease: Lease,
+}
+
+pub async fn claim(api: &Api, service: &ServiceId, ours: Lease, claim: Claim) -> Result<Option<Lease>, StepError> {
+    let what = format!("could not take the lease of {service}");
+    let asking = Asking { api, service, name: marks::lease_name(service) };
+    match asking.claim(&ours, claim).await {
+        Ok(Some(other)) => Ok(other),
+        Ok(None) => Err(StepError::Failed(Trouble::new(what, "others take it and give it back all the time"))),
+        Err(fault) => Err(fault.step(what)),
+    }
+}
+
+/// Who is at work now, by our clock.
+pub async fn held(api: &Api, service: &ServiceId) -> Result<Option<Lease>, Fault> {
+    let asking = Asking { api, service, name: marks::lease_name(service) };
+    let Some(held) = asking.held().await? else { return Ok(None) };
+    let ahead = ahead(api).await?;
+    let lease = by_our_clock(held.lease, ahead);
+    Ok(Some(lease).filter(|lease| lease.until > Timestamp::now()))
+}
+
+struct Asking<'a> {
+    api: &'a Api,
+    service: &'a ServiceId,
+    name: String,
+}
+
+impl Asking<'_> {
+    /// `None`: no end was found to it. Otherwise whoever else has it.
+    async fn claim(&self, ours: &Lease, claim: Claim) -> Result<Option<Option<Lease>>, Fault> {
+        for _ in 0..TRIES {
+            let held = self.held().await?;
+            let is_ours = |held: &Held| held.lease.operation == ours.operation && held.lease.who == ours.who;
+            let ahead = match (&held, claim) {
+                (_, Claim::Release) => SignedDuration::ZERO,
+                (_, Claim::Take | Claim::TakeOver) => ahead(self.api).await?,
+            };
+            let now = Timestamp::now().saturating_add(ahead).unwrap_or(Timestamp::MAX);
+            match (held, claim) {
+                (None, Claim::Release) => return Ok(Some(None)),
+                (None, Claim::Take | Claim::TakeOver) => match self.create(ours, ahead).await {
+                    Ok(()) => return Ok(Some(None)),
+                    Err(fault) if fault.is_conflict() => tokio::time::sleep(LOOK).await,
+                    Err(fault) => return Err(fault),
+                },
+                (Some(held), Claim::Release) => {
+                    if is_ours(&held) {
+                        marker::remove(self.api, &held.id).await?;
+                    }
+                    return Ok(Some(None));
+                }
+                (Some(held), Claim::Take | Claim::TakeOver) if is_ours(&held) => {
+                    match self.renew(&held.id, ours, ahead).await {
+                        Ok(()) => return Ok(Some(None)),
+                        // Somebody found that it was over, and took it away.
+                        Err(fault) if fault.is_not_found() || fault.is_conflict() => tokio::time::sleep(LOOK).await,
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                (Some(held), Claim::Take) if held.lease.until > now => {
+                    return Ok(Some(Some(by_our_clock(held.lease, ahead))));
+                }
+                (Some(held), Claim::Take | Claim::TakeOver) => marker::remove(self.api, &held.id).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn held(&self) -> Result<Option<Held>, Fault> {
+        let Some(found) = find::by_name(self.api, &self.name).await? else { return Ok(None) };
+        read(&found).map(Some).ok_or_else(|| {
+            let message = format!("the container {} is there, and is no lease: remove it", self.name);
+            Fault::Refused { status: 400, message: message.into() }
+        })
+    }
+
+    async fn create(&self, ours: &Lease, ahead: SignedDuration) -> Result<(), Fault> {
+        let by_theirs = |time: Timestamp| time.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+        let said = Said {
+            who: ours.who.clone(),
+            operation: ours.operation.clone(),
+            title: ours.title.clone(),
+            since: by_theirs(ours.since),
+        };
+        let labels = json!({
+            marks::ROLE: marks::OF_LEASE, marks::SCOPE: self.service.scope.as_str(),
+            marks::SERVICE: &*self.service.name, marks::LEASE: json!(said).to_string(),
+        });
+        let host = json!({"RestartPolicy": policy(by_theirs(ours.until))});
+        for image in self.images().await? {
+            let Some(image) = image::find(self.api, &image).await? else { continue };
+            let marker = Marker { name: &self.name, labels: labels.clone(), host: host.clone() };
+            match marker::create(self.api, &image, marker).await {
+                // It went in this very moment.
+                Err(fault) if fault.is_not_found() => {}
+                done => return done,
+            }
+        }
+        let message = "there is no image on this host that a lease could be made of";
+        Err(Fault::Refused { status: 400, message: message.into() })
+    }
+
+    /// Any will do: what is used by a container stays for the moment.
+    async fn images(&self) -> Result<Vec<String>, Fault> {
+        let list: Vec<Summary> = self.api.get("/containers/json?all=1").await?;
+        let mut images: Vec<String> = list.into_iter().filter_map(|summary| summary.image_id).collect();
+        let stored: Vec<super::wire::ImageSummary> = self.api.get("/images/json").await?;
+        images.extend(stored.into_iter().map(|image| image.id));
+        Ok(images)
+    }
+
+    async fn renew(&self, id: &str, ours: &Lease, ahead: SignedDuration) -> Result<(), Fault> {
+        let until = ours.until.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+        let body = json!({"RestartPolicy": policy(until)});
+        self.api.post(&format!("/containers/{id}/update"), &body, PATIENCE).await.map(drop)
+    }
+}
+
+/// Its count of tries is a number that the engine keeps and never uses: what never ran has not failed.
+fn policy(until: Timestamp) -> Value {
+    json!({"Name": "on-failure", "MaximumRetryCount": until.as_second()})
+}
+
+fn read(found: &Value) -> Option<Held> {
+    let said: Said = serde_json::from_str(find::label(found, marks::LEASE)?).ok()?;
+    let until = found["HostConfig"]["RestartPolicy"]["MaximumRetryCount"].as_i64()?;
+    let text = |text: &str| Arc::from(clean(text));
+    let lease = Lease {
+        who: text(&said.who),
+        operation: OperationId::new(text(said.operation.as_str())),
+        title: text(&said.title),
+        since: said.since,
+        until: Timestamp::from_second(until).ok()?,
+    };
+    Some(Held { id: found["Id"].as_str()?.to_owned(), lease })
+}
+
+/// How far the engine's clock is ahead of ours: machines that share an engine need not agree on the time.
+async fn ahead(api: &Api) -> Result<SignedDuration, Fault> {
+    let info: Info = api.get("/info").await?;
+    Ok(time(info.system_time.as_deref()).map_or(SignedDuration::ZERO, |time| time.duration_since(Timestamp::now())))
+}
+
+fn by_our_clock(lease: Lease, ahead: SignedDuration) -> Lease {
+    let ours = |time: Timestamp| time.saturating_sub(ahead).unwrap_or(time);
+    Lease { since: ours(lease.since), until: ours(lease.until), ..lease }
+}

@@ -1,0 +1,55 @@
+//! An execution's steps as a person sees them.
+
+use super::{Execution, Line, Outcome};
+use crate::{
+    domain::{StepReport, StepState},
+    plan::Step,
+};
+
+impl Execution {
+    /// The steps of the plan, then those of the way back.
+    pub fn report(&self) -> Vec<StepReport> {
+        let is_over = self.verdict.is_some();
+        let troubled = self.troubled().map(|(index, _)| index);
+        let steps = self.steps.iter().zip(self.plan.steps()).enumerate();
+        let forward = steps.map(|(index, (line, planned))| {
+            let mut report = line.report(&planned.step, self.turned.is_some() || is_over);
+            if troubled == Some(index) {
+                report.state = StepState::Held;
+            }
+            report
+        });
+        let back = self.undo.iter().zip(self.pointless()).map(|(back, pointless)| StepReport {
+            is_undo: true,
+            ..back.line.report(&back.step, pointless || is_over)
+        });
+        let stages = self.plan.stages.iter().flat_map(|stage| stage.steps.iter().map(|_| stage.title.clone()));
+        let forward = forward.zip(stages).map(|(report, stage)| StepReport { stage: Some(stage), ..report });
+        forward.chain(back).collect()
+    }
+}
+
+impl Line {
+    fn report(&self, step: &Step, skipped: bool) -> StepReport {
+        let state = match (&self.ended, &self.passed, self.began) {
+            (Some((_, Outcome::Done)), _, _) | (Some(_), Some(_), _) => StepState::Done,
+            (Some((_, Outcome::Failed(_) | Outcome::Unsure(_))), None, _) => StepState::Failed,
+            (None, _, Some(_)) if self.is_open => StepState::Running,
+            (None, _, _) if skipped => StepState::Skipped,
+            (None, _, _) => StepState::Waiting,
+        };
+        let note = match (&self.passed, self.trouble()) {
+            (Some(who), Some(trouble)) => Some(format!("passed by {who}: {}", trouble.line()).into()),
+            (_, trouble) => trouble.map(|trouble| trouble.line().into()),
+        };
+        StepReport {
+            title: step.title().into(),
+            stage: None,
+            state,
+            began: self.began,
+            ended: self.ended.as_ref().map(|(at, _)| *at),
+            note,
+            is_undo: false,
+        }
+    }
+}

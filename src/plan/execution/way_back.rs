@@ -1,0 +1,187 @@
+//! What is done to go back, in which order, and what of it is left alone because it would make things worse.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{Back, Execution, Line, Outcome};
+use crate::plan::{Planned, Step, Target};
+
+/// What a step of the way back is to whoever is served meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Gives back what served before, or looks whether it does.
+    Gives,
+    /// Takes from what serves now.
+    Takes,
+    /// Sends the requests from what serves now to what served before.
+    Moves,
+    Neither,
+}
+
+impl Execution {
+    /// Back in reverse order, beginning with the step in hand: it may have half happened.
+    pub(super) fn turn(&mut self, why: Arc<str>) {
+        self.turned = Some(why);
+        self.waits = None;
+        let mut undo: Vec<Back> = Vec::new();
+        for (of, planned) in self.plan.steps().enumerate().collect::<Vec<_>>().into_iter().rev() {
+            if self.steps[of].began.is_none() {
+                continue;
+            }
+            for step in &planned.undo {
+                if !self.was_made_so(of, step, &undo) {
+                    undo.push(Back { of, step: step.clone(), line: Line::default() });
+                }
+            }
+        }
+        self.undo = undo;
+    }
+
+    /// A later step of the plan did already what would be done to go back (a restart's start takes its stop back), or waited in vain
+    /// for the same: waiting again would tell nothing new. Not so when something changes the same object since: a step after it, or a
+    /// part of the way back that comes before.
+    fn was_made_so(&self, of: usize, undo: &Step, before: &[Back]) -> bool {
+        if before.iter().any(|back| !back.step.is_wait() && back.step.is_about_same(undo)) {
+            return false;
+        }
+        let mut so = false;
+        let later = self.steps.iter().zip(self.plan.steps()).skip(of + 1);
+        for (line, planned) in later.filter(|(line, _)| line.began.is_some()) {
+            if planned.step == *undo {
+                so = match line.ended {
+                    Some((_, Outcome::Done)) => true,
+                    Some((_, Outcome::Failed(_))) => undo.is_wait(),
+                    Some((_, Outcome::Unsure(_))) | None => false,
+                };
+            } else if !planned.step.is_wait() && planned.step.is_about_same(undo) {
+                so = false;
+            }
+        }
+        so
+    }
+
+    /// Which parts of the way back are not done. What could not be started will not become ready. And where what served before does not
+    /// come back, nothing is taken from what serves now, and no request is sent elsewhere: a mixture that serves is better than the old
+    /// release that does not. What is only added is still done.
+    pub(super) fn pointless(&self) -> Vec<bool> {
+        let mut failed = BTreeSet::new();
+        let mut is_missing = false;
+        let mut given_up = BTreeSet::new();
+        let judge = |back: &Back| {
+            let (part, stage) = (self.part(back), self.stage(back.of));
+            let takes = match part {
+                Part::Takes | Part::Moves => true,
+                Part::Gives | Part::Neither => false,
+            };
+            let would_harm = is_missing && takes;
+            let pointless = would_harm || failed.contains(&back.of) || given_up.contains(&stage);
+            if would_harm {
+                given_up.insert(stage);
+            }
+            if !pointless && back.line.trouble().is_some() {
+                failed.insert(back.of);
+                is_missing |= matches!(part, Part::Gives | Part::Moves);
+            }
+            pointless
+        };
+        self.undo.iter().map(judge).collect()
+    }
+
+    fn part(&self, back: &Back) -> Part {
+        match &back.step {
+            Step::Start { .. }
+            | Step::AwaitReady { .. }
+            | Step::AwaitRollout { .. }
+            | Step::Redeploy { .. }
+            | Step::Make { .. }
+            | Step::Join { .. }
+            | Step::Update { .. }
+            | Step::Return { .. }
+            | Step::Helm { .. }
+            | Step::Steer { .. }
+            | Step::MakeSet { .. }
+            | Step::Gate { .. } => Part::Gives,
+            Step::Stop { .. }
+            | Step::Replace { .. }
+            | Step::Remove { .. }
+            | Step::DiscardSet { .. }
+            | Step::Drain { .. } => Part::Takes,
+            Step::Shift { .. } => Part::Moves,
+            Step::Scale { to, .. } => match self.step(back.of) {
+                Step::Scale { to: forward, .. } if to > forward => Part::Gives,
+                _ => Part::Takes,
+            },
+            Step::Rename { .. } | Step::Record { .. } | Step::Pause { .. } | Step::Cordon { .. } => Part::Neither,
+        }
+    }
+
+    /// The place of the stage that a step belongs to.
+    fn stage(&self, step: usize) -> usize {
+        let mut end = 0;
+        let mut stages = self.plan.stages.iter();
+        stages
+            .position(|stage| {
+                end += stage.steps.len();
+                step < end
+            })
+            .expect("every step belongs to a stage")
+    }
+
+    /// Nothing is left of what a step that was begun did, as far as this knows.
+    pub(super) fn is_taken_back(&self, of: usize) -> bool {
+        let steps: Vec<&Planned> = self.plan.steps().collect();
+        let planned = steps[of];
+        if self.is_left_unwell(of) {
+            return false;
+        }
+        if planned.leaves_nothing() {
+            return true;
+        }
+        if !planned.undo.is_empty() {
+            return planned.undo.iter().all(|part| self.is_back(of, part));
+        }
+        // Requests that nobody was left to get are sent back with whoever comes back, by the undo of his stop.
+        if let Step::Shift { route, .. } = &planned.step {
+            let is_same = |back: &&Back| matches!(&back.step, Step::Shift { route: other, .. } if other == route);
+            return self.undo.iter().filter(is_same).any(|back| back.line.is_done());
+        }
+        // What was made is removed by the undo of its making, and with it all that was done to it since.
+        let replaced = matches!(planned.step, Step::Replace { alone: false, .. });
+        let whole = Target::Service(self.plan.service.clone());
+        steps.iter().enumerate().any(|(other, covering)| {
+            let covers = covering.step.is_about_same(&planned.step) || replaced && covering.step.object() == whole;
+            covers
+                && self.steps[other].began.is_some()
+                && !covering.undo.is_empty()
+                && covering.undo.iter().all(|part| self.is_back(other, part))
+        })
+    }
+
+    /// What was waited for in vain, and nothing was done about since, is not as a person wants it, whatever it was before.
+    pub(super) fn is_left_unwell(&self, of: usize) -> bool {
+        let (line, step) = (&self.steps[of], self.step(of));
+        let only_looks = matches!(step, Step::Gate { .. });
+        step.is_wait()
+            && !only_looks
+            && line.trouble().is_some()
+            && line.passed.is_none()
+            && !self.undo.iter().any(|back| back.step.is_about_same(step))
+    }
+
+    /// It was done on the way back, or a later step of the plan had done it already.
+    fn is_back(&self, of: usize, part: &Step) -> bool {
+        match self.undo.iter().find(|back| back.of == of && back.step == *part) {
+            Some(back) => back.line.is_done(),
+            None => {
+                let mut later = self.steps.iter().zip(self.plan.steps()).skip(of + 1);
+                later.any(|(line, planned)| planned.step == *part && matches!(line.ended, Some((_, Outcome::Done))))
+            }
+        }
+    }
+}
+
+impl Planned {
+    /// It changes nothing that a service is made of.
+    pub(super) fn leaves_nothing(&self) -> bool {
+        self.step.is_wait() || matches!(self.step, Step::Record { .. })
+    }
+}

@@ -1,0 +1,161 @@
+//! How an operation comes to be carried out here: begun with a plan, or taken over from a process that ended in the middle of it.
+
+use std::sync::Arc;
+
+use super::{
+    Inner, blocking,
+    lease::{Claimed, Tenure},
+    run::{Run, publish},
+};
+use crate::{
+    domain::{Claim, Operation, OperationId, OperationState, StepReport, StepState, Trouble, Verdict},
+    message::Event,
+    plan::{
+        Plan,
+        execution::{Execution, Next, Record},
+    },
+    runtime::journal::Page,
+};
+
+/// What a person wants of an interrupted operation.
+#[derive(Clone, Copy)]
+pub(super) enum Word {
+    Resume,
+    Undo,
+    Leave,
+}
+
+pub(super) async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble> {
+    inner.parts.gate.check(&plan.service.cluster)?;
+    let journal = inner.parts.journal.clone()?;
+    let (who, at) = (inner.parts.who.clone(), inner.parts.clock.now());
+    let plan = plan.begun_at(at, &who);
+    let id = journal.unused_id(at);
+    let mut tenure = Tenure::new(inner, &plan, &id, at);
+    let claim = if plan.takes_over { Claim::TakeOver } else { Claim::Take };
+    let (hold, plan) = {
+        let (journal, who) = (journal.clone(), who.clone());
+        blocking(move || Ok((journal.hold(&plan.service, &plan.title, &who, at)?, plan))).await?
+    };
+    // Together: whoever confirmed waits for the slower of disk and engine, and not for both.
+    let (file, claimed) = tokio::join!(blocking(move || journal.create(id, plan, &who, at)), tenure.claim(claim));
+    match (file, claimed) {
+        (Ok((opening, page)), Claimed::Ours | Claimed::Unknown(_)) => {
+            let execution = Execution::new(opening.plan.clone());
+            Ok(Run::new(inner.clone(), opening, execution, page, Some(hold), tenure))
+        }
+        (Ok((_, page)), Claimed::Theirs(trouble)) => {
+            blocking(move || page.discard()).await;
+            Err(trouble)
+        }
+        (Err(trouble), _) => {
+            tenure.give_back().await;
+            Err(trouble)
+        }
+    }
+}
+
+pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -> Result<Run, Trouble> {
+    let journal = inner.parts.journal.clone()?;
+    let (gate, who, at) = (inner.parts.gate.clone(), inner.parts.who.clone(), inner.parts.clock.now());
+    let files = {
+        let who = who.clone();
+        move || {
+            let (opening, execution, page) = journal.take_over(&id)?;
+            // Said to a process that is no more.
+            journal.take_words(&id);
+            let plan = &opening.plan;
+            let hold = match word {
+                Word::Resume | Word::Undo => {
+                    gate.check(&plan.service.cluster)?;
+                    Some(journal.hold(&plan.service, &plan.title, &who, at)?)
+                }
+                Word::Leave => None,
+            };
+            Ok((opening, execution, page, hold))
+        }
+    };
+    let (opening, execution, page, hold) = blocking(files).await?;
+    let mut tenure = Tenure::new(inner, &opening.plan, &opening.id, at);
+    match word {
+        Word::Undo => refuse_undo(&execution)?,
+        Word::Resume | Word::Leave => {}
+    }
+    match word {
+        Word::Resume | Word::Undo => {
+            if let Claimed::Theirs(trouble) = tenure.claim(Claim::Take).await {
+                return Err(trouble);
+            }
+        }
+        Word::Leave => {}
+    }
+    match blocking(move || write_word(execution, page, word, &who, at)).await {
+        Ok((execution, page)) => Ok(Run::new(inner.clone(), opening, execution, page, hold, tenure)),
+        Err(trouble) => {
+            tenure.give_back().await;
+            Err(trouble)
+        }
+    }
+}
+
+/// There is no way back from what only tidies up. One that goes back already goes on, and one that has nothing left to do just ends.
+fn refuse_undo(execution: &Execution) -> Result<(), Trouble> {
+    let is_over = matches!(execution.next(), Next::Ended(_));
+    match execution.may_turn() {
+        Err(why) if !execution.is_turned() && !is_over => {
+            Err(Trouble::new(format!("{} was not taken back", execution.plan().title), why)
+                .help("resume it, or leave it"))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn write_word(
+    mut execution: Execution,
+    mut page: Page,
+    word: Word,
+    who: &Arc<str>,
+    at: jiff::Timestamp,
+) -> Result<(Execution, Page), Trouble> {
+    let name = match word {
+        Word::Resume => "resume",
+        Word::Undo => "undo",
+        Word::Leave => "leave",
+    };
+    let taken = Record::Taken { at, who: who.clone(), word: name.into(), process: std::process::id() };
+    page.write(&taken)?;
+    execution.apply(&taken).expect("it is not over, or it could not have been taken over");
+    let further = match word {
+        Word::Resume => None,
+        Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at).ok(),
+        Word::Leave => execution.leave(who, at),
+    };
+    further.map_or(Ok(()), |record| page.write(&record))?;
+    Ok((execution, page))
+}
+
+/// An operation that was not begun has no file. It is shown as one that changed nothing, where the person waits to see it.
+pub(super) async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
+    let now = inner.parts.clock.now();
+    let skipped = |planned: &crate::plan::Planned| StepReport {
+        title: planned.step.title().into(),
+        stage: None,
+        state: StepState::Skipped,
+        began: None,
+        ended: None,
+        note: None,
+        is_undo: false,
+    };
+    let operation = Operation {
+        id: OperationId::new(format!("{}-none", now.strftime("%Y%m%d-%H%M%S%.3f"))),
+        title: plan.title.clone(),
+        service: plan.service.clone(),
+        who: inner.parts.who.clone(),
+        why: plan.request.why.clone(),
+        began: now,
+        ended: Some(now),
+        state: OperationState::Ended(Verdict::Undone { says: trouble.line().into() }),
+        steps: plan.steps().map(skipped).collect(),
+    };
+    publish(inner, Event::Operation(Box::new(operation))).await;
+}

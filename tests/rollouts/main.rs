@@ -1,0 +1,10 @@
+//! Rollouts as a person runs them: the program itself, on real engines, with a steady load on the service all the while. What it must
+//! show: no request fails, a bad release goes back by itself, and whatever is cut off converges.
+
+mod bad;
+mod crashes;
+mod docker;
+mod good;
+mod kubernetes;
+mod load;
+mod stand;
