@@ -65,7 +65,7 @@ fn http(rest: &str) -> Result<HttpGate, String> {
     let mut words = words.split_whitespace();
     let at = words.next().ok_or_else(|| format!("say where it asks: {HELP}"))?;
     if !is_place(at) {
-        return Err(format!("'{at}' is neither a port and a path (8080/health) nor an http:// URL"));
+        return Err(format!("'{at}' is neither a port and a path (8080/health) nor an http:// or https:// URL"));
     }
     let mut gate = HttpGate { at: at.into(), status: 200, body, within: 1000, times: 3 };
     for word in words {
@@ -87,7 +87,7 @@ fn http(rest: &str) -> Result<HttpGate, String> {
 }
 
 fn is_place(at: &str) -> bool {
-    if let Some(rest) = at.strip_prefix("http://") {
+    if let Some(rest) = at.strip_prefix("http://").or_else(|| at.strip_prefix("https://")) {
         return !rest.is_empty() && !rest.starts_with('/');
     }
     let port = at.split_once('/').map_or(at, |(port, _)| port);
@@ -305,7 +305,7 @@ mod tests {
     fn a_gate_that_cannot_be_read_says_what_is_wrong_with_it() {
         assert_eq!(refused("helth 30"), "there is no gate 'helth': did you mean 'health'?");
         assert_eq!(refused("health soon"), "'soon' is not a length of time: write 90s, 15m, 2h or 1d");
-        assert_eq!(refused("http /health"), "'/health' is neither a port and a path (8080/health) nor an http:// URL");
+        assert_eq!(refused("http /health"), "'/health' is neither a port and a path (8080/health) nor an http:// or https:// URL");
         assert_eq!(refused("http 80 999"), "999 is not a status of HTTP: 100 to 599");
         assert_eq!(refused("http 80 x0"), "'x0' is not a number of answers: write x3");
         assert!(refused("prometheus http://p up").starts_with("it needs a limit"));

@@ -22,7 +22,7 @@ use midwatch::{
 };
 
 use crate::{
-    docker::{DockerStage, IMAGE, docker},
+    docker::{DockerStage, IMAGE, docker, is_demanded},
     stage::Stage,
 };
 
@@ -345,7 +345,13 @@ pub fn only(cluster: &ClusterName, id: &str) -> Group {
     Group::Instances(vec![InstanceId::new(cluster, id)])
 }
 
+/// `false`, loudly, where it is not there and none of the lab's programs was demanded.
 pub fn has_program(name: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|path| Path::new(&path).join(name).is_file()))
+    let is_here = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|path| Path::new(&path).join(name).is_file()));
+    assert!(is_here || !is_demanded(), "the lab is demanded, and there is no {name} on this machine");
+    if !is_here {
+        eprintln!("SKIPPED: there is no {name} on this machine");
+    }
+    is_here
 }

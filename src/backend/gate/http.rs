@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Look, Member, Standing, Verdict,
-    request::{self, Address, Answer},
+    address::Address,
+    request::{self, Answer},
 };
 use crate::{
     backend::{StepError, mask},

@@ -1,4 +1,4 @@
-//! Whether a number that Prometheus knows keeps within a limit. Asked from here, over plain HTTP.
+//! Whether a number that Prometheus knows keeps within a limit. Asked from here.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Look, Verdict,
-    request::{self, Address},
+    address::Address,
+    request,
 };
 use crate::{
     backend::{StepError, mask},

@@ -4,6 +4,7 @@
 mod history;
 mod lease;
 mod making;
+mod registry;
 
 use std::{process::Command, sync::Arc};
 
