@@ -10,7 +10,7 @@ use crate::{
 };
 
 const STATE: u16 = 12;
-const AGE: u16 = 6;
+const AGE: u16 = 9;
 const TOOK: u16 = 8;
 const WHO: u16 = 22;
 
@@ -39,7 +39,7 @@ pub fn draw(screen: &Operations, paint: &mut Paint<'_>, area: Rect) {
     widget::position(paint, head, &shown, rows.len());
 }
 
-/// `done  restart shop/web  by whom  3m  42 s`; what does not fit is left out from the right, how it went is left out last.
+/// `done  restart shop/web  by whom  42 s  3m ago`; what does not fit is left out from the right, how it went is left out last.
 fn draw_row(operation: &Operation, paint: &mut Paint<'_>, line: Rect) {
     let now = paint.app.world.now;
     let (word, role) = operation::state(&operation.state);
@@ -51,7 +51,7 @@ fn draw_row(operation: &Operation, paint: &mut Paint<'_>, line: Rect) {
             paint.text(Rect { x: right, width: width - 1, ..line }, text, Role::Dim);
         }
     };
-    column(paint, AGE, 40, &units::age_of(operation.began, now));
+    column(paint, AGE, 40, &format!("{} ago", units::age_of(operation.began, now)));
     column(paint, TOOK, 60, &took(operation));
     column(paint, WHO, 80, &operation.who);
     let x = (line.x + STATE).min(right);

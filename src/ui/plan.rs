@@ -29,6 +29,8 @@ use crate::{
 
 /// Columns of a section's title, with the sign that warnings have.
 const TITLE: u16 = 11;
+/// Columns by which what goes on from the line above is set in.
+const SET_IN: u16 = 2;
 
 struct Row {
     title: &'static str,
@@ -43,12 +45,15 @@ struct Rows {
 }
 
 impl Rows {
-    /// Each text in as many lines as it needs, the title before the first.
+    /// Each text in as many lines as it needs, the title before the first. Those after a text's first are set in, so that it is seen where
+    /// the next one begins.
     fn section(&mut self, title: &'static str, texts: impl IntoIterator<Item = String>, role: Role) {
         let mut title = title;
         for text in texts {
-            for line in widget::wrap(&text, self.width.saturating_sub(TITLE)) {
-                self.rows.push(Row { title: std::mem::take(&mut title), text: line, role });
+            let mut before = "";
+            for line in widget::wrap(&text, self.width.saturating_sub(TITLE + SET_IN)) {
+                self.rows.push(Row { title: std::mem::take(&mut title), text: format!("{before}{line}"), role });
+                before = "  ";
             }
         }
     }

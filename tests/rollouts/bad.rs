@@ -37,7 +37,7 @@ fn goes_back_by_itself(stand: &dyn Stand, engine: usize, arguments: &[&str]) {
 
 #[test]
 fn on_docker_a_bad_release_goes_back_by_itself_and_no_request_fails() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(project) = Project::open("a bad release goes back", 2, Tries::AsUsual) else { return };
     for strategy in ["rolling", "canary", "blue-green"] {
         goes_back_by_itself(&project, 0, &["--strategy", strategy]);
@@ -46,7 +46,7 @@ fn on_docker_a_bad_release_goes_back_by_itself_and_no_request_fails() {
 
 #[test]
 fn on_kubernetes_a_bad_release_goes_back_by_itself_and_no_request_fails() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(namespace) = Namespace::open("a bad release goes back", 2, 6) else { return };
     for strategy in ["rolling", "canary", "blue-green"] {
         goes_back_by_itself(&namespace, 1, &["--strategy", strategy]);

@@ -118,7 +118,7 @@ fn all_survive<S: Stand>(open: impl Fn() -> S + Sync) {
 
 #[test]
 fn on_docker_what_is_killed_at_any_step_converges() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     if Project::open("what is killed converges", INSTANCES as u32, Tries::Once).is_none() {
         return;
     }
@@ -127,7 +127,7 @@ fn on_docker_what_is_killed_at_any_step_converges() {
 
 #[test]
 fn on_kubernetes_what_is_killed_at_any_step_converges() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     if Namespace::open("what is killed converges", INSTANCES as u32, 0).is_none() {
         return;
     }

@@ -1,6 +1,6 @@
 //! Good releases, rolled out and back under load: no request fails, whatever the strategy.
 
-use std::{sync::Mutex, time::Duration};
+use std::{sync::RwLock, time::Duration};
 
 use crate::{
     docker::{Project, Tries},
@@ -9,8 +9,8 @@ use crate::{
     stand::{Stand, midwatch, one_image, until},
 };
 
-/// One load at a time: two of them would measure each other.
-pub static ALONE: Mutex<()> = Mutex::new(());
+/// One load at a time: two of them would measure each other, and what only looks at the end may go on beside its like.
+pub static ALONE: RwLock<()> = RwLock::new(());
 
 const STRATEGIES: [(&str, &[&str]); 3] = [
     ("rolling", &["--strategy", "rolling"]),
@@ -66,14 +66,14 @@ fn under_load(stand: &dyn Stand, name: &str, wanted: &str, operate: impl FnOnce(
 
 #[test]
 fn on_docker_no_request_through_nginx_fails_in_a_rollout_or_a_rollback() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(project) = Project::open("no request through nginx fails", 3, Tries::Once) else { return };
     rolls_out_and_back_without_a_failed_request(&project);
 }
 
 #[test]
 fn on_kubernetes_no_request_through_the_service_fails_in_a_rollout_or_a_rollback() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(namespace) = Namespace::open("no request through the service fails", 3, 0) else { return };
     rolls_out_and_back_without_a_failed_request(&namespace);
 }

@@ -316,7 +316,7 @@ fn a_broken_one_has_its_turn_first_and_gets_no_requests_back() {
     let plan = rolled(&shop);
     assert_eq!(&*plan.stages[0].title, "web-3");
     assert_eq!(plan.minimum, 2);
-    says(&plan.explains.warnings, "it is failing already (exit 1): failing brings that back");
+    says(&plan.explains.warnings, "it is failing already (exit 1): where this fails, that is what runs again");
     let stop = plan.stages[0].steps.iter().find(|planned| matches!(planned.step, Step::Stop { .. })).expect("stopped");
     assert!(matches!(stop.undo[..], [Step::Start { .. }]), "what was broken is not waited for: {:?}", stop.undo);
 }

@@ -34,7 +34,10 @@ pub(super) fn floating(edits: &Edits) -> Vec<Arc<str>> {
 pub(in crate::plan) fn broken_now(situation: &Situation<'_>) -> Option<Arc<str>> {
     let service = situation.service;
     let reason = service.health.reason().filter(|_| service.health.is_broken())?;
-    Some(format!("it is {} already ({}): failing brings that back", service.health.word(), reason.text).into())
+    Some(
+        format!("it is {} already ({}): where this fails, that is what runs again", service.health.word(), reason.text)
+            .into(),
+    )
 }
 
 /// "SIGTERM, up to 10 s"
