@@ -19,7 +19,7 @@ use crate::{
 
 const INSTANCES: usize = 2;
 /// They wait for engines most of the time.
-const SIDE_BY_SIDE: usize = 6;
+const SIDE_BY_SIDE: usize = 4;
 /// More records than any of these plans writes.
 const ENDLESS: usize = 400;
 
@@ -40,7 +40,7 @@ struct Case {
 /// Whether there was such a record at all.
 fn survives(stand: &dyn Stand, case: Case) -> bool {
     let address = stand.address();
-    let mut arguments = vec!["rollout", &address, "lab/shop:v2", "--yes", "--drain", "1s", "--within", "60s"];
+    let mut arguments = vec!["rollout", &address, "lab/shop:v2", "--yes", "--drain", "1s", "--within", "120s"];
     arguments.extend(case.strategy);
     let mut child = stand.home().start(&arguments);
     if !killed_at(stand, &mut child, case.record) {
