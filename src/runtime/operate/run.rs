@@ -28,6 +28,9 @@ mod tests;
 /// A screen that does not read must not hold an operation up.
 const SCREEN_READS_WITHIN: Duration = Duration::from_secs(5);
 
+/// Said and not yet heard: who says more at once is told so (`ask`).
+const WORDS: usize = 16;
+
 pub(super) struct Run {
     inner: Arc<Inner>,
     opening: Opening,
@@ -38,7 +41,7 @@ pub(super) struct Run {
     unwritten: Vec<Record>,
     _hold: Option<Hold>,
     tenure: Tenure,
-    asks: mpsc::UnboundedReceiver<Asked>,
+    asks: mpsc::Receiver<Asked>,
     _listening: Listening,
     /// Why it stops after the step in hand.
     stopping: Option<Arc<str>>,
@@ -61,7 +64,7 @@ impl Run {
         hold: Option<Hold>,
         tenure: Tenure,
     ) -> Self {
-        let (ask, asks) = mpsc::unbounded_channel();
+        let (ask, asks) = mpsc::channel(WORDS);
         inner.running().insert(opening.id.clone(), ask.clone());
         let listening = listen(&inner, opening.id.clone(), ask);
         Self {
@@ -130,7 +133,7 @@ impl Run {
                 },
                 Next::Ended(_) => return None,
             };
-            if let Claimed::Theirs(trouble) = self.tenure.ensure().await {
+            if let Claimed::Theirs(trouble) = self.tenure.ensure(&step).await {
                 if self.execution.has_begun() {
                     return Some(trouble);
                 }
