@@ -55,6 +55,8 @@ fn operation(number: u32, state: OperationState) -> Operation {
         ended: Some(noon() + Duration::from_secs(number.into())),
         state,
         steps: Vec::new(),
+        is_word: false,
+        no_way_back: None,
     }
 }
 

@@ -353,6 +353,8 @@ async fn what_waits_is_listed_before_all_others_with_its_reason() {
         ended: None,
         state,
         steps: Vec::new(),
+        is_word: false,
+        no_way_back: None,
     };
     let held = OperationState::Held { why: "too few lines".into() };
     let known = [
