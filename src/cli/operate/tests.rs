@@ -355,7 +355,7 @@ async fn a_terminal_that_goes_while_it_asks_ends_nothing_but_the_asking() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_is_told_of_any_more_is_still_stopped_by_a_signal() {
-    let mut shell = unsure();
+    let mut shell = Shell::open(&Shop::healthy(1));
     let plan = plan::make(&shell.outside.inventory, &request(Verb::Restart)).expect("planned");
     let id = shell.operator.begin(plan).await.expect("does not panic").expect("begun");
     // As many facts as nobody takes.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Execution, Which};
+use super::{Execution, Outcome, Which};
 use crate::{
     domain::{PersonWord, Trouble},
     plan::Step,
@@ -37,6 +37,13 @@ impl Execution {
         let line = trouble.line();
         let Step::AwaitRollout { service, .. } = self.step(index) else { return line };
         format!("{line}: midwatch promote {service}, or abort {service}; then it is looked at again")
+    }
+
+    /// The rollout that waits for a word to its own controller: that may come without us.
+    pub fn asked_elsewhere(&self) -> Option<&Step> {
+        let (index, _) = self.troubled()?;
+        let is_unsure = matches!(self.steps[index].ended, Some((_, Outcome::Unsure(_))));
+        Some(self.step(index)).filter(|step| is_unsure && matches!(step, Step::AwaitRollout { .. }))
     }
 
     /// Why what was begun is done for good; `None` where it can be taken back, or there is nothing to take back.
