@@ -74,9 +74,7 @@ fn is_like_an_id(typed: &str) -> Option<Much> {
     match typed.len() {
         0..4 => None,
         length if length == SHAPE.len() => fits(SHAPE).then_some(Much::Whole),
-        length if length < SHAPE.len() => {
-            (fits(SHAPE) || fits(&SHAPE[SHAPE.len() - length..])).then_some(Much::Part)
-        }
+        length if length < SHAPE.len() => (fits(SHAPE) || fits(&SHAPE[SHAPE.len() - length..])).then_some(Much::Part),
         _ => None,
     }
 }

@@ -306,7 +306,10 @@ mod tests {
     fn a_gate_that_cannot_be_read_says_what_is_wrong_with_it() {
         assert_eq!(refused("helth 30"), "there is no gate 'helth': did you mean 'health'?");
         assert_eq!(refused("health soon"), "'soon' is not a length of time: write 90s, 15m, 2h or 1d");
-        assert_eq!(refused("http /health"), "'/health' is neither a port and a path (8080/health) nor an http:// or https:// URL");
+        assert_eq!(
+            refused("http /health"),
+            "'/health' is neither a port and a path (8080/health) nor an http:// or https:// URL"
+        );
         assert_eq!(refused("http 80 999"), "999 is not a status of HTTP: 100 to 599");
         assert_eq!(refused("http 80 x0"), "'x0' is not a number of answers: write x3");
         assert!(refused("prometheus http://p up").starts_with("it needs a limit"));

@@ -174,7 +174,8 @@ fn cut_off(operation: &Operation, world: &World) -> String {
         (Some(later), _) => format!("{}: leave this one, and plan anew", later.says()),
         (None, Some(why)) => format!("Resume it, or leave it: {why}"),
         (None, None) => {
-            "Resume it, take back what was done, or leave it. What others did to the service since is not known here".into()
+            "Resume it, take back what was done, or leave it. What others did to the service since is not known here"
+                .into()
         }
     };
     format!("? its process ended in the middle. {ways}")

@@ -97,7 +97,7 @@ fn refused(refusal: &Refusal, rows: &mut Rows) {
 }
 
 fn planned(screen: &PlanScreen, plan: &Plan, world: &World, take_over: &str, rows: &mut Rows) {
-    let busy_elsewhere = screen.held_by(world).map(|lease| held(lease, plan.takes_over, take_over));
+    let busy_elsewhere = screen.held_by(world).map(|lease| held(lease, plan.request.take_over, take_over));
     let moved = screen.moved().map(|what| format!("{what}. This is a new plan: read it again"));
     rows.section("moved    !", moved, Role::Danger);
     rows.section("busy     !", world.operation_on(&plan.service).map(|other| busy(other, world)), Role::Danger);

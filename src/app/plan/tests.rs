@@ -258,8 +258,7 @@ fn what_was_cut_off_before_another_one_changed_the_service_can_only_be_left() {
 fn what_is_done_for_good_is_not_offered_to_be_taken_back() {
     let mut world = world(&Shop::healthy(1));
     let why = || Some("it only tidies up".into());
-    for (state, action) in
-        [(OperationState::Running, Action::StopAndUndo), (OperationState::Interrupted, Action::Undo)]
+    for (state, action) in [(OperationState::Running, Action::StopAndUndo), (OperationState::Interrupted, Action::Undo)]
     {
         let tidying = Operation { no_way_back: why(), ..operation(1, state) };
         put(&mut world, tidying.clone());
@@ -289,7 +288,9 @@ fn a_restart_of_a_service_that_somebody_else_works_on_can_take_over() {
     screen.act(Action::TakeOver, &world);
     let plan = screen.plan().expect("planned");
     assert!(plan.takes_over, "{plan:?}");
-    assert!(plan.explains.warnings.iter().any(|says| says.contains("it takes over from roll out shop/web by ann@desk")));
+    assert!(
+        plan.explains.warnings.iter().any(|says| says.contains("it takes over from roll out shop/web by ann@desk"))
+    );
     world.now = until;
     assert_eq!(screen.held_by(&world), None, "what was asked a while ago is over");
 }

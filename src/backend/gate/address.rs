@@ -53,7 +53,9 @@ async fn trusted() -> Result<RootCertStore, String> {
     let found = reading.await.map_err(|error| error.to_string())?;
     let mut trusted = RootCertStore::empty();
     match trusted.add_parsable_certificates(found.certs) {
-        (0, _) => Err("no certificate authorities are known on this machine; SSL_CERT_FILE can name a file of them".into()),
+        (0, _) => {
+            Err("no certificate authorities are known on this machine; SSL_CERT_FILE can name a file of them".into())
+        }
         (_, _) => Ok(trusted),
     }
 }

@@ -6,11 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    Look, Verdict,
-    address::Address,
-    request,
-};
+use super::{Look, Verdict, address::Address, request};
 use crate::{
     backend::{StepError, mask},
     domain::text::{clean, shorten},

@@ -79,8 +79,7 @@ impl Shell {
     async fn run<T>(&mut self, options: Options, work: impl AsyncFnOnce(Desk<'_, Fixed>) -> T) -> T {
         let (answer, is_gone) = (self.answer, self.is_gone);
         let gone = move || io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
-        let mut read =
-            move || async move { if is_gone { Err(gone()) } else { Ok(format!("{answer}\n")) } }.boxed();
+        let mut read = move || async move { if is_gone { Err(gone()) } else { Ok(format!("{answer}\n")) } }.boxed();
         let streams = Streams { out: &mut self.out, err: &mut self.err, answer: &mut read };
         let desk = Desk { outside: &mut self.outside, operator: &self.operator, options, streams, stop: &self.stop };
         work(desk).await

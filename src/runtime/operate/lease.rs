@@ -265,8 +265,11 @@ impl Claimant {
 
     fn gone(&self) -> Trouble {
         let why = format!("its lease of {} was not renewed in time and is gone", self.service.name);
-        Trouble::new(format!("{} does not go on", self.ours.title), format!("{why}: somebody else may have been at work"))
-            .help("look at what runs now; then resume it, take it back or leave it")
+        Trouble::new(
+            format!("{} does not go on", self.ours.title),
+            format!("{why}: somebody else may have been at work"),
+        )
+        .help("look at what runs now; then resume it, take it back or leave it")
     }
 
     async fn tell_without(&self, trouble: &Trouble) {
