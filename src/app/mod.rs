@@ -288,7 +288,7 @@ impl App {
     }
 
     fn act_on_overlay(&mut self, overlay: Overlay, action: Action) -> Vec<Effect> {
-        match overlay.act(action) {
+        match overlay.act(action, &self.world) {
             overlay::Answer::Stay(overlay) => {
                 self.overlay = Some(overlay);
                 Vec::new()

@@ -9,6 +9,7 @@ use crate::{
     app::{
         Page, Reply, Subject, World,
         logs::{LogView, Target},
+        prompt::Prompt,
         scroll::Scroll,
     },
     domain::{Operation, OperationId, OperationState, PersonWord, ServiceId},
@@ -24,6 +25,16 @@ pub struct OperationScreen {
     scroll: Scroll,
     /// The step in hand stays in sight, until a person looks elsewhere.
     follows: bool,
+    asking: Option<Asking>,
+}
+
+/// What is wanted of an operation that was cut off, until a person has typed that they mean it.
+#[derive(Debug)]
+struct Asking {
+    word: Action,
+    /// `y`, or the service's name where its cluster is protected.
+    takes: Arc<str>,
+    prompt: Prompt,
 }
 
 #[derive(Debug)]
@@ -44,6 +55,7 @@ impl OperationScreen {
             title: operation.title.clone(),
             scroll: Scroll::default(),
             follows: true,
+            asking: None,
         }
     }
 
@@ -55,6 +67,7 @@ impl OperationScreen {
             title: plan.title.clone(),
             scroll: Scroll::default(),
             follows: true,
+            asking: None,
         }
     }
 
@@ -88,20 +101,57 @@ impl OperationScreen {
     }
 
     /// What a person may want of it as it stands, or why not.
-    pub fn may(&self, action: Action, world: &World) -> Result<(), &'static str> {
-        let Some(operation) = self.operation(world) else { return Err("it is only just being begun") };
-        match (&operation.state, action) {
-            (OperationState::Running | OperationState::Held { .. }, Action::StopAndUndo)
-            | (OperationState::Running, Action::Wait)
-            | (OperationState::Held { .. }, Action::GoOn | Action::Again) => Ok(()),
-            (OperationState::Held { .. }, Action::Wait) => Err("it waits already"),
-            (OperationState::Interrupted, Action::Resume | Action::Undo | Action::Leave) => Ok(()),
-            (OperationState::Running, _) => Err("it runs"),
-            (OperationState::Held { .. }, _) => Err("it waits for a word: go on, try again, or stop and undo"),
-            (OperationState::Undoing, _) => Err("it takes back already what was done"),
-            (OperationState::Interrupted, _) => Err("it does not run: resume it, undo it or leave it"),
-            (OperationState::Ended(_), _) => Err("it is over"),
+    pub fn may(&self, action: Action, world: &World) -> Result<(), String> {
+        let Some(operation) = self.operation(world) else { return Err("it is only just being begun".into()) };
+        let way_back = || operation.no_way_back.as_ref().map_or(Ok(()), |why| Err(why.to_string()));
+        let why = match (&operation.state, action) {
+            (OperationState::Running | OperationState::Held { .. }, Action::StopAndUndo) => return way_back(),
+            (OperationState::Running, Action::Wait)
+            | (OperationState::Held { .. }, Action::GoOn | Action::Again)
+            | (OperationState::Interrupted, Action::Leave) => return Ok(()),
+            (OperationState::Interrupted, Action::Resume | Action::Undo) => match world.overtaken_by(operation) {
+                Some(later) => return Err(format!("{}: leave this one, and plan anew", later.says())),
+                None if action == Action::Undo => return way_back(),
+                None => return Ok(()),
+            },
+            (OperationState::Held { .. }, Action::Wait) => "it waits already",
+            (OperationState::Running, _) => "it runs",
+            (OperationState::Held { .. }, _) => "it waits for a word: go on, try again, or stop and undo",
+            (OperationState::Undoing, _) => "it takes back already what was done",
+            (OperationState::Interrupted, _) => "it does not run: resume it, undo it or leave it",
+            (OperationState::Ended(_), _) => "it is over",
+        };
+        Err(why.into())
+    }
+
+    /// It changes the service as a plan does, and takes what a plan takes.
+    fn ask(&mut self, word: Action, world: &World) -> Reply {
+        if let Err(why) = self.may(word, world) {
+            return Reply::refuse(why);
         }
+        let cluster = world.inventory.cluster(&self.service.cluster);
+        let is_protected = cluster.is_some_and(|cluster| cluster.protected);
+        let title = match (is_protected, word == Action::Undo) {
+            (true, true) => "type the service's name to take it back: ",
+            (true, false) => "type the service's name to go on: ",
+            (false, true) => "take back what it did? type y: ",
+            (false, false) => "go on with it? type y: ",
+        };
+        let takes = if is_protected { self.service.name.clone() } else { "y".into() };
+        self.asking = Some(Asking { word, takes, prompt: Prompt::new(title, "") });
+        Reply::stay()
+    }
+
+    /// Enter, behind what was typed.
+    fn answer(&mut self, world: &World) -> Reply {
+        let Some(Asking { word, takes, prompt }) = &mut self.asking else { return Reply::stay() };
+        if prompt.text().trim() != &**takes {
+            prompt.error = Some(format!("not '{takes}'"));
+            return Reply::stay();
+        }
+        let word = *word;
+        self.asking = None;
+        self.wish(word, world, if word == Action::Undo { Effect::Undo } else { Effect::Resume })
     }
 
     fn tell(&self, action: Action, world: &World, word: PersonWord) -> Reply {
@@ -124,12 +174,16 @@ impl Page for OperationScreen {
 
     fn act(&mut self, action: Action, world: &World) -> Reply {
         match action {
+            Action::Open if self.asking.is_some() => self.answer(world),
+            Action::Back if self.asking.is_some() => {
+                self.asking = None;
+                Reply::stay()
+            }
             Action::StopAndUndo => self.wish(action, world, Effect::StopAndUndo),
             Action::GoOn => self.tell(action, world, PersonWord::GoOn),
             Action::Again => self.tell(action, world, PersonWord::Again),
             Action::Wait => self.tell(action, world, PersonWord::Wait),
-            Action::Resume => self.wish(action, world, Effect::Resume),
-            Action::Undo => self.wish(action, world, Effect::Undo),
+            Action::Resume | Action::Undo => self.ask(action, world),
             Action::Leave => self.wish(action, world, Effect::Leave),
             _ if self.scroll.act(action) => {
                 self.follows = action == Action::Last;
@@ -149,5 +203,12 @@ impl Page for OperationScreen {
             return;
         }
         LogView::preview(Target::Service(self.service.clone())).subscribe(world, wanted);
+    }
+    fn prompt(&self) -> Option<&Prompt> {
+        self.asking.as_ref().map(|asking| &asking.prompt)
+    }
+
+    fn prompt_mut(&mut self) -> Option<&mut Prompt> {
+        self.asking.as_mut().map(|asking| &mut asking.prompt)
     }
 }

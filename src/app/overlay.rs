@@ -4,7 +4,7 @@ use tui_input::InputRequest;
 
 use crate::{
     action::Action,
-    app::{forward::ForwardPrompt, palette::Palette, plan::Wanted, prompt::Prompt, scale::ScalePrompt},
+    app::{World, forward::ForwardPrompt, palette::Palette, plan::Wanted, prompt::Prompt, scale::ScalePrompt},
     domain::OperationId,
     message::{Effect, Forward},
 };
@@ -27,6 +27,11 @@ pub enum Answer {
     /// A port of this machine is to go to a service from now on.
     Listen(u16, Forward),
     Plan(Wanted),
+}
+
+/// What only tidies up is done for good, and goes to its end.
+pub fn can_be_taken_back(id: &OperationId, world: &World) -> bool {
+    world.operations.get(id).is_some_and(|operation| operation.no_way_back.is_none())
 }
 
 impl Overlay {
@@ -62,7 +67,7 @@ impl Overlay {
         }
     }
 
-    pub fn act(self, action: Action) -> Answer {
+    pub fn act(self, action: Action, world: &World) -> Answer {
         match (self, action) {
             (_, Action::Back) => Answer::Close,
             (Self::Palette(palette), Action::Open) => match palette.chosen() {
@@ -85,10 +90,9 @@ impl Overlay {
             (Self::Scale(asked), _) => Answer::Stay(Self::Scale(asked)),
             // Leaving it running: the process goes on without a screen until the plan has ended.
             (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
-            (Self::Quit(running), Action::StopAndUndo) => {
-                let mut effects: Vec<_> = running.into_iter().map(Effect::StopAndUndo).collect();
-                effects.push(Effect::Quit);
-                Answer::Do(effects)
+            (Self::Quit(running), Action::StopAndUndo) if running.iter().any(|id| can_be_taken_back(id, world)) => {
+                let taken_back = running.into_iter().filter(|id| can_be_taken_back(id, world));
+                Answer::Do(taken_back.map(Effect::StopAndUndo).chain([Effect::Quit]).collect())
             }
             (Self::Quit(running), _) => Answer::Stay(Self::Quit(running)),
         }

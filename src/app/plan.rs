@@ -143,8 +143,9 @@ impl PlanScreen {
 
     /// Whoever else works on the service, as far as the engine tells.
     pub fn held_by<'a>(&self, world: &'a World) -> Option<&'a Lease> {
-        let means = world.inventory.means(&self.service)?;
-        means.lease.as_ref().filter(|_| self.wanted.needs_means())
+        let lease = world.inventory.means(&self.service)?.lease.as_ref().filter(|_| !self.wanted.is_word())?;
+        // A plan that needs them is as old as they are; any other may find what was asked for something else, a while ago.
+        (self.wanted.needs_means() || lease.until > world.now).then_some(lease)
     }
 
     /// The release that is gone back to, and whether it is the one that was suggested.
@@ -209,7 +210,8 @@ impl PlanScreen {
         if !self.painted.get() {
             return Reply::refuse("this plan was not on the screen yet: read it, then confirm");
         }
-        if let Some(other) = world.operation_on(&self.service).filter(|other| other.is_running()) {
+        let running = world.operation_on(&self.service).filter(|other| other.is_running() && !self.wanted.is_word());
+        if let Some(other) = running {
             return Reply::refuse(format!("{} by {} runs on it: wait for it, or stop it", other.title, other.who));
         }
         if world.settings.ask_reason && plan.request.why.is_none() {
@@ -307,7 +309,8 @@ impl Page for PlanScreen {
     /// What is planned may not be allowed any more when it is confirmed.
     fn subscribe(&self, world: &World, _is_top: bool, wanted: &mut Subscriptions) {
         world.ask_rights(&self.service, wanted);
-        if self.wanted.needs_means() {
+        // Also for whom somebody else's lease would be no reason to plan otherwise: it is one to be refused.
+        if self.service.node().is_none() {
             world.ask_means(&self.service, wanted);
         }
         if self.held_by(world).is_some() {

@@ -210,6 +210,20 @@ fn quitting_asks_only_while_an_operation_of_this_process_runs() {
 }
 
 #[test]
+fn quitting_does_not_offer_to_undo_what_is_done_for_good() {
+    let mut app =
+        world().service("shop/web", 1).operation("restart shop/web", "shop/web", OperationState::Running).app();
+    app.world.ours = app.world.operations.keys().cloned().collect();
+    for operation in app.world.operations.values_mut() {
+        operation.no_way_back = Some("it only tidies up".into());
+    }
+    press(&mut app, &[Action::Quit]);
+    assert_eq!(press(&mut app, &[Action::StopAndUndo]), []);
+    assert!(app.overlay().is_some(), "it still asks");
+    assert_eq!(press(&mut app, &[Action::Leave]), [Effect::Quit]);
+}
+
+#[test]
 fn an_operation_that_has_ended_keeps_nobody() {
     let undone = OperationState::Interrupted;
     let mut app = world().service("shop/web", 1).operation("restart shop/web", "shop/web", undone).app();

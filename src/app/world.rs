@@ -207,6 +207,11 @@ impl World {
         self.operations.values().rev().find(|operation| operation.service == *service && !operation.is_over())
     }
 
+    /// What was done to the service since an operation was cut off, which can only be left then.
+    pub fn overtaken_by(&self, operation: &Operation) -> Option<&Operation> {
+        self.operations.values().rev().find(|other| other.has_overtaken(operation))
+    }
+
     /// What the person may do where a service lives, while it is looked at. Asked anew at once when something has just gone wrong: it may
     /// have been taken from them.
     pub fn ask_rights(&self, service: &ServiceId, wanted: &mut Subscriptions) {

@@ -55,7 +55,7 @@ pub trait Backend: Send + Sync + 'static {
     fn execute(&self, step: Step, progress: Progress) -> BoxFuture<'static, Result<(), StepError>>;
 
     /// Who is at work on a service, for every machine to see. `Ok(None)`: the claim is so now. `Ok(Some)`: another's holds, and nothing was
-    /// changed. Renewed by being taken again.
+    /// changed. Unsure: what was to be kept is nobody's.
     fn lease(
         &self,
         service: ServiceId,

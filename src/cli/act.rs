@@ -9,20 +9,21 @@ use std::{
 use futures::FutureExt;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{Notify, oneshot},
+    sync::Notify,
 };
 
 use super::{
     arguments::{Interrupted, Listing, Options},
     asked::{Asked, Of},
     exit::{Exit, Stop},
+    keyboard,
     operate::{self, Desk, Ending, Outside, Streams, Word},
     printer::Printer,
     session::{Narrow, Session},
 };
 use crate::{
     clock::Clock,
-    domain::{Inventory, Operation, OperationId, Trouble, text::clean},
+    domain::{Cluster, Inventory, Operation, OperationId, Trouble, text::clean},
     message::Event,
     plan::Request,
     runtime::{
@@ -108,7 +109,7 @@ pub async fn take_over(
     yes: bool,
     printer: &mut Printer<'_>,
 ) -> Result<Exit, Stop> {
-    if !yes && !confirmed(&operation.title, printer)? {
+    if !yes && !confirmed(setup, operation, word.name(), printer).await? {
         return Ok(Exit::Refused);
     }
     let mut session = match word {
@@ -158,9 +159,9 @@ async fn at_desk(
     let stop = Notify::new();
     let (out, err) = printer.streams();
     let mut err = Unshakable(err);
-    let mut answer = || typed().boxed();
+    let mut answer = || keyboard::ask().boxed();
     let streams = Streams { out, err: &mut err, answer: &mut answer };
-    let desk = Desk { outside: session, operator: &operator, options: how, streams, stop: &stop };
+    let desk = Desk { outside: &mut *session, operator: &operator, options: how, streams, stop: &stop };
     let work = async {
         match task {
             Task::CarryOut(request) => desk.carry_out(request).await,
@@ -168,12 +169,16 @@ async fn at_desk(
         }
     };
     let signals = pass_signals_on(&stop);
+    tokio::pin!(signals);
     let ending = tokio::select! {
         ending = work => ending,
-        never = signals => match never {},
+        never = &mut signals => match never {},
     };
     // Also when nobody could be told any more: what was begun goes to its end.
-    operator.finished().await;
+    tokio::select! {
+        () = operate::see_out(session, &operator, &stop) => {}
+        never = &mut signals => match never {},
+    }
     Ok(match ending? {
         Ending::Done => Exit::Done,
         Ending::Failed => Exit::Failed,
@@ -211,13 +216,6 @@ fn pass_signals_on(stop: &Notify) -> impl Future<Output = Infallible> {
     }
 }
 
-/// One line of stdin; empty at its end. Read on a thread of its own, which nobody waits for when the question has become idle.
-async fn typed() -> io::Result<String> {
-    let (send, line) = oneshot::channel();
-    std::thread::spawn(move || send.send(io::stdin().lines().next().unwrap_or_else(|| Ok(String::new()))));
-    line.await.map_err(io::Error::other)?
-}
-
 /// Progress that nobody can read is no reason to stop in the middle of an operation.
 struct Unshakable<'a>(&'a mut dyn Write);
 
@@ -232,16 +230,36 @@ impl Write for Unshakable<'_> {
     }
 }
 
-pub fn confirmed(title: &str, printer: &mut Printer) -> io::Result<bool> {
+/// A word to an operation takes what a plan takes: a yes, and on a protected cluster the name of its service.
+pub async fn confirmed(
+    setup: &Setup,
+    operation: &Operation,
+    word: &str,
+    printer: &mut Printer<'_>,
+) -> Result<bool, Stop> {
     if !io::stdin().is_terminal() {
         printer.say("not confirmed: nobody is there to confirm it; --yes confirms");
         return Ok(false);
     }
+    let is_protected = cluster_of(setup, operation).map_or(setup.config.protected, |cluster| cluster.protected);
+    let (title, name) = (clean(&operation.title), &*operation.service.name);
     let (_, err) = printer.streams();
-    write!(err, "{}: sure? [y/N] ", clean(title))?;
+    let answer = keyboard::ask();
+    match is_protected {
+        true => write!(err, "{word}: {title}: type {} to do it: ", clean(name))?,
+        false => write!(err, "{word}: {title}: sure? [y/N] ")?,
+    }
     err.flush()?;
-    let answer = io::stdin().lines().next().transpose()?.unwrap_or_default();
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    // A terminal that is gone says no.
+    let answer = answer.await.unwrap_or_default();
+    let answer = answer.trim();
+    Ok(if is_protected { answer == name } else { matches!(answer, "y" | "Y" | "yes") })
+}
+
+/// As the config has it; `None` where it is not there any more.
+pub fn cluster_of(setup: &Setup, operation: &Operation) -> Option<Cluster> {
+    let fleet = setup.fleet(Clock::system()).ok()?;
+    fleet.clusters.into_iter().map(|(cluster, _)| cluster).find(|cluster| cluster.name == operation.service.cluster)
 }
 
 fn how(listing: Listing) -> operate::Options {

@@ -15,6 +15,7 @@ pub mod exit;
 pub mod find;
 mod forward;
 mod json;
+mod keyboard;
 mod list;
 mod logs;
 mod metrics;

@@ -50,7 +50,7 @@ pub struct Streams<'a> {
     pub out: &'a mut dyn Write,
     /// The plan, questions and progress.
     pub err: &'a mut dyn Write,
-    /// Waits for one line of answer.
+    /// Waits for one line of answer, from the call on: it comes before its question is written.
     pub answer: &'a mut (dyn FnMut() -> BoxFuture<'static, io::Result<String>> + Send),
 }
 
@@ -70,6 +70,16 @@ pub enum Word {
     Resume,
     Undo,
     Leave,
+}
+
+impl Word {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Undo => "undo",
+            Self::Leave => "leave",
+        }
+    }
 }
 
 /// Everything that a command works with.
@@ -137,7 +147,7 @@ impl<O: Outside> Desk<'_, O> {
     async fn follow(mut self, began: JoinHandle<Result<OperationId, Trouble>>) -> io::Result<Ending> {
         let mut began = Some(began);
         let mut id: Option<OperationId> = None;
-        let mut asked = false;
+        let (mut asked, mut stopping) = (false, false);
         let mut said: Said = None;
         let mut early: Vec<Operation> = Vec::new();
         let mut told = Told::default();
@@ -146,7 +156,6 @@ impl<O: Outside> Desk<'_, O> {
             let event = tokio::select! {
                 biased;
                 () = self.stop.notified() => {
-                    writeln!(self.streams.err, "stops after this step, and takes back what was done")?;
                     asked = true;
                     None
                 }
@@ -161,16 +170,26 @@ impl<O: Outside> Desk<'_, O> {
                     }
                 },
                 result = answer(&mut said) => {
-                    // What was not heard may be said otherwise.
-                    if let Err(trouble) = result {
-                        writeln!(self.streams.err, "{trouble}")?;
-                        held.ask_again(self.options.is_terminal, &mut self.streams)?;
+                    match (result, std::mem::take(&mut stopping)) {
+                        (Ok(()), true) => {
+                            writeln!(self.streams.err, "stops after this step, and takes back what was done")?;
+                        }
+                        (Ok(()), false) => {}
+                        // What was not heard may be said otherwise.
+                        (Err(trouble), _) => {
+                            writeln!(self.streams.err, "{trouble}")?;
+                            held.ask_again(self.options.is_terminal, &mut self.streams)?;
+                        }
                     }
                     None
                 }
                 typed = held.typed() => {
-                    if let Some(id) = &id {
-                        said = held.take(&typed?, id, self.operator, &mut self.streams)?;
+                    // From a terminal that is gone comes nothing any more; the operation goes on without it.
+                    let typed = typed.unwrap_or_default();
+                    if let Some(id) = &id
+                        && let Some(word) = held.take(&typed, id, self.operator, &mut self.streams)?
+                    {
+                        (said, stopping) = (Some(word), false);
                     }
                     None
                 }
@@ -185,7 +204,7 @@ impl<O: Outside> Desk<'_, O> {
             }
             let Some(id) = &id else { continue };
             if std::mem::take(&mut asked) {
-                said = Some(self.operator.stop_and_undo(id));
+                (said, stopping) = (Some(self.operator.stop_and_undo(id)), true);
             }
             for operation in early.drain(..).filter(|operation| operation.id == *id) {
                 told.tell(&operation, self.streams.err)?;
@@ -202,12 +221,12 @@ impl<O: Outside> Desk<'_, O> {
     async fn confirmed(&mut self, plan: &Plan) -> io::Result<bool> {
         let cluster = self.outside.inventory().cluster(&plan.service.cluster);
         let name = cluster.filter(|cluster| cluster.protected).map(|_| plan.service.name.clone());
+        let mut answer = (self.streams.answer)();
         match &name {
             Some(name) => write!(self.streams.err, "type {name} to carry it out: ")?,
             None => write!(self.streams.err, "carry it out? [y/N] ")?,
         }
         self.streams.err.flush()?;
-        let mut answer = (self.streams.answer)();
         // A person takes time to read, and the world moves meanwhile.
         let answer = loop {
             tokio::select! {
@@ -216,7 +235,8 @@ impl<O: Outside> Desk<'_, O> {
                     writeln!(self.streams.err)?;
                     return Ok(false);
                 }
-                answer = &mut answer => break answer?,
+                // A terminal that is gone says no.
+                answer = &mut answer => break answer.unwrap_or_default(),
                 _ = self.outside.next() => {}
             }
         };
@@ -242,6 +262,21 @@ impl<O: Outside> Desk<'_, O> {
         let cluster = self.outside.inventory().cluster(request.target.cluster());
         let is_lost = cluster.is_some_and(|cluster| !cluster.link.is_live());
         Ok(if is_lost { Ending::Unreachable } else { Ending::Refused })
+    }
+}
+
+/// Until what was begun has ended, when nobody is told of it any more. What happens is taken in all the same, or each step would wait
+/// for a reader; and whoever asks to stop is heard.
+pub async fn see_out(outside: &mut impl Outside, operator: &Operator, stop: &Notify) {
+    let finished = operator.finished();
+    tokio::pin!(finished);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut finished => return,
+            () = stop.notified() => operator.stop_all(),
+            _ = outside.next() => {}
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Lease {
 pub enum Claim {
     /// To have it, if nobody else does: also what it has already, for longer.
     Take,
+    /// To go on having it for longer, also if it ran out. It is not had anew: somebody else may have had it since.
+    Keep,
     /// To have it, whoever has it.
     TakeOver,
     /// To give it back. Done when it was not ours.

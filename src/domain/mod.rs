@@ -22,6 +22,7 @@ pub mod secret;
 pub mod service;
 pub mod text;
 pub mod units;
+pub mod web_address;
 
 pub use capability::{Capabilities, Capability};
 pub use cluster::{Cluster, Engine, HostFacts, Link, LossKind};
@@ -44,3 +45,4 @@ pub use service::{
     Autoscaler, Budget, Dependency, Endpoint, Image, Instance, InstanceState, Limits, LogSource, Mount, Orchestration,
     Owner, OwnerTool, Part, PartRole, Port, Service, ServiceKind,
 };
+pub use web_address::WebAddress;

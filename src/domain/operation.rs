@@ -21,11 +21,38 @@ pub struct Operation {
     pub state: OperationState,
     /// In the order in which they are done; the undo's steps follow once it began.
     pub steps: Vec<StepReport>,
+    /// It only says a word to a rollout under way, which is nobody's work undone.
+    #[serde(default)]
+    pub is_word: bool,
+    /// Why what it does cannot be taken back any more; `None` where it can, and where there is nothing to take back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_way_back: Option<Arc<str>>,
 }
 
 impl Operation {
     pub fn is_running(&self) -> bool {
         matches!(self.state, OperationState::Running | OperationState::Held { .. } | OperationState::Undoing)
+    }
+
+    /// It may have changed the service since `other` was begun: what that was planned for is no more, and neither going on with it
+    /// nor taking it back would leave what a person was told.
+    pub fn has_overtaken(&self, other: &Self) -> bool {
+        let has_begun = self.steps.iter().any(|step| step.began.is_some());
+        self.service == other.service && self.began > other.began && has_begun && !self.is_word
+    }
+
+    /// "roll out shop/web by ann@desk, begun 12:00:05 UTC, is done"
+    pub fn says(&self) -> String {
+        let how = match &self.state {
+            OperationState::Running | OperationState::Held { .. } => "runs",
+            OperationState::Undoing => "is being taken back",
+            OperationState::Interrupted => "was interrupted",
+            OperationState::Ended(Verdict::Done { .. }) => "is done",
+            OperationState::Ended(Verdict::Undone { .. }) => "was taken back",
+            OperationState::Ended(Verdict::Stuck { .. }) => "got stuck",
+            OperationState::Ended(Verdict::Left { .. }) => "was left as it was",
+        };
+        format!("{} by {}, begun {}, {how}", self.title, self.who, self.began.strftime("%H:%M:%S UTC"))
     }
 
     /// Nothing more will happen by itself or by a person's word.

@@ -41,6 +41,8 @@ struct Line {
     ended: Option<(Timestamp, Outcome)>,
     /// Begun and not ended. What is to be tried again is not open until it begins again.
     is_open: bool,
+    /// It turned round in the middle of it: whoever did it died. How far it came is not known.
+    is_cut_off: bool,
     /// Who took it for good, although it failed or could not tell.
     passed: Option<Arc<str>>,
 }
@@ -232,8 +234,15 @@ impl Execution {
         self.apply_own(Record::Turned { at, why: why.into() })
     }
 
-    /// `Err` says why the word has no meaning now.
+    /// `Err` says why the word has no meaning now. Nobody's word makes a rollout complete that waits for one: whoever lets it go on has it
+    /// looked at again.
     pub fn say(&mut self, word: PersonWord, who: &Arc<str>, at: Timestamp) -> Result<Record, String> {
+        let word = match (word, self.troubled()) {
+            (PersonWord::GoOn, Some((index, _))) if matches!(self.step(index), Step::AwaitRollout { .. }) => {
+                PersonWord::Again
+            }
+            (word, _) => word,
+        };
         self.apply_own(Record::Said { at, who: who.clone(), word })
     }
 

@@ -64,6 +64,23 @@ impl Verb {
             | Self::Drain => false,
         }
     }
+
+    /// It is said to a rollout that is under way, whoever rolls it out, and is no second piece of work beside that.
+    pub fn is_word(&self) -> bool {
+        match self {
+            Self::Steer(_) | Self::Pause | Self::Resume => true,
+            Self::RollOut(_)
+            | Self::RollBack(_)
+            | Self::Scale(_)
+            | Self::Restart
+            | Self::Stop
+            | Self::Start
+            | Self::Delete
+            | Self::Cordon
+            | Self::Uncordon
+            | Self::Drain => false,
+        }
+    }
 }
 
 /// One release of a service, for good.
@@ -258,13 +275,21 @@ impl Strategy {
 }
 
 impl Gate {
-    /// Seconds that it may take at the most.
-    pub fn patience(&self) -> u32 {
+    /// Seconds that it may take at the most, looking at so many instances. A net for an engine that hangs: each try has a limit of its
+    /// own.
+    pub fn patience(&self, members: u32) -> u32 {
+        /// For each answer that is owed.
         const TRIES: u32 = 3;
+        /// Of instances that are asked at once.
+        const AT_ONCE: u32 = 16;
+        /// Until there is a connection, beside the time that the answer is given.
+        const DIALLING: u32 = 10;
         match self {
             Self::Health { seconds } | Self::Errors { seconds, .. } => seconds.saturating_add(30),
             Self::Http(gate) => {
-                gate.times.saturating_mul(TRIES).saturating_mul(gate.within.div_ceil(1000)).saturating_add(60)
+                let each = gate.within.div_ceil(1000).saturating_add(DIALLING);
+                let one = gate.times.saturating_mul(TRIES).saturating_mul(each).saturating_add(30);
+                members.max(1).div_ceil(AT_ONCE).saturating_mul(one).saturating_add(60)
             }
             Self::Prometheus(gate) => gate.seconds.saturating_add(60),
             Self::Person { .. } => 0,

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use super::wish::{Gate, HttpGate, Limit, OnFailure, PrometheusGate, Strategy, Then, Weight};
-use crate::domain::{secret, text, units};
+use crate::domain::{WebAddress, secret, text, units};
 
 /// One of each, for a help text.
 pub const GATES: [&str; 5] = [
@@ -64,9 +64,7 @@ fn http(rest: &str) -> Result<HttpGate, String> {
     };
     let mut words = words.split_whitespace();
     let at = words.next().ok_or_else(|| format!("say where it asks: {HELP}"))?;
-    if !is_place(at) {
-        return Err(format!("'{at}' is neither a port and a path (8080/health) nor an http:// or https:// URL"));
-    }
+    is_place(at)?;
     let mut gate = HttpGate { at: at.into(), status: 200, body, within: 1000, times: 3 };
     for word in words {
         if let Some(times) = word.strip_prefix('x') {
@@ -86,12 +84,17 @@ fn http(rest: &str) -> Result<HttpGate, String> {
     Ok(gate)
 }
 
-fn is_place(at: &str) -> bool {
-    if let Some(rest) = at.strip_prefix("http://").or_else(|| at.strip_prefix("https://")) {
-        return !rest.is_empty() && !rest.starts_with('/');
+/// A plan is written down and shown to everybody: what may hold a password is neither taken nor repeated.
+fn is_place(at: &str) -> Result<(), String> {
+    if at.contains("://") {
+        return WebAddress::of(at).map(|_| ());
     }
     let port = at.split_once('/').map_or(at, |(port, _)| port);
-    port.parse::<u16>().is_ok_and(|port| port > 0)
+    if port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Ok(());
+    }
+    let typed = if at.contains('@') { "that".to_owned() } else { format!("'{at}'") };
+    Err(format!("{typed} is neither a port and a path (8080/health) nor an http:// or https:// URL"))
 }
 
 /// `200% 60s of 20`
@@ -119,9 +122,7 @@ fn errors(rest: &str) -> Result<Gate, String> {
 fn prometheus(rest: &str) -> Result<PrometheusGate, String> {
     const HELP: &str = "write prometheus http://prometheus:9090 QUERY <=0.01 60s";
     let (url, rest) = rest.split_once(char::is_whitespace).ok_or(HELP)?;
-    if !(url.starts_with("http://") || url.starts_with("https://")) {
-        return Err(format!("'{url}' is not the URL of a server: {HELP}"));
-    }
+    WebAddress::of(url).map_err(|why| format!("{why}: {HELP}"))?;
     let place = rest.rfind("<=").max(rest.rfind(">=")).ok_or_else(|| format!("it needs a limit: {HELP}"))?;
     let (query, limit) = (rest[..place].trim(), &rest[place..]);
     if query.is_empty() {
@@ -313,8 +314,23 @@ mod tests {
         assert_eq!(refused("http 80 x0"), "'x0' is not a number of answers: write x3");
         assert!(refused("prometheus http://p up").starts_with("it needs a limit"));
         assert!(refused("prometheus http://p up <=").starts_with("it needs a number after <="));
-        assert!(refused("prometheus p up <=1").starts_with("'p' is not the URL of a server"));
+        assert!(refused("prometheus p up <=1").starts_with("that is not asked: only http:// and https:// are"));
         assert!(refused("").starts_with("say what is looked at"));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_neither_taken_nor_repeated() {
+        for typed in [
+            "http http://ann:secret@shop/health",
+            "http https://ann:secret@shop",
+            "http ann:secret@shop/health",
+            "http http://ann:secret@sh<op/health",
+            "prometheus http://ann:secret@prom:9090 up >=1",
+            "prometheus ann:secret@prom up >=1",
+        ] {
+            let why = refused(typed);
+            assert!(!why.contains("secret"), "{typed}: {why}");
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub use words::{Ask, Letter, Wish};
 /// Ended operations beyond this many are forgotten, oldest first.
 const KEPT: usize = 500;
 /// No operation writes so much. What is longer is not ours.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 64 << 20;
+/// Of the first line: what happens must find room behind it, or nobody could read how far it came.
+const LONGEST_OPENING: usize = 16 << 20;
 
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -109,13 +111,19 @@ impl Journal {
     ) -> Result<(Opening, Page), Trouble> {
         let version = env!("CARGO_PKG_VERSION").into();
         let opening = Opening { id, at, who: who.clone(), process: std::process::id(), version, plan };
+        let first = line(&opening).map_err(|error| nothing_written(&self.operations, &error))?;
+        if first.len() > LONGEST_OPENING {
+            let why = format!("its plan is too long to be written down: {} MiB", first.len() >> 20);
+            return Err(Trouble::new(format!("{} was not begun", opening.plan.title), why)
+                .help("ask for less at once: one service, or fewer instances"));
+        }
         let path = self.path(&opening.id);
         let unfinished = self.operations.join(format!(".new-{}", opening.id));
         let begin = || {
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&unfinished)?;
             flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             let mut page = Page { file, path: path.clone(), whole: 0 };
-            page.append(&opening)?;
+            page.append(&first)?;
             fs::rename(&unfinished, &path)?;
             File::open(&self.operations)?.sync_all()?;
             io::Result::Ok(page)
@@ -238,7 +246,7 @@ impl Journal {
 impl Page {
     /// On disk when this returns.
     pub fn write(&mut self, record: &Record) -> Result<(), Trouble> {
-        self.append(record).map_err(|error| {
+        line(record).and_then(|line| self.append(&line)).map_err(|error| {
             let directory = self.path.parent().unwrap_or(&self.path);
             nothing_written(directory, &error)
         })
@@ -250,12 +258,10 @@ impl Page {
         let _ = fs::remove_file(&self.path);
     }
 
-    fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(line).and_then(|()| self.file.sync_data());
         match written {
-            Ok(()) => self.whole += text.len() as u64,
+            Ok(()) => self.whole += line.len() as u64,
             // Half a line may be there, and the next must not be glued to it.
             Err(_) => self.file.set_len(self.whole)?,
         }
@@ -282,8 +288,16 @@ impl Opening {
             ended: execution.ended().map(|(at, _)| *at),
             state,
             steps: execution.report(),
+            is_word: self.plan.request.verb.is_word(),
+            no_way_back: execution.no_way_back().map(Into::into),
         }
     }
+}
+
+fn line(of: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(of)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 fn look(path: &Path) -> Result<(Operation, Execution), String> {

@@ -57,7 +57,7 @@ pub struct Parts {
 struct Inner {
     parts: Parts,
     /// What is being carried out by this process, and the way to say something to each.
-    running: Mutex<BTreeMap<OperationId, mpsc::UnboundedSender<Asked>>>,
+    running: Mutex<BTreeMap<OperationId, mpsc::Sender<Asked>>>,
     /// How many were begun and have not ended, also those that have no id yet.
     count: watch::Sender<usize>,
 }
@@ -92,6 +92,19 @@ impl Operator {
     /// it was heard: not once it only tidies up, and not when nobody is there to hear it.
     pub fn stop_and_undo(&self, id: &OperationId) -> JoinHandle<Result<(), Trouble>> {
         self.ask(id, Wish::StopAndUndo)
+    }
+
+    /// All that this process carries out, for whoever cannot be told any more which of them heard it.
+    pub fn stop_all(&self) {
+        let running: Vec<OperationId> = self.inner.running().keys().cloned().collect();
+        for id in running {
+            let heard = self.stop_and_undo(&id);
+            tokio::spawn(async move {
+                if let Ok(Err(trouble)) = heard.await {
+                    tracing::warn!(operation = %id, "{trouble}");
+                }
+            });
+        }
     }
 
     /// What a person says to one that runs or waits, here or in another process. The handle says whether it was heard and meant anything.
@@ -167,7 +180,7 @@ impl Operator {
 }
 
 impl Inner {
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<OperationId, mpsc::UnboundedSender<Asked>>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<OperationId, mpsc::Sender<Asked>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

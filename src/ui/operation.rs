@@ -58,7 +58,7 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
     let body = Rect { y: story.y + 1, height: story.height - 1, ..story };
     let taken = held(operation, paint, body);
     let body = Rect { y: body.y + taken, height: body.height - taken, ..body };
-    let body = verdict(operation, paint, body);
+    let body = verdict(operation, world, paint, body);
     let rows = steps::rows(operation);
     let body = if area.width >= WIDE { body } else { below(operation, rows.len(), paint, body) };
     if screen.follows() {
@@ -120,7 +120,8 @@ fn held(operation: &Operation, paint: &mut Paint<'_>, area: Rect) -> u16 {
     let mut x = row.x;
     let choices =
         [(Action::GoOn, "go on"), (Action::Again, "look again"), (Action::StopAndUndo, "stop and undo what was done")];
-    for (action, what) in choices {
+    let offered = choices.into_iter().filter(|(action, _)| is_offered(*action, operation));
+    for (action, what) in offered {
         let room = |x: u16| Rect { x, width: row.right().saturating_sub(x), ..row };
         let begin = x;
         x = paint.text(room(x), &format!("[{}] ", paint.key(Place::Operation, action)), Role::Key);
@@ -131,9 +132,14 @@ fn held(operation: &Operation, paint: &mut Paint<'_>, area: Rect) -> u16 {
     y + row.height - area.y
 }
 
+/// What is done for good cannot be stopped and undone.
+fn is_offered(action: Action, operation: &Operation) -> bool {
+    action != Action::StopAndUndo || operation.no_way_back.is_none()
+}
+
 /// At the bottom, until it was read: how it went, and what a person could do. Returns what is left above it.
-fn verdict(operation: &Operation, paint: &mut Paint<'_>, area: Rect) -> Rect {
-    let lines = says(operation, area.width);
+fn verdict(operation: &Operation, world: &World, paint: &mut Paint<'_>, area: Rect) -> Rect {
+    let lines = says(operation, world, area.width);
     let most = area.height.saturating_sub(FEWEST_STEPS);
     let taken = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(most);
     let left = Rect { height: area.height - taken, ..area };
@@ -143,14 +149,11 @@ fn verdict(operation: &Operation, paint: &mut Paint<'_>, area: Rect) -> Rect {
     left
 }
 
-fn says(operation: &Operation, width: u16) -> Vec<(String, Role)> {
+fn says(operation: &Operation, world: &World, width: u16) -> Vec<(String, Role)> {
+    let cut_off = cut_off(operation, world);
     let (text, help, role) = match &operation.state {
         OperationState::Running | OperationState::Undoing | OperationState::Held { .. } => return Vec::new(),
-        OperationState::Interrupted => (
-            "? its process ended in the middle. Resume it, take back what was done, or leave it: all three are safe",
-            None,
-            Role::NoticeWarning,
-        ),
+        OperationState::Interrupted => (&*cut_off, None, Role::NoticeWarning),
         OperationState::Ended(verdict) => match verdict {
             Verdict::Done { says } => (&**says, None, Role::Healthy),
             Verdict::Undone { says } => (&**says, None, Role::NoticeWarning),
@@ -163,6 +166,19 @@ fn says(operation: &Operation, width: u16) -> Vec<(String, Role)> {
         help.into_iter().flat_map(|help| widget::wrap(&format!("try: {help}"), width)).map(|line| (line, Role::Key)),
     );
     lines
+}
+
+/// The ways on from where it was cut off, as far as they lead to what was planned.
+fn cut_off(operation: &Operation, world: &World) -> String {
+    let ways = match (world.overtaken_by(operation), &operation.no_way_back) {
+        (Some(later), _) => format!("{}: leave this one, and plan anew", later.says()),
+        (None, Some(why)) => format!("Resume it, or leave it: {why}"),
+        (None, None) => {
+            "Resume it, take back what was done, or leave it. What others did to the service since is not known here"
+                .into()
+        }
+    };
+    format!("? its process ended in the middle. {ways}")
 }
 
 /// An operation's state in a word, and how the word looks.

@@ -13,6 +13,7 @@ use crate::{
         Overlay,
         forward::ForwardPrompt,
         help::name,
+        overlay::can_be_taken_back,
         palette::{Entry, Palette},
         scale::ScalePrompt,
     },
@@ -156,9 +157,11 @@ fn choices(paint: &mut Paint<'_>, line: Rect, open: &str) {
 
 /// What runs, and the three ways to go on.
 fn quit(running: &[OperationId], paint: &mut Paint<'_>, area: Rect) {
+    let can_be_undone = running.iter().any(|id| can_be_taken_back(id, &paint.app.world));
+    let undo = if can_be_undone { "after the step it is at" } else { "not any more: what it does is done for good" };
     let choices = [
         (Action::Leave, Place::Operation, "leave it running", "it goes on without a screen"),
-        (Action::StopAndUndo, Place::Operation, "stop and undo", "after the step it is at"),
+        (Action::StopAndUndo, Place::Operation, "stop and undo", undo),
         (Action::Back, Place::Everywhere, "stay", ""),
     ];
     let width = area.width.saturating_sub(4).min(76);
@@ -185,9 +188,11 @@ fn quit(running: &[OperationId], paint: &mut Paint<'_>, area: Rect) {
     for (y, (action, place, what, how)) in (first..inside.bottom()).zip(choices) {
         let line = Rect { y, height: 1, ..inside };
         let key = paint.key(place, action);
-        let end = paint.text(line, &format!("[{key}]"), Role::Key);
+        let is_offered = action != Action::StopAndUndo || can_be_undone;
+        let (key_role, role) = if is_offered { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
+        let end = paint.text(line, &format!("[{key}]"), key_role);
         let start = (inside.x + 7).max(end + 1).min(line.right());
-        let end = paint.text(Rect { x: start, width: line.right() - start, ..line }, what, Role::Text);
+        let end = paint.text(Rect { x: start, width: line.right() - start, ..line }, what, role);
         let start = (end + 2).min(line.right());
         paint.text(Rect { x: start, width: line.right() - start, ..line }, how, Role::Dim);
         paint.button(line, action);

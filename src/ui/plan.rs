@@ -76,7 +76,10 @@ pub fn draw(screen: &PlanScreen, paint: &mut Paint<'_>, area: Rect) {
             let over = screen.held_by(&paint.app.world).map(|_| format!("{key} plans to take over from them"));
             rows.section("or", over, Role::Text);
         }
-        Made::Planned(plan) => planned(screen, plan, &paint.app.world, &mut rows),
+        Made::Planned(plan) => {
+            let take_over = paint.key(Place::Plan, Action::TakeOver);
+            planned(screen, plan, &paint.app.world, &take_over, &mut rows);
+        }
     }
     let rows = rows.rows;
     let shown = screen.scroll().window(rows.len(), usize::from(body.height));
@@ -98,11 +101,12 @@ fn refused(refusal: &Refusal, rows: &mut Rows) {
     rows.section("try", refusal.help.iter().map(ToString::to_string), Role::Text);
 }
 
-fn planned(screen: &PlanScreen, plan: &Plan, world: &World, rows: &mut Rows) {
+fn planned(screen: &PlanScreen, plan: &Plan, world: &World, take_over: &str, rows: &mut Rows) {
+    let busy_elsewhere = screen.held_by(world).map(|lease| held(lease, plan.request.take_over, take_over));
     let moved = screen.moved().map(|what| format!("{what}. This is a new plan: read it again"));
     rows.section("moved    !", moved, Role::Danger);
     rows.section("busy     !", world.operation_on(&plan.service).map(|other| busy(other, world)), Role::Danger);
-    rows.section("busy     !", screen.held_by(world).map(held), Role::Danger);
+    rows.section("busy     !", busy_elsewhere, Role::Danger);
     let explains = &plan.explains;
     let each = |texts: &[Arc<str>]| texts.iter().map(|text| text.to_string()).collect::<Vec<_>>();
     // What warns stands where it is seen also on a small screen; the steps, which are many, come last.
@@ -192,7 +196,12 @@ fn busy(other: &Operation, world: &World) -> String {
 }
 
 /// Who else works on it, and what becomes of that.
-fn held(lease: &Lease) -> String {
+fn held(lease: &Lease, takes_over: bool, key: &str) -> String {
     let (says, operation) = (lease.says(), &lease.operation);
-    format!("{says} ({operation}): this plan takes over. What they do goes no further, and is not taken back by itself")
+    if takes_over {
+        return format!(
+            "{says} ({operation}): this plan takes over. What they do goes no further, and is not taken back by itself"
+        );
+    }
+    format!("{says} ({operation}): this plan is refused while they do; {key} plans to take over from them")
 }

@@ -366,6 +366,8 @@ fn operation(state: OperationState, steps: Vec<StepReport>) -> App {
         ended: None,
         state,
         steps,
+        is_word: false,
+        no_way_back: None,
     };
     app.world.operations.insert(id, operation);
     act(&mut app, &[Action::Operations, Action::Open]);

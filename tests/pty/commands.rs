@@ -73,6 +73,16 @@ fn ctrl_c_at_the_question_carries_nothing_out() {
     terminal.assert_restored();
 }
 
+#[test]
+fn what_was_typed_before_the_plan_could_be_read_confirms_nothing() {
+    let mut terminal = Terminal::midwatch((160, 50), &["--demo", "--seed", "1", "restart", "edge-01/gates/uplink"]);
+    terminal.keys("y\ry\r");
+    terminal.wait_for("carry it out? [y/N]");
+    terminal.keys("\r");
+    assert_eq!(terminal.wait_for_end().exit_code(), 3);
+    assert!(terminal.text().contains("not confirmed: nothing was done"), "{}", terminal.text());
+}
+
 fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = midwatch(arguments).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -295,6 +295,8 @@ impl Builder {
             ended: None,
             state,
             steps: Vec::new(),
+            is_word: false,
+            no_way_back: None,
         };
         self.world.operations.insert(id, operation);
         self

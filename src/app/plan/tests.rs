@@ -55,6 +55,8 @@ fn operation(number: u32, state: OperationState) -> Operation {
         ended: Some(noon() + Duration::from_secs(number.into())),
         state,
         steps: Vec::new(),
+        is_word: false,
+        no_way_back: None,
     }
 }
 
@@ -186,8 +188,6 @@ fn each_state_of_an_operation_takes_its_own_words() {
     assert_eq!(reply(held(), Action::GoOn), [Effect::Tell(id(), PersonWord::GoOn)]);
     assert_eq!(reply(held(), Action::Again), [Effect::Tell(id(), PersonWord::Again)]);
     assert_eq!(reply(OperationState::Running, Action::Wait), [Effect::Tell(id(), PersonWord::Wait)]);
-    assert_eq!(reply(OperationState::Interrupted, Action::Resume), [Effect::Resume(id())]);
-    assert_eq!(reply(OperationState::Interrupted, Action::Undo), [Effect::Undo(id())]);
     assert_eq!(reply(OperationState::Interrupted, Action::Leave), [Effect::Leave(id())]);
     for (state, action) in [
         (OperationState::Undoing, Action::StopAndUndo),
@@ -202,6 +202,109 @@ fn each_state_of_an_operation_takes_its_own_words() {
     ] {
         assert_eq!(reply(state.clone(), action), [], "{action:?} while {state:?}");
     }
+}
+
+/// The effects of a word to what was cut off, and of what is typed when it is asked about.
+fn asked(world: &World, word: Action, typed: &str) -> Vec<Effect> {
+    let mut screen = OperationScreen::new(world.operations.values().next().expect("one"));
+    begins_nothing(&screen.act(word, world));
+    for c in typed.chars() {
+        screen.prompt_mut().expect("it asks").edit(tui_input::InputRequest::InsertChar(c));
+    }
+    screen.act(Action::Open, world).effects
+}
+
+#[test]
+fn what_was_cut_off_is_gone_on_with_or_taken_back_only_when_that_was_meant() {
+    let mut world = world(&Shop::healthy(1));
+    put(&mut world, operation(1, OperationState::Interrupted));
+    let id = || operation(1, done()).id;
+    assert_eq!(asked(&world, Action::Resume, "y"), [Effect::Resume(id())]);
+    assert_eq!(asked(&world, Action::Undo, "y"), [Effect::Undo(id())]);
+    assert_eq!(asked(&world, Action::Undo, ""), []);
+    world.inventory = Shop::healthy(1).but(|shop| shop.cluster.protected = true).inventory();
+    assert_eq!(asked(&world, Action::Undo, "y"), [], "not enough on a protected cluster");
+    assert_eq!(asked(&world, Action::Undo, "web"), [Effect::Undo(id())]);
+}
+
+#[test]
+fn what_was_cut_off_before_another_one_changed_the_service_can_only_be_left() {
+    let mut world = world(&Shop::healthy(1));
+    let first = operation(1, OperationState::Interrupted);
+    let step = crate::domain::StepReport {
+        title: "stop web-1".into(),
+        stage: None,
+        state: crate::domain::StepState::Done,
+        began: Some(noon()),
+        ended: Some(noon()),
+        note: None,
+        is_undo: false,
+    };
+    let later = Operation { began: noon() + Duration::from_secs(9), steps: vec![step], ..operation(9, done()) };
+    put(&mut world, first.clone());
+    let may = |world: &World, action| OperationScreen::new(&first).may(action, world);
+    assert_eq!(may(&world, Action::Resume), Ok(()));
+    put(&mut world, Operation { is_word: true, ..later.clone() });
+    assert_eq!(may(&world, Action::Resume), Ok(()), "a word to a rollout is no work on the service");
+    put(&mut world, later);
+    for action in [Action::Resume, Action::Undo] {
+        let why = may(&world, action).expect_err("overtaken");
+        assert!(why.contains("restart shop/web by ops@laptop, begun 12:00:09 UTC, is done: leave this one"), "{why}");
+    }
+    assert_eq!(may(&world, Action::Leave), Ok(()));
+}
+
+#[test]
+fn what_is_done_for_good_is_not_offered_to_be_taken_back() {
+    let mut world = world(&Shop::healthy(1));
+    let why = || Some("it only tidies up".into());
+    for (state, action) in [(OperationState::Running, Action::StopAndUndo), (OperationState::Interrupted, Action::Undo)]
+    {
+        let tidying = Operation { no_way_back: why(), ..operation(1, state) };
+        put(&mut world, tidying.clone());
+        assert_eq!(OperationScreen::new(&tidying).may(action, &world), Err("it only tidies up".into()));
+    }
+}
+
+/// A restart is planned without asking what else there is.
+#[test]
+fn a_restart_of_a_service_that_somebody_else_works_on_can_take_over() {
+    let until = noon() + Duration::from_secs(20);
+    let lease = Lease {
+        who: "ann@desk".into(),
+        operation: OperationId::new("theirs"),
+        title: "roll out shop/web".into(),
+        since: noon(),
+        until,
+    };
+    let mut world = world(&Shop::healthy(2));
+    let mut screen = screen(&world);
+    let mut wanted = Subscriptions::default();
+    screen.subscribe(&world, true, &mut wanted);
+    assert!(wanted.answers.contains_key(&Question::Means(id("web"))), "it is asked");
+    let means = crate::domain::Means { lease: Some(lease), ..crate::domain::Means::default() };
+    world.inventory.set_means(&id("web"), means);
+    assert_eq!(screen.may(Action::TakeOver, &world), Ok(()));
+    screen.act(Action::TakeOver, &world);
+    let plan = screen.plan().expect("planned");
+    assert!(plan.takes_over, "{plan:?}");
+    assert!(
+        plan.explains.warnings.iter().any(|says| says.contains("it takes over from roll out shop/web by ann@desk"))
+    );
+    world.now = until;
+    assert_eq!(screen.held_by(&world), None, "what was asked a while ago is over");
+}
+
+#[test]
+fn a_word_to_a_rollout_is_said_while_an_operation_waits_for_it() {
+    let mut world = world(&Shop::healthy(1));
+    put(&mut world, operation(1, OperationState::Running));
+    let restart = screen(&world).plan().expect("planned").clone();
+    let request = plan::Request { verb: Verb::Steer(plan::Steer::Promote), ..restart.request.clone() };
+    let mut screen = PlanScreen::new(Plan { request, ..restart });
+    screen.was_painted();
+    let reply = screen.act(Action::Confirm, &world);
+    assert!(!matches!(&reply.go, Go::Refuse(why) if why.contains("runs on it")), "{reply:?}");
 }
 
 #[test]

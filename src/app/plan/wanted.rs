@@ -52,6 +52,14 @@ impl Wanted {
         }
     }
 
+    /// Said to a rollout under way, whoever has the service.
+    pub fn is_word(&self) -> bool {
+        match &self.wish {
+            Wish::Verb(verb) => verb.is_word(),
+            Wish::BackToHealthy => false,
+        }
+    }
+
     pub fn needs_means(&self) -> bool {
         match &self.wish {
             Wish::Verb(verb) => verb.needs_means(),

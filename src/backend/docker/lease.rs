@@ -43,6 +43,9 @@ struct Held {
 pub async fn claim(api: &Api, service: &ServiceId, ours: Lease, claim: Claim) -> Result<Option<Lease>, StepError> {
     let what = format!("could not take the lease of {service}");
     let asking = Asking { api, service, name: marks::lease_name(service) };
+    if claim == Claim::Keep && asking.held().await.map_err(|fault| fault.step(what.clone()))?.is_none() {
+        return Err(StepError::Unsure(Trouble::new(what, "its container was removed")));
+    }
     match asking.claim(&ours, claim).await {
         Ok(Some(other)) => Ok(other),
         Ok(None) => Err(StepError::Failed(Trouble::new(what, "others take it and give it back all the time"))),
@@ -73,12 +76,12 @@ impl Asking<'_> {
             let is_ours = |held: &Held| held.lease.operation == ours.operation && held.lease.who == ours.who;
             let ahead = match (&held, claim) {
                 (_, Claim::Release) => SignedDuration::ZERO,
-                (_, Claim::Take | Claim::TakeOver) => ahead(self.api).await?,
+                (_, Claim::Take | Claim::Keep | Claim::TakeOver) => ahead(self.api).await?,
             };
             let now = Timestamp::now().saturating_add(ahead).unwrap_or(Timestamp::MAX);
             match (held, claim) {
                 (None, Claim::Release) => return Ok(Some(None)),
-                (None, Claim::Take | Claim::TakeOver) => match self.create(ours, ahead).await {
+                (None, Claim::Take | Claim::Keep | Claim::TakeOver) => match self.create(ours, ahead).await {
                     Ok(()) => return Ok(Some(None)),
                     Err(fault) if fault.is_conflict() => tokio::time::sleep(LOOK).await,
                     Err(fault) => return Err(fault),
@@ -89,7 +92,7 @@ impl Asking<'_> {
                     }
                     return Ok(Some(None));
                 }
-                (Some(held), Claim::Take | Claim::TakeOver) if is_ours(&held) => {
+                (Some(held), Claim::Take | Claim::Keep | Claim::TakeOver) if is_ours(&held) => {
                     match self.renew(&held.id, ours, ahead).await {
                         Ok(()) => return Ok(Some(None)),
                         // Somebody found that it was over, and took it away.
@@ -97,6 +100,7 @@ impl Asking<'_> {
                         Err(fault) => return Err(fault),
                     }
                 }
+                (Some(held), Claim::Keep) => return Ok(Some(Some(by_our_clock(held.lease, ahead)))),
                 (Some(held), Claim::Take) if held.lease.until > now => {
                     return Ok(Some(Some(by_our_clock(held.lease, ahead))));
                 }

@@ -1,47 +1,18 @@
-//! Where a URL leads that is asked from here, and the way there, with TLS or without.
+//! The way to where a URL leads, with TLS or without.
 
 use std::{sync::Arc, time::Duration};
 
-use http::Uri;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore, pki_types::ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{Connection, request::root};
-use crate::domain::text::clean;
 
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    pub is_secure: bool,
-    pub host: String,
-    pub port: u16,
-    /// And query.
-    pub path: String,
-}
+pub use crate::domain::WebAddress as Address;
 
 impl Address {
-    /// Or why it is none that can be asked, in words.
-    pub fn of(url: &str) -> Result<Self, String> {
-        let uri: Uri = url.trim().parse().map_err(|error| format!("{} is no URL: {error}", clean(url)))?;
-        let is_secure = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            Some(_) | None => return Err(format!("{} is not asked: only http:// and https:// are", clean(url))),
-        };
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-        let Some(authority) = authority else {
-            return Err("a URL with a name and a password in it is not asked".into());
-        };
-        Ok(Self {
-            is_secure,
-            host: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
-            path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-        })
-    }
-
     /// With TLS, the server must have a certificate for its name from somebody whom this machine trusts.
     pub async fn connect(&self) -> Result<Connection, String> {
         let connecting = async {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     backend::StepError,
-    domain::{Claim, Lease, OperationId, ServiceId, text::clean},
+    domain::{Claim, Lease, OperationId, ServiceId, Trouble, text::clean},
 };
 
 const TITLE: &str = "midwatch/title";
@@ -34,7 +34,7 @@ struct Held {
 
 pub async fn claim(site: &Site, service: &ServiceId, ours: Lease, claim: Claim) -> Result<Option<Lease>, StepError> {
     let what = match claim {
-        Claim::Take | Claim::TakeOver => format!("could not take the lease on {service}"),
+        Claim::Take | Claim::Keep | Claim::TakeOver => format!("could not take the lease on {service}"),
         Claim::Release => format!("could not give back the lease on {service}"),
     };
     let lost = |fault: Fault| stopped(&fault, what.as_str());
@@ -47,6 +47,7 @@ pub async fn claim(site: &Site, service: &ServiceId, ours: Lease, claim: Claim) 
         let is_known = held.is_some();
         let changed = match (held, claim) {
             (None, Claim::Release) => return Ok(None),
+            (None, Claim::Keep) => return Err(StepError::Unsure(Trouble::new(what.as_str(), "it was removed"))),
             (None, Claim::Take | Claim::TakeOver) => {
                 let made = object(&name, &ours, now, None);
                 let path = format!("{collection}?fieldManager={MANAGER}");
@@ -63,7 +64,8 @@ pub async fn claim(site: &Site, service: &ServiceId, ours: Lease, claim: Claim) 
             (Some(held), Claim::Take) if !is_ours(&held) && held.lease.until > Timestamp::now() => {
                 return Ok(Some(held.lease));
             }
-            (Some(held), Claim::Take | Claim::TakeOver) => {
+            (Some(held), Claim::Keep) if !is_ours(&held) => return Ok(Some(held.lease)),
+            (Some(held), Claim::Take | Claim::Keep | Claim::TakeOver) => {
                 let renewed = object(&name, &ours, now, Some(&held.object));
                 let path = format!("{path}?fieldManager={MANAGER}");
                 site.api.change::<IgnoredAny>(Method::PUT, &path, "application/json", &renewed).await

@@ -56,10 +56,9 @@ impl Held {
     }
 
     fn ask(&mut self, streams: &mut Streams<'_>) -> io::Result<()> {
-        write!(streams.err, "{QUESTION}")?;
-        streams.err.flush()?;
         self.answer = Some((streams.answer)());
-        Ok(())
+        write!(streams.err, "{QUESTION}")?;
+        streams.err.flush()
     }
 
     /// What a person typed; never where nobody is asked.

@@ -42,6 +42,7 @@ fn describe(step: &StepReport, err: &mut dyn Write) -> io::Result<()> {
     let note = step.note.as_deref().unwrap_or_default();
     match step.state {
         StepState::Done => writeln!(err, "  done in {took}"),
+        StepState::Failed if took.is_empty() => writeln!(err, "  failed: {}", clean(note)),
         StepState::Failed => writeln!(err, "  failed after {took}: {}", clean(note)),
         StepState::Running | StepState::Held if !note.is_empty() => writeln!(err, "  {}", clean(note)),
         StepState::Running | StepState::Held | StepState::Waiting | StepState::Skipped => Ok(()),

@@ -30,16 +30,21 @@ impl Execution {
 }
 
 impl Line {
+    /// `skipped`: what has not ended will not be done any more.
     fn report(&self, step: &Step, skipped: bool) -> StepReport {
+        // A person left it in the middle of the step, or it went back from there.
+        let is_cut_off = self.is_cut_off || self.is_open && skipped;
         let state = match (&self.ended, &self.passed, self.began) {
             (Some((_, Outcome::Done)), _, _) | (Some(_), Some(_), _) => StepState::Done,
             (Some((_, Outcome::Failed(_) | Outcome::Unsure(_))), None, _) => StepState::Failed,
+            (None, _, Some(_)) if is_cut_off => StepState::Failed,
             (None, _, Some(_)) if self.is_open => StepState::Running,
             (None, _, _) if skipped => StepState::Skipped,
             (None, _, _) => StepState::Waiting,
         };
         let note = match (&self.passed, self.trouble()) {
             (Some(who), Some(trouble)) => Some(format!("passed by {who}: {}", trouble.line()).into()),
+            (_, None) if is_cut_off => Some("cut off: how far it came is not known".into()),
             (_, trouble) => trouble.map(|trouble| trouble.line().into()),
         };
         StepReport {

@@ -22,6 +22,9 @@ impl Execution {
     pub(super) fn turn(&mut self, why: Arc<str>) {
         self.turned = Some(why);
         self.waits = None;
+        for line in &mut self.steps {
+            line.is_cut_off = std::mem::take(&mut line.is_open);
+        }
         let mut undo: Vec<Back> = Vec::new();
         for (of, planned) in self.plan.steps().enumerate().collect::<Vec<_>>().into_iter().rev() {
             if self.steps[of].began.is_none() {

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Execution, Which};
-use crate::domain::{PersonWord, Trouble};
+use super::{Execution, Outcome, Which};
+use crate::{
+    domain::{PersonWord, Trouble},
+    plan::Step,
+};
 
 /// A service half rolled out is not left so for a night because somebody forgot it. In words: "an hour".
 pub const HELD_AT_MOST: Duration = Duration::from_secs(60 * 60);
@@ -12,7 +15,7 @@ impl Execution {
     /// Why it waits for a person now; `None` while it does not.
     pub fn held(&self) -> Option<Arc<str>> {
         let (why, otherwise) = match (self.troubled(), self.place(), &self.waits) {
-            (Some((_, trouble)), _, _) => (trouble.line(), "taken back"),
+            (Some((index, trouble)), _, _) => (self.asks(index, trouble), "taken back"),
             (None, Some(Which::Step(index)), Some(who)) if !self.steps[index].is_open => {
                 (format!("{who} asked it to wait"), if self.has_tidied() { "gone on with" } else { "taken back" })
             }
@@ -27,6 +30,26 @@ impl Execution {
             Which::Step(index) => Some((index, self.steps[index].trouble()?)),
             Which::Undo(_) => None,
         }
+    }
+
+    /// What a controller of rollouts asks is answered to it, and not to us.
+    fn asks(&self, index: usize, trouble: &Trouble) -> String {
+        let line = trouble.line();
+        let Step::AwaitRollout { service, .. } = self.step(index) else { return line };
+        format!("{line}: midwatch promote {service}, or abort {service}; then it is looked at again")
+    }
+
+    /// The rollout that waits for a word to its own controller: that may come without us.
+    pub fn asked_elsewhere(&self) -> Option<&Step> {
+        let (index, _) = self.troubled()?;
+        let is_unsure = matches!(self.steps[index].ended, Some((_, Outcome::Unsure(_))));
+        Some(self.step(index)).filter(|step| is_unsure && matches!(step, Step::AwaitRollout { .. }))
+    }
+
+    /// Why what was begun is done for good; `None` where it can be taken back, or there is nothing to take back.
+    pub fn no_way_back(&self) -> Option<String> {
+        let has_ended = matches!(self.next(), super::Next::Ended(_));
+        self.may_turn().err().filter(|_| !self.is_turned() && !has_ended)
     }
 
     /// Why it cannot be taken back any more, or need not be.

@@ -101,7 +101,7 @@ fn the_oldest_that_are_over_are_forgotten_and_what_is_not_over_never_is() {
     let (unfinished, _) = create(&journal, 0);
     for minute in 1..=5 {
         let (_, mut page) = create(&journal, minute);
-        page.append(&over()).unwrap();
+        page.append(&line(&over()).unwrap()).unwrap();
     }
     let kept = journal.operations().operations;
     assert_eq!(kept.len(), 3 + 1);
@@ -183,4 +183,15 @@ fn a_journal_from_before_rollouts_is_still_read() {
     assert_eq!(listing.unreadable, []);
     let states: Vec<_> = listing.operations[0].steps.iter().map(|step| step.state).collect();
     assert_eq!(states, [StepState::Failed, StepState::Skipped, StepState::Done]);
+}
+
+#[test]
+fn a_plan_that_nobody_could_read_again_is_refused_before_anything_is_written() {
+    let (state, journal) = journal();
+    let mut plan = Shop::healthy(1).plan(Verb::Stop).expect("planned");
+    plan.explains.warnings = vec!["x".repeat(LONGEST_OPENING).into()];
+    let refused = journal.create(journal.unused_id(noon()), plan, &"ops@laptop".into(), noon());
+    let trouble = refused.map(|(opening, _)| opening).expect_err("too long");
+    assert!(trouble.why.contains("too long to be written down: 16 MiB"), "{trouble}");
+    assert_eq!(fs::read_dir(state.path().join("operations")).unwrap().count(), 0);
 }

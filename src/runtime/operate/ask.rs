@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -39,7 +42,7 @@ impl Drop for Listening {
 }
 
 /// Passes on what other processes say to an operation that runs here.
-pub(super) fn listen(inner: &Inner, id: OperationId, asks: mpsc::UnboundedSender<Asked>) -> Listening {
+pub(super) fn listen(inner: &Inner, id: OperationId, asks: mpsc::Sender<Asked>) -> Listening {
     let journal = inner.parts.journal.clone();
     Listening(tokio::spawn(async move {
         let Ok(journal) = journal else { return };
@@ -47,7 +50,8 @@ pub(super) fn listen(inner: &Inner, id: OperationId, asks: mpsc::UnboundedSender
             sleep(BETWEEN_LOOKS).await;
             let (journal, id) = (journal.clone(), id.clone());
             for ask in blocking(move || journal.take_words(&id)).await {
-                let _ = asks.send(Asked { ask, answer: None });
+                // Where more is said than is heard, this waits: what is not taken yet stays on the disk.
+                let _ = asks.send(Asked { ask, answer: None }).await;
             }
         }
     }))
@@ -62,7 +66,10 @@ pub(super) async fn ask(inner: &Arc<Inner>, id: &OperationId, wish: Wish) -> Res
     };
     let (answer, answered) = oneshot::channel();
     let over = || Trouble::new(unheard(wish), "it is over");
-    here.send(Asked { ask, answer: Some(answer) }).map_err(|_| over())?;
+    here.try_send(Asked { ask, answer: Some(answer) }).map_err(|error| match error {
+        TrySendError::Closed(_) => over(),
+        TrySendError::Full(_) => Trouble::new(unheard(wish), "it has not answered yet what was said before"),
+    })?;
     answered.await.unwrap_or_else(|_| Err(over()))
 }
 

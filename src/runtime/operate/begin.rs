@@ -12,9 +12,9 @@ use crate::{
     message::Event,
     plan::{
         Plan,
-        execution::{Execution, Next, Record},
+        execution::{Execution, Record},
     },
-    runtime::journal::Page,
+    runtime::journal::{Hold, Journal, Page},
 };
 
 /// What a person wants of an interrupted operation.
@@ -32,17 +32,27 @@ pub(super) async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble>
     let plan = plan.begun_at(at, &who);
     let id = journal.unused_id(at);
     let mut tenure = Tenure::new(inner, &plan, &id, at);
-    let claim = if plan.takes_over { Claim::TakeOver } else { Claim::Take };
     let (hold, plan) = {
         let (journal, who) = (journal.clone(), who.clone());
-        blocking(move || Ok((journal.hold(&plan.service, &plan.title, &who, at)?, plan))).await?
+        blocking(move || Ok((hold(&journal, &plan, &who, at)?, plan))).await?
+    };
+    let claiming = async {
+        match (hold.is_some(), plan.takes_over) {
+            (false, _) => Claimed::Ours,
+            (true, true) => tenure.take_over().await,
+            (true, false) => tenure.claim(Claim::Take).await,
+        }
+    };
+    let writing = {
+        let plan = plan.clone();
+        blocking(move || journal.create(id, plan, &who, at))
     };
     // Together: whoever confirmed waits for the slower of disk and engine, and not for both.
-    let (file, claimed) = tokio::join!(blocking(move || journal.create(id, plan, &who, at)), tenure.claim(claim));
+    let (file, claimed) = tokio::join!(writing, claiming);
     match (file, claimed) {
         (Ok((opening, page)), Claimed::Ours | Claimed::Unknown(_)) => {
             let execution = Execution::new(opening.plan.clone());
-            Ok(Run::new(inner.clone(), opening, execution, page, Some(hold), tenure))
+            Ok(Run::new(inner.clone(), opening, execution, page, hold, tenure))
         }
         (Ok((_, page)), Claimed::Theirs(trouble)) => {
             blocking(move || page.discard()).await;
@@ -53,6 +63,14 @@ pub(super) async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble>
             Err(trouble)
         }
     }
+}
+
+/// The service, for this operation alone. What is said to a rollout under way needs it not: that has it, and waits for the word.
+fn hold(journal: &Journal, plan: &Plan, who: &Arc<str>, at: jiff::Timestamp) -> Result<Option<Hold>, Trouble> {
+    if plan.request.verb.is_word() {
+        return Ok(None);
+    }
+    journal.hold(&plan.service, &plan.title, who, at).map(Some)
 }
 
 pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -> Result<Run, Trouble> {
@@ -68,7 +86,10 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
             let hold = match word {
                 Word::Resume | Word::Undo => {
                     gate.check(&plan.service.cluster)?;
-                    Some(journal.hold(&plan.service, &plan.title, &who, at)?)
+                    let hold = hold(&journal, plan, &who, at)?;
+                    // Asked while nobody else can begin.
+                    refuse_overtaken(&journal, &opening.operation(&execution, false))?;
+                    hold
                 }
                 Word::Leave => None,
             };
@@ -81,13 +102,10 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
         Word::Undo => refuse_undo(&execution)?,
         Word::Resume | Word::Leave => {}
     }
-    match word {
-        Word::Resume | Word::Undo => {
-            if let Claimed::Theirs(trouble) = tenure.claim(Claim::Take).await {
-                return Err(trouble);
-            }
-        }
-        Word::Leave => {}
+    if hold.is_some()
+        && let Claimed::Theirs(trouble) = tenure.claim(Claim::Take).await
+    {
+        return Err(trouble);
     }
     match blocking(move || write_word(execution, page, word, &who, at)).await {
         Ok((execution, page)) => Ok(Run::new(inner.clone(), opening, execution, page, hold, tenure)),
@@ -98,16 +116,24 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
     }
 }
 
+/// Whatever was begun on the service since was planned from what this one left, and would be undone by it.
+fn refuse_overtaken(journal: &Journal, operation: &Operation) -> Result<(), Trouble> {
+    let known = journal.operations().operations;
+    match known.iter().rev().find(|other| other.has_overtaken(operation)) {
+        None => Ok(()),
+        Some(later) => Err(Trouble::new(
+            format!("{} was not taken over", operation.title),
+            format!("the service is no longer as it left it: {}", later.says()),
+        )
+        .help("leave it, and plan anew from what is there now")),
+    }
+}
+
 /// There is no way back from what only tidies up. One that goes back already goes on, and one that has nothing left to do just ends.
 fn refuse_undo(execution: &Execution) -> Result<(), Trouble> {
-    let is_over = matches!(execution.next(), Next::Ended(_));
-    match execution.may_turn() {
-        Err(why) if !execution.is_turned() && !is_over => {
-            Err(Trouble::new(format!("{} was not taken back", execution.plan().title), why)
-                .help("resume it, or leave it"))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    execution.no_way_back().map_or(Ok(()), |why| {
+        Err(Trouble::new(format!("{} was not taken back", execution.plan().title), why).help("resume it, or leave it"))
+    })
 }
 
 fn write_word(
@@ -156,6 +182,8 @@ pub(super) async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
         ended: Some(now),
         state: OperationState::Ended(Verdict::Undone { says: trouble.line().into() }),
         steps: plan.steps().map(skipped).collect(),
+        is_word: plan.request.verb.is_word(),
+        no_way_back: None,
     };
     publish(inner, Event::Operation(Box::new(operation))).await;
 }

@@ -56,6 +56,8 @@ pub(crate) enum Reply {
     /// The link breaks after it was done.
     DoAndLose,
     Lose,
+    /// When it has held for so long.
+    LoseAfter(Duration),
     NeverAnswer,
 }
 
@@ -85,6 +87,11 @@ impl Fake {
         let lease = Lease { who, operation: OperationId::new("theirs"), title, since: now, until };
         self.state().leases.insert(id("web"), lease.clone());
         lease
+    }
+
+    /// Removed by hand, or given back by whoever had it.
+    pub fn lease_goes(&self) {
+        self.state().leases.clear();
     }
 
     pub fn lease(&self) -> Option<Lease> {
@@ -165,6 +172,10 @@ impl Backend for Fake {
                 Reply::Fail => Err(StepError::Failed(Trouble::new(step.title(), "permission denied"))),
                 Reply::DoAndLose => fake.make_so(&step, &progress).and_then(|()| lost()),
                 Reply::Lose => lost(),
+                Reply::LoseAfter(held) => {
+                    tokio::time::sleep(held).await;
+                    lost()
+                }
                 Reply::NeverAnswer => std::future::pending().await,
             }
         }
@@ -208,6 +219,11 @@ impl Backend for Fake {
             let now = fake.clock.now();
             let holds = state.leases.get(&service).filter(|held| held.operation != ours.operation && held.until > now);
             match (claim, holds.cloned()) {
+                (Claim::Keep, _) => match state.leases.get(&service).cloned() {
+                    Some(held) if held.operation == ours.operation => _ = state.leases.insert(service, ours),
+                    Some(theirs) => return Ok(Some(theirs)),
+                    None => return Err(StepError::Unsure(Trouble::new("the lease of web", "it is nobody's"))),
+                },
                 (Claim::Take, Some(theirs)) => return Ok(Some(theirs)),
                 (Claim::Take | Claim::TakeOver, _) => _ = state.leases.insert(service, ours),
                 (Claim::Release, None) => _ = state.leases.remove(&service),

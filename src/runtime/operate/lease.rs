@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{Inner, run::publish};
@@ -14,7 +14,7 @@ use crate::{
     backend::StepError,
     domain::{Claim, Lease, OperationId, ServiceId, Trouble},
     message::{Event, Notice, Weight},
-    plan::Plan,
+    plan::{Plan, Step},
 };
 
 /// For how long it holds. Whoever died with it keeps others away no longer.
@@ -22,11 +22,20 @@ const HOLDS: Duration = Duration::from_secs(30);
 const BETWEEN_RENEWALS: Duration = Duration::from_secs(10);
 /// An engine that does not answer a claim for so long is away.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// What was confirmed within this is not asked about again before the next step: several small ones may follow each other at once.
+const FRESH: Duration = Duration::from_secs(1);
+/// Whoever takes a service over keeps it for so long, also when the work took a moment only: whom it was taken from looks for it within
+/// `TOLD_WITHIN`, and would else find nothing of it.
+const KEPT_AFTER_TAKE_OVER: Duration = Duration::from_secs(20);
+/// A lease that is gone so soon after it was confirmed was removed by nobody who worked on the service meanwhile (`docker container prune`).
+const TOLD_WITHIN: Duration = Duration::from_secs(15);
 
 pub(super) struct Tenure {
     claimant: Claimant,
     standing: watch::Sender<Standing>,
     renewing: Option<Renewing>,
+    /// When it was taken from somebody.
+    taken_over: Option<Instant>,
 }
 
 /// Ends after the call it is in: one that reached the engine later would take the lease again after it was given back.
@@ -50,7 +59,9 @@ enum Standing {
         confirmed: Instant,
     },
     Theirs(Lease),
-    /// The engine gives us none: only this machine's own lock keeps others away.
+    /// It ran out or was lost sight of, and somebody else may have had it since.
+    Gone,
+    /// The engine gives us none, and only this machine's own lock keeps others away; or it is none of a kind that needs one.
     Without,
 }
 
@@ -68,6 +79,8 @@ pub(super) enum Claimed {
 enum Answer {
     Ours,
     Theirs(Lease),
+    /// It was to be kept, and is not there.
+    Gone,
     Refused(Trouble),
     Lost(Trouble),
 }
@@ -82,12 +95,29 @@ impl Tenure {
             until: since,
         };
         let claimant = Claimant { inner: inner.clone(), service: plan.service.clone(), ours };
-        Self { claimant, standing: watch::Sender::new(Standing::Open), renewing: None }
+        let standing = if plan.request.verb.is_word() { Standing::Without } else { Standing::Open };
+        Self { claimant, standing: watch::Sender::new(standing), renewing: None, taken_over: None }
+    }
+
+    /// From whoever has it. Comes back when they know, as far as they ask before each of their steps: the one that they are in goes to
+    /// its end.
+    pub async fn take_over(&mut self) -> Claimed {
+        let claimed = self.claim(Claim::TakeOver).await;
+        if matches!(claimed, Claimed::Ours) {
+            self.taken_over = Some(Instant::now());
+            sleep(2 * FRESH).await;
+        }
+        claimed
     }
 
     /// Asked for now, whatever is known.
     pub async fn claim(&mut self, claim: Claim) -> Claimed {
-        match self.claimant.claim(claim).await {
+        let answer = self.claimant.claim(claim).await;
+        self.heard(answer).await
+    }
+
+    async fn heard(&mut self, answer: Answer) -> Claimed {
+        match answer {
             Answer::Ours => {
                 self.standing.send_replace(Standing::Ours { confirmed: Instant::now() });
                 self.renew();
@@ -97,6 +127,10 @@ impl Tenure {
                 let trouble = self.claimant.taken(&lease);
                 self.standing.send_replace(Standing::Theirs(lease));
                 Claimed::Theirs(trouble)
+            }
+            Answer::Gone => {
+                self.standing.send_replace(Standing::Gone);
+                Claimed::Theirs(self.claimant.gone())
             }
             Answer::Lost(trouble) => Claimed::Unknown(trouble),
             Answer::Refused(trouble) => {
@@ -111,14 +145,20 @@ impl Tenure {
         }
     }
 
-    /// Before a step. Costs nothing while it was confirmed lately.
-    pub async fn ensure(&mut self) -> Claimed {
+    /// Before a step. One that only looks needs it no more than renewed in time; before one that changes something the engine is asked.
+    pub async fn ensure(&mut self, step: &Step) -> Claimed {
+        let holds = if step.is_wait() { HOLDS } else { FRESH };
         let standing = self.standing.borrow().clone();
         match standing {
             Standing::Without => Claimed::Ours,
-            Standing::Ours { confirmed } if confirmed.elapsed() < HOLDS => Claimed::Ours,
+            Standing::Ours { confirmed } if confirmed.elapsed() < holds => Claimed::Ours,
+            Standing::Ours { confirmed } => {
+                let answer = self.claimant.keep(confirmed).await;
+                self.heard(answer).await
+            }
             Standing::Theirs(lease) => Claimed::Theirs(self.claimant.taken(&lease)),
-            Standing::Open | Standing::Ours { .. } => self.claim(Claim::Take).await,
+            Standing::Gone => Claimed::Theirs(self.claimant.gone()),
+            Standing::Open => self.claim(Claim::Take).await,
         }
     }
 
@@ -126,8 +166,10 @@ impl Tenure {
     pub async fn lost(&self) -> Trouble {
         let mut standing = self.standing.subscribe();
         loop {
-            if let Standing::Theirs(lease) = &*standing.borrow_and_update() {
-                return self.claimant.taken(lease);
+            match &*standing.borrow_and_update() {
+                Standing::Theirs(lease) => return self.claimant.taken(lease),
+                Standing::Gone => return self.claimant.gone(),
+                Standing::Open | Standing::Ours { .. } | Standing::Without => {}
             }
             // The sender is ours, and outlives this.
             let _ = standing.changed().await;
@@ -136,6 +178,9 @@ impl Tenure {
 
     /// As far as the engine can be asked; else it ends by itself.
     pub async fn give_back(&mut self) {
+        if let Some(since) = self.taken_over.filter(|_| matches!(*self.standing.borrow(), Standing::Ours { .. })) {
+            sleep_until(since + KEPT_AFTER_TAKE_OVER).await;
+        }
         if let Some(Renewing { stop, task }) = self.renewing.take() {
             let _ = stop.send(());
             let _ = task.await;
@@ -163,12 +208,17 @@ async fn renew(claimant: Claimant, standing: watch::Sender<Standing>, mut stoppe
             _ = &mut stopped => return,
             () = sleep(BETWEEN_RENEWALS) => {}
         }
-        match claimant.claim(Claim::Take).await {
+        let Standing::Ours { confirmed } = *standing.borrow() else { return };
+        match claimant.keep(confirmed).await {
             Answer::Ours => {
                 standing.send_replace(Standing::Ours { confirmed: Instant::now() });
             }
             Answer::Theirs(lease) => {
                 standing.send_replace(Standing::Theirs(lease));
+                return;
+            }
+            Answer::Gone => {
+                standing.send_replace(Standing::Gone);
                 return;
             }
             Answer::Refused(trouble) | Answer::Lost(trouble) => {
@@ -179,6 +229,14 @@ async fn renew(claimant: Claimant, standing: watch::Sender<Standing>, mut stoppe
 }
 
 impl Claimant {
+    /// What is gone since it was confirmed a moment ago was had by nobody: whoever takes over keeps it for longer than that.
+    async fn keep(&self, confirmed: Instant) -> Answer {
+        match self.claim(Claim::Keep).await {
+            Answer::Gone if confirmed.elapsed() < TOLD_WITHIN => self.claim(Claim::Take).await,
+            answer => answer,
+        }
+    }
+
     async fn claim(&self, claim: Claim) -> Answer {
         let cluster = &self.service.cluster;
         let Some(backend) = self.inner.parts.connections.live(cluster) else {
@@ -189,6 +247,7 @@ impl Claimant {
         match timeout(ANSWERS_WITHIN, backend.lease(self.service.clone(), ours, claim)).await {
             Ok(Ok(None)) => Answer::Ours,
             Ok(Ok(Some(lease))) => Answer::Theirs(lease),
+            Ok(Err(StepError::Unsure(_))) if claim == Claim::Keep => Answer::Gone,
             Ok(Err(StepError::Failed(trouble) | StepError::Unsure(trouble))) => Answer::Refused(trouble),
             Ok(Err(StepError::Lost(trouble))) => Answer::Lost(trouble),
             Err(_) => {
@@ -202,6 +261,15 @@ impl Claimant {
         Trouble::new(format!("{} does not go on", self.ours.title), format!("{} has the service", lease.says())).help(
             "wait for it to end, or ask whoever it is; a plan that is confirmed as taking over takes it from them",
         )
+    }
+
+    fn gone(&self) -> Trouble {
+        let why = format!("its lease of {} was not renewed in time and is gone", self.service.name);
+        Trouble::new(
+            format!("{} does not go on", self.ours.title),
+            format!("{why}: somebody else may have been at work"),
+        )
+        .help("look at what runs now; then resume it, take it back or leave it")
     }
 
     async fn tell_without(&self, trouble: &Trouble) {

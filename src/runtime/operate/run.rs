@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -14,9 +14,13 @@ use super::{
     notice_of,
 };
 use crate::{
-    domain::{Operation, OperationId, OperationState, PersonWord, StepState, Trouble},
+    backend::StepError,
+    domain::{ClusterName, Operation, OperationId, OperationState, PersonWord, StepState, Trouble},
     message::{Event, Notice},
-    plan::execution::{Execution, HELD_AT_MOST, Next, Outcome, Record},
+    plan::{
+        Step,
+        execution::{Execution, HELD_AT_MOST, Next, Outcome, Record},
+    },
     runtime::journal::{Hold, Opening, Page, Wish},
 };
 
@@ -28,6 +32,12 @@ mod tests;
 /// A screen that does not read must not hold an operation up.
 const SCREEN_READS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How often a rollout is looked at that waits for a word to its own controller, and for how long: one that waits says so at once.
+const BETWEEN_GLANCES: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_secs(5);
+/// Said and not yet heard: who says more at once is told so (`ask`).
+const WORDS: usize = 16;
+
 pub(super) struct Run {
     inner: Arc<Inner>,
     opening: Opening,
@@ -38,7 +48,7 @@ pub(super) struct Run {
     unwritten: Vec<Record>,
     _hold: Option<Hold>,
     tenure: Tenure,
-    asks: mpsc::UnboundedReceiver<Asked>,
+    asks: mpsc::Receiver<Asked>,
     _listening: Listening,
     /// Why it stops after the step in hand.
     stopping: Option<Arc<str>>,
@@ -61,7 +71,7 @@ impl Run {
         hold: Option<Hold>,
         tenure: Tenure,
     ) -> Self {
-        let (ask, asks) = mpsc::unbounded_channel();
+        let (ask, asks) = mpsc::channel(WORDS);
         inner.running().insert(opening.id.clone(), ask.clone());
         let listening = listen(&inner, opening.id.clone(), ask);
         Self {
@@ -130,7 +140,7 @@ impl Run {
                 },
                 Next::Ended(_) => return None,
             };
-            if let Claimed::Theirs(trouble) = self.tenure.ensure().await {
+            if let Claimed::Theirs(trouble) = self.tenure.ensure(&step).await {
                 if self.execution.has_begun() {
                     return Some(trouble);
                 }
@@ -166,12 +176,24 @@ impl Run {
             self.notice(notice).await;
         }
         let until = Instant::now() + HELD_AT_MOST;
+        let cluster = self.opening.plan.service.cluster.clone();
+        let moving = moved_on(self.inner.clone(), cluster, self.execution.asked_elsewhere().cloned());
+        tokio::pin!(moving);
         while self.stopping.is_none() && self.execution.held().is_some() {
             tokio::select! {
                 biased;
                 // Never the end: the way to it is kept in `running` for as long as it runs.
                 Some(asked) = self.asks.recv() => self.hear(asked).await,
                 trouble = self.tenure.lost() => return Some(trouble),
+                () = &mut moving => {
+                    let now = self.now();
+                    match self.execution.say(PersonWord::Again, &"the rollout itself".into(), now) {
+                        Ok(record) => self.written(record).await,
+                        // A person was faster.
+                        Err(why) => tracing::info!(operation = %self.opening.id, "not looked at again: {why}"),
+                    }
+                    break;
+                }
                 () = sleep_until(until) => {
                     let now = self.now();
                     match self.execution.may_wait_no_longer(now) {
@@ -257,6 +279,21 @@ impl Run {
 
     fn now(&self) -> jiff::Timestamp {
         self.inner.parts.clock.now()
+    }
+}
+
+/// Comes back when a rollout no longer waits for the word to its own controller; never where nothing of the kind is waited for.
+async fn moved_on(inner: Arc<Inner>, cluster: ClusterName, rollout: Option<Step>) {
+    let Some(rollout) = rollout else { return std::future::pending().await };
+    loop {
+        sleep(BETWEEN_GLANCES).await;
+        let Some(backend) = inner.parts.connections.live(&cluster) else { continue };
+        let looking = inner.parts.gate.execute(&cluster, &*backend, rollout.clone(), Arc::new(|_: &str| {}));
+        match timeout(GLANCE, looking).await {
+            Ok(Err(StepError::Unsure(_) | StepError::Lost(_))) => {}
+            // Complete, failed, or on its way.
+            Ok(Ok(()) | Err(StepError::Failed(_))) | Err(_) => return,
+        }
     }
 }
 

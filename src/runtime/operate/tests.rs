@@ -187,6 +187,65 @@ async fn a_link_that_stays_away_leaves_the_operation_to_a_person_who_can_resume_
 }
 
 #[tokio::test(start_paused = true)]
+async fn losses_with_long_good_times_between_them_are_not_added_up() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let later = Reply::LoseAfter(Duration::from_secs(100));
+    desk.fake.answers([Reply::DoAsAsked, Reply::DoAsAsked, later, later, later]);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.executed()[2..6], [ALL[2]; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_never_answers_is_blamed_and_not_the_link() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.answers([Reply::NeverAnswer; 9]);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    let notices = desk.notices_until(|operation| operation.state == OperationState::Interrupted).await;
+    let told = notices.iter().find(|notice| notice.text.contains("is not known")).expect("told");
+    assert!(told.text.contains("the engine did not answer within 70 s") && !told.text.contains("link"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_pulled_for_as_long_as_the_engine_pulls_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let roll_out = Verb::RollOut(Box::new(crate::plan::fixture::wish()));
+    let plan = Shop::by_names(1).plan(roll_out).expect("planned");
+    assert!(matches!(plan.steps().next().expect("one").step, crate::plan::Step::Make { .. }));
+    desk.fake.hold(true);
+    desk.operator.begin(plan).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    assert_eq!(desk.fake.executed().len(), 1, "it was asked once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cut_off_is_only_left_once_another_one_has_changed_the_service() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let journal = desk.operator.journal().clone().unwrap();
+    let (opening, page) =
+        journal.create(journal.unused_id(noon()), restart(), &"ops@laptop".into(), noon()).expect("created");
+    drop(page);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    desk.operator.finished().await;
+
+    for taken_up in [desk.operator.resume(&opening.id), desk.operator.undo(&opening.id)] {
+        let trouble = taken_up.await.unwrap().expect_err("the service is another one now");
+        assert!(trouble.why.contains("restart shop/web by ops@laptop, begun 12:00:01 UTC, is done"), "{trouble}");
+        assert!(trouble.help.is_some_and(|help| help.contains("plan anew")));
+    }
+    assert_eq!(desk.fake.executed(), ALL, "only of the second one");
+    desk.operator.leave(&opening.id).await.unwrap().expect("taken over");
+    assert!(matches!(desk.verdict().await, Verdict::Left { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_that_accepts_a_step_and_never_answers_is_taken_for_lost() {
     let state = tempfile::tempdir().unwrap();
     let mut desk = Desk::open(&state, &fake());

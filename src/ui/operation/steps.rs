@@ -95,7 +95,9 @@ fn draw_step(step: &StepReport, operation: &Operation, now: Timestamp, paint: &m
     let took = match (step.began, step.ended) {
         (Some(began), Some(ended)) => units::elapsed(ended.duration_since(began).try_into().unwrap_or_default()),
         // Whole seconds, and only of this one row: nothing else on the screen moves with them.
-        (Some(began), None) if !is_cut_off => seconds_since(began, now),
+        (Some(began), None) if matches!(step.state, StepState::Running | StepState::Held) && !is_cut_off => {
+            seconds_since(began, now)
+        }
         (Some(_), None) | (None, _) => return,
     };
     paint.text_right(line, &took, Role::Dim);

@@ -78,6 +78,8 @@ fn operation(state: OperationState) -> Operation {
         ended: None,
         state,
         steps,
+        is_word: false,
+        no_way_back: None,
     }
 }
 

@@ -143,6 +143,8 @@ proptest! {
 }
 
 fn ends_truthfully(execution: &Execution) -> Result<(), TestCaseError> {
+    let is_told_to_run = execution.report().iter().any(|step| step.state == StepState::Running);
+    prop_assert!(!is_told_to_run, "it is over: {:#?}", execution.report());
     let back_failed = execution.undo.iter().any(|back| back.line.trouble().is_some());
     let begun = || (0..execution.steps.len()).filter(|&of| execution.steps[of].began.is_some());
     match execution.ended().map(|(_, verdict)| verdict) {

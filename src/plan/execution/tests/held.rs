@@ -240,3 +240,50 @@ fn what_was_unwell_before_and_still_is_after_its_restart_is_not_called_undone() 
     assert_eq!(&*says, "restart shop/web: the engine: said no; as it is now: web-1");
     assert_eq!(&*help, "docker logs --tail 50 web-1");
 }
+
+/// It waits for a rollout of which its own controller asks whether it may go on.
+fn asked_by_a_controller() -> Execution {
+    let service = plan(Vec::new()).service;
+    let follow = Planned::new(Step::AwaitRollout { service, within: 600 });
+    let mut execution = Execution::new(plan(vec![vec![follow, Planned::new(start(2))]]));
+    let paused = Trouble::new("prod/shop/web is not rolled out", "it waits to be promoted or aborted");
+    carry_out(&mut execution, &[Outcome::Unsure(paused)]);
+    execution
+}
+
+#[test]
+fn nobodys_word_makes_a_rollout_complete_that_waits_to_be_promoted() {
+    let mut execution = asked_by_a_controller();
+    let why = held(&execution);
+    assert!(why.contains("midwatch promote prod/shop/web, or abort prod/shop/web"), "{why}");
+    let record = execution.say(PersonWord::GoOn, &ann(), at(3)).expect("it waits");
+    assert!(matches!(record, Record::Said { word: PersonWord::Again, .. }), "{record:?}");
+    assert!(matches!(execution.next(), Next::Do { index: 0, .. }), "it is looked at again: {execution:#?}");
+}
+
+#[test]
+fn what_older_journals_say_of_a_rollout_that_was_passed_is_still_read() {
+    let mut execution = asked_by_a_controller();
+    let passed = Record::Said { at: at(3), who: ann(), word: PersonWord::GoOn };
+    execution.apply(&passed).expect("it was written so");
+    assert!(matches!(execution.next(), Next::Do { index: 1, .. }), "{execution:#?}");
+}
+
+#[test]
+fn a_step_that_was_cut_off_does_not_run_for_ever_beside_its_undo() {
+    let mut execution = checked();
+    let begin = execution.beginning(at(1)).expect("in hand");
+    execution.apply(&begin).expect("follows");
+    assert_eq!(states(&execution)[0], StepState::Running);
+    let left = {
+        let mut left = execution.clone();
+        left.leave("ann", at(2)).expect("it is not over");
+        left
+    };
+    execution.stop_and_undo("taken back", at(2)).expect("it can be");
+    for told in [&left, &execution] {
+        let first = &told.report()[0];
+        assert_eq!(first.state, StepState::Failed, "{told:#?}");
+        assert_eq!(first.note.as_deref(), Some("cut off: how far it came is not known"));
+    }
+}

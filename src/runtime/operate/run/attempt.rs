@@ -11,18 +11,24 @@ use super::{Carried, Run};
 use crate::{
     backend::{Backend, Progress, StepError},
     domain::{Trouble, text},
-    plan::{Step, execution::Outcome},
+    plan::{Group, Step, execution::Outcome},
     runtime::operate::lease::Claimed,
 };
 
 /// How long a lost link is waited for before the operation is left to a person.
 const LINK_BACK_WITHIN: Duration = Duration::from_secs(120);
+/// A link that held for so long in a step was back: the next loss begins a new wait.
+const HELD_FOR: Duration = Duration::from_secs(20);
 /// The link takes a moment to see what a call saw first.
 const AFTER_LOSS: Duration = Duration::from_secs(1);
 /// A step's own words are passed on no more often than this.
 const BETWEEN_NOTES: Duration = Duration::from_secs(1);
 /// An engine that says nothing for this much longer than a step may take is lost.
 const GRACE: Duration = Duration::from_secs(60);
+/// Seconds for what has a deadline of its own, which says better what took so long.
+const HAS_ITS_OWN: u32 = 3600;
+/// New instances of a service that were not counted when it was planned.
+const MEMBERS: u32 = 1000;
 
 impl Run {
     pub(super) async fn do_step(&mut self, step: &Step) -> Carried {
@@ -43,8 +49,16 @@ impl Run {
                 }
             };
             // Somebody else may have been at work while the link was away.
-            let attempted = match self.tenure.ensure().await {
-                Claimed::Ours => self.attempt(&*backend, step).await,
+            let attempted = match self.tenure.ensure(step).await {
+                Claimed::Ours => {
+                    let began = Instant::now();
+                    let attempted = self.attempt(&*backend, step).await;
+                    // Who was silent to the end was not there.
+                    if (HELD_FOR..patience(step)).contains(&began.elapsed()) {
+                        give_up = None;
+                    }
+                    attempted
+                }
                 Claimed::Theirs(trouble) => return Carried::Unknown(trouble),
                 Claimed::Unknown(trouble) => Err(StepError::Lost(trouble)),
             };
@@ -57,7 +71,7 @@ impl Run {
             if Instant::now() >= *give_up.get_or_insert_with(|| Instant::now() + LINK_BACK_WITHIN) {
                 return Carried::Unknown(self.unknown(step, &why));
             }
-            self.say(&format!("{}: done again when the link is back", why.line())).await;
+            self.say(&format!("{}: done again until it is known", why.line())).await;
             self.hearing(sleep(AFTER_LOSS)).await;
         }
     }
@@ -78,7 +92,7 @@ impl Run {
                 biased;
                 result = &mut work => {
                     let silent = || {
-                        let why = format!("no answer for {} s", patience.as_secs());
+                        let why = format!("the engine did not answer within {} s", patience.as_secs());
                         Err(StepError::Lost(Trouble::new(step.title(), why)))
                     };
                     return result.unwrap_or_else(|_| silent());
@@ -106,11 +120,13 @@ impl Run {
     }
 
     fn unknown(&self, step: &Step, why: &Trouble) -> Trouble {
+        let is_back = self.inner.parts.connections.live(&self.opening.plan.service.cluster).is_some();
+        let what = if is_back { "done again it came to nothing else" } else { "the link did not come back" };
         Trouble::new(
             format!("{}: whether '{}' was done is not known", self.opening.plan.title, step.title()),
-            format!("{}, and the link did not come back within {} s", why.line(), LINK_BACK_WITHIN.as_secs()),
+            format!("{}, and {what} within {} s", why.line(), LINK_BACK_WITHIN.as_secs()),
         )
-        .help("once the cluster is back, resume it, take it back or leave it: all three are safe")
+        .help("once the cluster answers, resume it, take it back or leave it")
     }
 }
 
@@ -127,7 +143,6 @@ fn patience(step: &Step) -> Duration {
         Step::Stop { grace, .. } | Step::Replace { grace, .. } => *grace,
         Step::Start { .. }
         | Step::Redeploy { .. }
-        | Step::Make { .. }
         | Step::Join { .. }
         | Step::Rename { .. }
         | Step::Remove { .. }
@@ -138,14 +153,38 @@ fn patience(step: &Step) -> Duration {
         | Step::Pause { .. }
         | Step::Steer { .. }
         | Step::MakeSet { .. }
-        | Step::DiscardSet { .. }
         | Step::Shift { .. }
         | Step::Cordon { .. } => 60,
+        // An image may be pulled for it, and what is discarded has its own time to end.
+        Step::Make { .. } | Step::DiscardSet { .. } => HAS_ITS_OWN,
         Step::AwaitReady { within, .. }
         | Step::AwaitRollout { within, .. }
         | Step::Helm { within, .. }
         | Step::Drain { within, .. } => *within,
-        Step::Gate { gate, .. } => gate.patience(),
+        Step::Gate { gate, new, .. } => gate.patience(match new {
+            Group::Instances(instances) => u32::try_from(instances.len()).unwrap_or(u32::MAX),
+            Group::Newest(_) | Group::Older(_) | Group::All(_) => MEMBERS,
+        }),
     };
     Duration::from_secs(allowed.into()) + GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::InstanceId,
+        plan::{Gate, fixture, wish::HttpGate},
+    };
+
+    #[test]
+    fn a_gate_that_asks_many_instances_is_given_time_for_all_of_them() {
+        let of = |instances: usize| {
+            let gate = HttpGate { at: "8080/".into(), status: 200, body: None, within: 1000, times: 3 };
+            let instances = vec![InstanceId::new(&fixture::prod(), "web-1"); instances];
+            let (service, old) = (fixture::id("web"), Group::Older(fixture::id("web")));
+            patience(&Step::Gate { service, gate: Gate::Http(gate), new: Group::Instances(instances), old })
+        };
+        assert!(of(160) >= 5 * of(16), "{:?} {:?}", of(160), of(16));
+    }
 }

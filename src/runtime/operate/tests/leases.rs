@@ -1,7 +1,7 @@
 //! Two people on two machines: who has a service, who is refused, and what the one does that it was taken from.
 
 use super::*;
-use crate::domain::Claim;
+use crate::{domain::Claim, plan::fixture::request};
 
 const ANN: &str = "ann@desk";
 
@@ -80,6 +80,84 @@ async fn whom_it_was_taken_from_begins_no_further_step_and_is_told_who_has_it() 
         assert!(trouble.why.contains(ANN), "{trouble}");
     }
     assert_eq!(desk.fake.executed(), ALL[..1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_it_was_taken_from_a_moment_ago_asks_before_the_next_step_and_does_not_begin_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.hold(true);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    desk.fake.leases_to(ANN);
+    desk.fake.hold(false);
+    desk.until(|operation| operation.state == OperationState::Interrupted).await;
+    assert_eq!(desk.fake.executed(), ALL[..1], "long before the next renewal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_lease_was_pruned_away_a_moment_ago_has_it_again_and_goes_on() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.hold(true);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    desk.fake.lease_goes();
+    desk.fake.hold(false);
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+    assert_eq!(desk.fake.claims()[..3], [Claim::Take, Claim::Keep, Claim::Take]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_finds_its_lease_gone_after_a_while_leaves_it_to_a_person_who_looks_first() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.hold(true);
+    let id = desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    desk.connections.set(&prod(), None);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    // Somebody had it, did their work, and gave it back.
+    desk.fake.lease_goes();
+    desk.connections.set(&prod(), Some(Arc::new(desk.fake.clone())));
+    desk.fake.hold(false);
+    let notices = desk.notices_until(|operation| operation.state == OperationState::Interrupted).await;
+    assert!(notices.iter().any(|notice| notice.text.contains("somebody else may have been at work")), "{notices:?}");
+    assert_eq!(desk.fake.executed(), ALL[..1]);
+    desk.operator.finished().await;
+    desk.operator.resume(&id).await.unwrap().expect("a person says so");
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_keeps_the_service_until_whoever_had_it_must_have_noticed() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    desk.fake.leases_to(ANN);
+    let began = tokio::time::Instant::now();
+    desk.operator.begin(Plan { takes_over: true, ..restart() }).await.unwrap().expect("begun");
+    desk.operator.finished().await;
+    assert!(began.elapsed() >= Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(desk.fake.claims().last(), Some(&Claim::Release));
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_word_to_a_rollout_under_way_is_said_beside_the_operation_that_waits_for_it() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut desk, other) = (Desk::open(&state, &fake()), Desk::open(&state, &fake()));
+    desk.fake.hold(true);
+    desk.operator.begin(restart()).await.unwrap().expect("begun");
+    desk.until(is_at(0)).await;
+    let promote = Plan { request: request(Verb::Steer(crate::plan::Steer::Promote)), ..restart() };
+    other.operator.begin(promote).await.unwrap().expect("it has the service, and waits for this very word");
+    other.operator.finished().await;
+    assert_eq!(other.fake.executed(), ALL);
+    assert!(other.fake.claims().is_empty(), "nobody's lease is touched");
+    desk.fake.hold(false);
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
 }
 
 #[tokio::test(start_paused = true)]

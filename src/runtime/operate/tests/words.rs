@@ -175,3 +175,19 @@ async fn cut_off_while_it_tidied_up_it_is_not_undone_but_resumed() {
     assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
     assert_eq!(desk.fake.executed(), ALL[3..]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_was_promoted_past_us_is_gone_on_with_by_itself() {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(&state, &fake());
+    let plan = Shop::kubernetes(2).roll(crate::plan::Strategy::default()).expect("planned");
+    let waits = |planned: &crate::plan::Planned| matches!(planned.step, crate::plan::Step::AwaitRollout { .. });
+    let place = plan.steps().position(waits).expect("it is followed to its end");
+    let title = plan.steps().nth(place).expect("there").step.title();
+    desk.fake.answers(std::iter::repeat_n(Reply::DoAsAsked, place).chain([Reply::CannotTell; 3]));
+    desk.operator.begin(plan).await.unwrap().expect("begun");
+    desk.until(is_held).await;
+    assert!(matches!(desk.verdict().await, Verdict::Done { .. }), "nobody said a word to us");
+    let looks = desk.fake.executed().into_iter().filter(|step| *step == title).count();
+    assert_eq!(looks, 1 + 2 + 1 + 1, "once, twice in vain, once as it moved on, and to its end");
+}
