@@ -129,6 +129,7 @@ fn patience(step: &Step) -> Duration {
         | Step::Redeploy { .. }
         | Step::Make { .. }
         | Step::Join { .. }
+        | Step::Policy { .. }
         | Step::Rename { .. }
         | Step::Remove { .. }
         | Step::Record { .. }
