@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
+use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     api::{Api, Lines, encoded},
+    credentials,
     fault::Fault,
 };
 use crate::{
@@ -115,7 +117,7 @@ async fn pull(api: &Api, wanted: &Wanted<'_>, silence: Duration, progress: &Prog
     let platform = wanted.platform.as_deref().map_or_else(String::new, |name| format!("&platform={}", encoded(name)));
     let path = format!("/images/create?fromImage={}&tag={}{platform}", encoded(repository), encoded(tag));
     // The engine says nothing before its registry does: that is the registry's silence, and no reason to think the engine lost.
-    let mut body = std::pin::pin!(api.told(&path, silence + BEYOND_SILENCE));
+    let mut body = std::pin::pin!(api.pull(&path, shown(api, name).await, silence + BEYOND_SILENCE));
     let (mut lines, mut layers, mut last) = (Lines::default(), Layers::default(), String::new());
     loop {
         let piece = match tokio::time::timeout(silence, body.next()).await {
@@ -140,6 +142,14 @@ async fn pull(api: &Api, wanted: &Wanted<'_>, silence: Duration, progress: &Prog
             }
         }
     }
+}
+
+/// What the registry is shown for it.
+async fn shown(api: &Api, name: &str) -> Option<HeaderValue> {
+    let header = credentials::header(api.credentials()?, name).await?;
+    let mut value = HeaderValue::from_str(&header).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// What is asked for, and its tag or digest: without one an engine would pull every tag there is.
@@ -234,8 +244,8 @@ mod tests {
     use super::*;
     use crate::backend::docker::api::ANY_VERSION;
 
-    /// An engine without images whose registry never says a word.
-    async fn silent() -> Api {
+    /// An engine without images whose registry never says a word, or tells what it was shown.
+    async fn engine(tells: bool) -> Api {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("tcp://{}", listener.local_addr().expect("it has one"));
         tokio::spawn(async move {
@@ -244,12 +254,17 @@ mod tests {
                     let mut request = [0; 4096];
                     while let Ok(read @ 1..) = stream.read(&mut request).await {
                         let asked = String::from_utf8_lossy(&request[..read]).into_owned();
-                        if asked.starts_with("POST ") {
+                        if asked.starts_with("POST ") && !tells {
                             std::future::pending::<()>().await;
                         }
-                        let (status, body) = match asked.contains("/version ") {
-                            true => ("200 OK", r#"{"ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#),
-                            false => ("404 Not Found", r#"{"message":"No such image"}"#),
+                        let shown = asked.lines().find_map(|line| line.strip_prefix("x-registry-auth: "));
+                        let told = format!("{{\"error\":\"shown {}\"}}\n", shown.unwrap_or("nothing"));
+                        let (status, body) = if asked.starts_with("POST ") {
+                            ("200 OK", told.as_str())
+                        } else if asked.contains("/version ") {
+                            ("200 OK", r#"{"ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#)
+                        } else {
+                            ("404 Not Found", r#"{"message":"No such image"}"#)
                         };
                         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
                         _ = stream.write_all(answer.as_bytes()).await;
@@ -266,7 +281,7 @@ mod tests {
         let wanted = Wanted { name: "shop/web:v2", platform: None };
         let silence = Duration::from_millis(200);
         let said: Progress = Arc::new(|_| {});
-        match obtain_unless_silent(&silent().await, wanted, silence, "could not make web-1-r2", &said).await {
+        match obtain_unless_silent(&engine(false).await, wanted, silence, "could not make web-1-r2", &said).await {
             Err(StepError::Failed(trouble)) => {
                 assert!(trouble.why.contains("no word from its registry"), "{trouble}");
                 assert!(trouble.help.is_some_and(|help| help.contains("docker pull shop/web:v2")));
@@ -276,8 +291,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_registry_is_shown_what_the_docker_client_would_show_it_and_no_other_one_is() {
+        let files = tempfile::tempdir().expect("a directory");
+        let config = r#"{"auths": {"registry.example": {"auth": "YW5uOmh1bnRlcjI="}}}"#;
+        std::fs::write(files.path().join("config.json"), config).expect("it is written");
+        let api = engine(true).await.with_credentials(Some(files.path().to_owned()));
+        let said: Progress = Arc::new(|_| {});
+        for (name, is_shown) in [("registry.example/web:v2", true), ("other.example/web:v2", false)] {
+            let wanted = Wanted { name, platform: None };
+            let refusal = pull(&api, &wanted, Duration::from_secs(20), &said).await;
+            let Err(Refusal::Registry(words)) = refusal else { panic!("{name} was pulled") };
+            assert_eq!(!words.contains("shown nothing"), is_shown, "{words}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_image_for_another_machine_is_asked_for_as_such() {
-        let api = silent().await;
+        let api = engine(true).await;
         let foreign = async |image: Value| foreign(&api, &image).await.expect("it answers");
         assert_eq!(foreign(json!({"Os": "linux", "Architecture": "amd64"})).await, None);
         assert_eq!(foreign(Value::Null).await, None);
