@@ -174,7 +174,9 @@ fn shift(kubectl: &str, route: &Route, to: &Traffic) -> String {
         (Route::Selector { name, .. }, _) => format!("{kubectl} get service {} -o yaml", quoted(name)),
         (Route::HttpRoute { name, .. }, _) => format!("{kubectl} edit httproute {}", quoted(name)),
         (Route::Ingress { name, .. }, _) => format!("{kubectl} edit ingress {}", quoted(name)),
-        (Route::Upstream { proxy_name, .. } | Route::Lookup { proxy_name, .. }, _) => format!("{kubectl} exec {} -- nginx -t", quoted(proxy_name)),
+        (Route::Upstream { proxy_name, .. } | Route::Lookup { proxy_name, .. }, _) => {
+            format!("{kubectl} exec {} -- nginx -t", quoted(proxy_name))
+        }
     }
 }
 

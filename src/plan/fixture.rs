@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         Capabilities, Change, Cluster, ClusterName, Dependency, Engine, Health, Image, Instance, InstanceId,
-        InstanceState, Inventory, Limits, Link, Means, Node, Object, Orchestration, Pace, Particulars, Reason, Release, Route,
-        Running, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
+        InstanceState, Inventory, Limits, Link, Means, Node, Object, Orchestration, Pace, Particulars, Reason, Release,
+        Route, Running, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
     },
     plan::{Edits, Plan, Refusal, Request, RollOut, Strategy, Target, Verb},
 };

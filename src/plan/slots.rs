@@ -19,12 +19,7 @@ pub(super) struct Slot<'a> {
 
 /// One for each place of those that are wanted, of all that there are. What is broken has its turn first: it loses nothing, and then
 /// there is one more to serve while the good ones have theirs.
-pub(super) fn slots<'a>(
-    service: &ServiceId,
-    release: u64,
-    all: &[&'a Instance],
-    means: &'a Means,
-) -> Vec<Slot<'a>> {
+pub(super) fn slots<'a>(service: &ServiceId, release: u64, all: &[&'a Instance], means: &'a Means) -> Vec<Slot<'a>> {
     let (mut holders, leftovers) = holders(all, means);
     let numbers = numbers(&holders, means);
     let number =

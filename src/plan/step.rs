@@ -242,7 +242,8 @@ impl Step {
             | Self::Remove { instance, name } => vec![(instance, Some(name))],
             Self::Make { like, .. } | Self::Join { like, .. } | Self::Record { like, .. } => vec![(like, None)],
             Self::Shift {
-                route: Route::Upstream { proxy, proxy_name, .. } | Route::Lookup { proxy, proxy_name }, ..
+                route: Route::Upstream { proxy, proxy_name, .. } | Route::Lookup { proxy, proxy_name },
+                ..
             } => vec![(proxy, Some(proxy_name))],
             Self::Redeploy { .. }
             | Self::AwaitRollout { .. }

@@ -120,7 +120,8 @@ impl Blueprint {
     /// Takes what was withheld from an environment that has it. `Err`: the variable that this one lacks.
     pub fn fill_in(&mut self, withheld: &[String], env: &Value) -> Result<(), String> {
         for entry in self.body.get_mut("Env").and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(name) = entry.as_str().map(variable).filter(|name| withheld.iter().any(|held| held == name)) else {
+            let Some(name) = entry.as_str().map(variable).filter(|name| withheld.iter().any(|held| held == name))
+            else {
                 continue;
             };
             let known = strings(env).find(|theirs| theirs.contains('=') && variable(theirs) == name);

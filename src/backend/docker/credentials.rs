@@ -1,5 +1,5 @@
-//! What a registry is shown: as the docker CLI would, from its config file or from the helper program that this names. None of it is logged,
-//! kept, or put into a message.
+//! What a registry is shown: as the docker CLI would, from its config file or from the helper program that this names. None of it is
+//! logged, kept, or put into a message.
 
 use std::{
     path::{Path, PathBuf},
@@ -79,7 +79,8 @@ async fn asked(helper: &str, registry: &str) -> Option<Value> {
 
 /// What `docker login` wrote where there is no helper.
 fn written(config: &Value, registry: &str) -> Option<Value> {
-    let plain = |key: &str| key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let plain =
+        |key: &str| key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/').to_owned();
     let mut all = config["auths"].as_object()?.iter();
     let (_, entry) = all.find(|(key, _)| *key == registry || plain(key) == registry)?;
     if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {

@@ -270,7 +270,8 @@ impl Making<'_> {
     }
 
     fn without_secret(&self, release: &str, name: &str) -> StepError {
-        let why = format!("release {release} had {name}, which is not written down anywhere, and what runs now has none");
+        let why =
+            format!("release {release} had {name}, which is not written down anywhere, and what runs now has none");
         let help = format!("roll out its image instead, with --env {name}=...");
         StepError::Failed(Trouble::new(self.what, clean(&why)).help(clean(&help).into_owned()))
     }

@@ -30,7 +30,9 @@ impl World {
                 weighted.filter_map(|(instance, _)| self.find(instance)).collect()
             }
             Some(Traffic::Labels(selector)) => self.selected(service, selector),
-            Some(Traffic::Body(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None if is_kept(served.kind) => {
+            Some(Traffic::Body(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None
+                if is_kept(served.kind) =>
+            {
                 self.selected(service, &self.selector(service))
             }
             Some(Traffic::Body(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None => {

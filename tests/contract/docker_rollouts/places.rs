@@ -1,10 +1,7 @@
-//! Whole plans on a host on which something is in the way: what another plan left, addresses that only one can have, and others that live in
-//! a container's network.
+//! Whole plans on a host on which something is in the way: what another plan left, addresses that only one can have, and others that
+//! live in a container's network.
 
-use midwatch::{
-    domain::RestartPolicy,
-    plan::Step,
-};
+use midwatch::{domain::RestartPolicy, plan::Step};
 
 use super::{World, image, inspect};
 use crate::docker::docker;
@@ -44,7 +41,8 @@ async fn what_a_plan_stopped_is_not_started_by_the_engine_and_is_as_before_when_
     let name = world.named("web-1");
     world.compose(&name, &one, &["--restart", "on-failure:3"]);
     let plan = world.plan(&two).await.expect("planned");
-    let policy = || inspect(&name, "{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}");
+    let policy =
+        || inspect(&name, "{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}");
     let mut undo = Vec::new();
     for planned in plan.begun_at(jiff::Timestamp::now(), "ann@laptop").steps().filter(|planned| !planned.tidies) {
         world.must(planned.step.clone()).await;

@@ -105,11 +105,8 @@ async fn a_proxy_with_a_plain_name_is_told_who_is_there_and_no_request_is_lost()
     shop.ready("web-3");
     look_up("web-3 has come").await;
     for (name, gone) in [("web-1", &one), ("web-2", &two)] {
-        let stop = Step::Stop {
-            instance: shop.instances[usize::from(name == "web-2")].clone(),
-            name: name.into(),
-            grace: 1,
-        };
+        let stop =
+            Step::Stop { instance: shop.instances[usize::from(name == "web-2")].clone(), name: name.into(), grace: 1 };
         shop.execute(stop).await.expect("it is stopped");
         look_up(&format!("{name} has gone")).await;
         let answered = load.next(20).await;

@@ -53,8 +53,10 @@ mod tests {
 
     #[test]
     fn a_name_counts_only_where_one_of_ours_bears_it_on_a_network_of_the_proxys() {
-        let ours =
-            seen("a-web-1", &json!({"a_default": {"Aliases": ["web"]}, "edge": {"Aliases": null, "IPAddress": "10.9.0.2"}}));
+        let ours = seen(
+            "a-web-1",
+            &json!({"a_default": {"Aliases": ["web"]}, "edge": {"Aliases": null, "IPAddress": "10.9.0.2"}}),
+        );
         let proxy = seen("b-proxy-1", &json!({"edge": {}, "b_default": {}}));
         let theirs = seen("b-web-1", &json!({"b_default": {"Aliases": ["web"]}}));
         let names = Names::of(&proxy, &[&ours], &[&theirs, &proxy]);

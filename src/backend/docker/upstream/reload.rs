@@ -69,16 +69,13 @@ impl Nginx<'_> {
                 Some(Outcome::Refused(said)) => Err(self.refused("its configuration fails nginx's test", &said)),
                 Some(Outcome::Unheard(said)) => Err(self.refused("nginx was not told", &said)),
                 Some(
-                    Outcome::Changed
-                    | Outcome::Unwritable
-                    | Outcome::Unreadable
-                    | Outcome::Cut
-                    | Outcome::Broken(_),
+                    Outcome::Changed | Outcome::Unwritable | Outcome::Unreadable | Outcome::Cut | Outcome::Broken(_),
                 )
                 | None => Err(self.refused("what was run in it", &String::from_utf8_lossy(&ran.errors))),
             };
         }
-        for (words, why) in [(&["-t"][..], "its configuration fails nginx's test"), (&["-s", "reload"], "nginx was not told")]
+        for (words, why) in
+            [(&["-t"][..], "its configuration fails nginx's test"), (&["-s", "reload"], "nginx was not told")]
         {
             let command: Vec<&str> = nginx.iter().map(String::as_str).chain(words.iter().copied()).collect();
             match self.run(proxy, &command).await? {

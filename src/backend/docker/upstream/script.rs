@@ -143,7 +143,8 @@ mod tests {
         let (file, nginx) = (files.path().join("a.conf"), files.path().join("nginx"));
         std::fs::write(&file, "old").expect("it is written");
         // It fails its test, and nothing can be written to the file from then on.
-        let trap = "#!/bin/sh\nrm \"$0.file\"; mkdir \"$0.file\"; echo no; exit 1\n".replace("$0.file", &file.display().to_string());
+        let trap = "#!/bin/sh\nrm \"$0.file\"; mkdir \"$0.file\"; echo no; exit 1\n"
+            .replace("$0.file", &file.display().to_string());
         std::fs::write(&nginx, trap).expect("it is written");
         let script = [WORKERS, CHANGE].concat();
         let mut command = std::process::Command::new("sh");

@@ -41,7 +41,9 @@ pub async fn shift(api: &Api, route: &Route, to: &Traffic, progress: &Progress) 
             | Traffic::Body(_)
             | Traffic::Labels(_)
             | Traffic::Part { .. }
-            | Traffic::Whole { .. } => Err(StepError::Failed(Trouble::new(what, "it can only be told to look names up"))),
+            | Traffic::Whole { .. } => {
+                Err(StepError::Failed(Trouble::new(what, "it can only be told to look names up")))
+            }
         },
         Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => {
             Err(StepError::Failed(Trouble::new(what, "Docker has none")))

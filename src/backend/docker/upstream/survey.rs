@@ -166,7 +166,8 @@ fn read(dump: &str, proxy: &Seen, service: &ServiceId, names: &Names) -> Survey 
                 }),
                 Err(why) => {
                     survey.hints.push(hint(block, &proxy_name, &why));
-                    looked_up.extend(block.servers.iter().filter_map(|server| Some(server.host_and_port()?.0.to_owned())));
+                    looked_up
+                        .extend(block.servers.iter().filter_map(|server| Some(server.host_and_port()?.0.to_owned())));
                 }
             }
         }
@@ -219,7 +220,8 @@ impl Found<'_> {
             Original::Lost => {
                 // Whom it sends to by now are containers by their ids.
                 let is_of_ours = port(self.block, names) != Ok(None);
-                let why = "a rollout that was cut off left it so, and what stood there before is not known: write it anew";
+                let why =
+                    "a rollout that was cut off left it so, and what stood there before is not known: write it anew";
                 return if is_of_ours { Err(why.into()) } else { Ok(None) };
             }
         };

@@ -307,8 +307,10 @@ impl<'a> Roll<'a> {
     fn looked_up(&self) -> Option<Arc<str>> {
         let who = self.proxies.lookups()?;
         Some(
-            format!("{who} is reloaded after each change: it asks for names only then, and its configuration is not changed")
-                .into(),
+            format!(
+                "{who} is reloaded after each change: it asks for names only then, and its configuration is not changed"
+            )
+            .into(),
         )
     }
 

@@ -61,12 +61,17 @@ fn what_no_two_can_have_is_the_old_ones_until_it_is_stopped() {
     let plan = rolled(&fixed());
     assert_eq!(plan.minimum, 1);
     says(&plan.explains.warnings, "stopped first, because only one can have its fixed address 10.1.0.9 in shop");
-    refused(fixed().roll(Strategy::Canary(Canary::default())), "only one can have its fixed address", "it can be rolled");
+    refused(
+        fixed().roll(Strategy::Canary(Canary::default())),
+        "only one can have its fixed address",
+        "it can be rolled",
+    );
 }
 
 #[test]
 fn a_volume_without_a_name_is_never_two_containers_at_once() {
-    let mount = Mount { kind: "volume".into(), source: "ab".repeat(32).into(), target: "/data".into(), read_only: false };
+    let mount =
+        Mount { kind: "volume".into(), source: "ab".repeat(32).into(), target: "/data".into(), read_only: false };
     let shop = |read_only| {
         let mounts: Arc<[Mount]> = [Mount { read_only, ..mount.clone() }].into();
         Shop::by_names(2).but(|shop| shop.instances.iter_mut().for_each(|one| one.mounts = mounts.clone()))
@@ -100,10 +105,12 @@ fn a_proxy_that_asks_for_names_only_when_told_is_told_after_each_change_and_on_t
     let plan = rolled(&Shop::looked_up(2));
     says(&plan.explains.how, "nginx in proxy-1 is reloaded after each change");
     let upstream = "nginx in proxy-1: look the names up anew,";
-    let looks: Vec<String> = titles(&plan).into_iter().filter_map(|title| Some(title.strip_prefix(upstream)?.trim().to_owned())).collect();
+    let looks: Vec<String> =
+        titles(&plan).into_iter().filter_map(|title| Some(title.strip_prefix(upstream)?.trim().to_owned())).collect();
     assert_eq!(looks, ["web-1-r4 has come", "web-1 has gone", "web-2-r4 has come", "web-2 has gone"]);
     let forward: Vec<Step> = plan.steps().map(|planned| planned.step.clone()).collect();
-    let back: Vec<&Step> = plan.steps().flat_map(|planned| &planned.undo).filter(|step| matches!(step, Step::Shift { .. })).collect();
+    let back: Vec<&Step> =
+        plan.steps().flat_map(|planned| &planned.undo).filter(|step| matches!(step, Step::Shift { .. })).collect();
     assert_eq!(back.len(), 4, "each old one is back, each new one is gone again");
     // What was done last in the plan is left out of the way back: that it asked then says nothing of now.
     assert!(back.iter().all(|step| !forward.contains(step)), "{back:#?}");

@@ -180,7 +180,9 @@ fn containers_that_are_scaled_can_be_taken_back_too() {
             let plan = shop.plan(crate::plan::Verb::Scale(to)).expect("planned");
             let minimum = plan.minimum as usize;
             assert_eq!(minimum, to.min(3) as usize);
-            let after = can_be_taken_back(&plan, &Host { looks_up, ..Host::of(3, has_proxy) }, |host, step| host.carry_out(step, minimum));
+            let after = can_be_taken_back(&plan, &Host { looks_up, ..Host::of(3, has_proxy) }, |host, step| {
+                host.carry_out(step, minimum)
+            });
             assert_eq!((after.serving(), after.containers.len()), (to as usize, to as usize));
         }
     }

@@ -156,6 +156,14 @@ fn what_stood_there_before_is_kept_in_lines_that_nginx_can_read() {
 
 #[test]
 fn whom_a_pass_names_is_told_apart_from_sockets_and_variables() {
-    let hosts = ["http://web:80/a", "web:9000", "grpcs://Web", "https://[::1]:8443/x", "http://$x", "http://unix:/run/x:/a", "unix:/x"];
+    let hosts = [
+        "http://web:80/a",
+        "web:9000",
+        "grpcs://Web",
+        "https://[::1]:8443/x",
+        "http://$x",
+        "http://unix:/run/x:/a",
+        "unix:/x",
+    ];
     assert_eq!(hosts.map(host), [Some("web"), Some("web"), Some("Web"), Some("::1"), None, None, None]);
 }
