@@ -32,6 +32,46 @@ pub struct Means {
     pub obstacle: Option<Arc<str>>,
     /// Who is at work on it, also from another machine.
     pub lease: Option<Lease>,
+    /// Of each instance, where the console itself makes those that take its place (Docker).
+    pub particulars: BTreeMap<InstanceId, Particulars>,
+}
+
+/// What must be known of an instance by whoever puts another one in its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// The name of its place, where a plan that was cut off left it with another one: `shop-web-1` of `shop-web-1-r7`.
+    pub place: Option<Arc<str>>,
+    /// Where the engine would start it again although a plan has stopped it: when the engine itself starts anew.
+    pub returns: Option<RestartPolicy>,
+    /// What no two can have at once: "its fixed address 10.1.0.9 in shop_default".
+    pub fixed: Vec<Arc<str>>,
+    /// Names of instances that live in its namespaces, and lose them when it goes.
+    pub lodgers: Vec<Arc<str>>,
+}
+
+/// What an engine does by itself when an instance has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartPolicy {
+    /// The engine's word: "no", "always", "on-failure".
+    pub name: Arc<str>,
+    /// 0: without end.
+    #[serde(default)]
+    pub tries: u32,
+}
+
+impl RestartPolicy {
+    pub fn none() -> Self {
+        Self { name: "no".into(), tries: 0 }
+    }
+
+    pub fn is_none(&self) -> bool {
+        &*self.name == "no"
+    }
+
+    /// `on-failure:3`
+    pub fn text(&self) -> String {
+        if self.tries == 0 { self.name.to_string() } else { format!("{}:{}", self.name, self.tries) }
+    }
 }
 
 /// A container, and what it runs now.
@@ -78,6 +118,8 @@ pub enum Route {
         /// Of the instances, as the block names it.
         port: u16,
     },
+    /// An nginx that knows the service by names of which it asks only when it starts or is told to: it is told, and no more.
+    Lookup { proxy: InstanceId, proxy_name: Arc<str> },
     /// A Service of Kubernetes: it sends to all that its selector matches.
     Selector { name: Arc<str>, uid: Arc<str>, selector: BTreeMap<Arc<str>, Arc<str>>, port: u16 },
     /// Rules of the Gateway API that send to the Service `service`, by weight.
@@ -91,6 +133,7 @@ impl Route {
     pub fn title(&self) -> String {
         match self {
             Self::Upstream { proxy_name, name, .. } => format!("nginx upstream {name} in {proxy_name}"),
+            Self::Lookup { proxy_name, .. } => format!("nginx in {proxy_name}"),
             Self::Selector { name, .. } => format!("service {name}"),
             Self::HttpRoute { name, .. } => format!("httproute {name}"),
             Self::Ingress { name, .. } => format!("ingress {name}"),

@@ -26,11 +26,15 @@ fn docker(step: &Step, plan: &Plan) -> Option<String> {
         Step::Replace { name, .. } => format!("{docker} rm -f {}", quoted(name)),
         Step::Redeploy { service, .. } => format!("{docker} service update --force {}", quoted(&service.name)),
         Step::AwaitRollout { service, .. } => format!("{docker} service ps {}", quoted(&service.name)),
+        Step::Policy { name, policy, .. } => format!("{docker} update --restart {} {}", policy.text(), quoted(name)),
         Step::Rename { name, to, .. } => format!("{docker} rename {} {}", quoted(name), quoted(to)),
         Step::Remove { name, .. } => format!("{docker} rm {}", quoted(name)),
         Step::Make { name, .. } | Step::Join { name, .. } => format!("{docker} inspect {}", quoted(name)),
         Step::Shift { route: Route::Upstream { proxy_name, .. }, .. } => {
             format!("{docker} exec {} nginx -t", quoted(proxy_name))
+        }
+        Step::Shift { route: Route::Lookup { proxy_name, .. }, .. } => {
+            format!("{docker} exec {} nginx -s reload", quoted(proxy_name))
         }
         Step::Gate { service, .. } => format!("{docker} ps --all --filter name={}", quoted(&service.name)),
         Step::Record { .. } => format!("{docker} volume ls --filter label=midwatch.role"),
@@ -109,6 +113,7 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         | Step::Start { .. }
         | Step::Make { .. }
         | Step::Join { .. }
+        | Step::Policy { .. }
         | Step::Rename { .. }
         | Step::Remove { .. }
         | Step::Record { .. } => return None,
@@ -169,7 +174,9 @@ fn shift(kubectl: &str, route: &Route, to: &Traffic) -> String {
         (Route::Selector { name, .. }, _) => format!("{kubectl} get service {} -o yaml", quoted(name)),
         (Route::HttpRoute { name, .. }, _) => format!("{kubectl} edit httproute {}", quoted(name)),
         (Route::Ingress { name, .. }, _) => format!("{kubectl} edit ingress {}", quoted(name)),
-        (Route::Upstream { proxy_name, .. }, _) => format!("{kubectl} exec {} -- nginx -t", quoted(proxy_name)),
+        (Route::Upstream { proxy_name, .. } | Route::Lookup { proxy_name, .. }, _) => {
+            format!("{kubectl} exec {} -- nginx -t", quoted(proxy_name))
+        }
     }
 }
 

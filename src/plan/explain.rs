@@ -21,6 +21,12 @@ impl Step {
                 format!("make {name} as {} was", release.title)
             }
             Self::Join { name, .. } => format!("let others find {name}"),
+            Self::Policy { name, policy, .. } if policy.is_none() => {
+                format!("let the engine not start {name} again by itself")
+            }
+            Self::Policy { name, policy, .. } => {
+                format!("let the engine start {name} again by itself ({})", policy.text())
+            }
             Self::Rename { name, to, .. } => format!("rename {name} to {to}"),
             Self::Remove { name, .. } => format!("remove {name}"),
             Self::Record { release, .. } => format!("write release {release} into the host's history"),
@@ -65,6 +71,7 @@ impl Traffic {
                 format!("to {} instances, weighted {}", instances.len(), weights.join(":"))
             }
             Self::Body(_) => "as it was".into(),
+            Self::LookUp { since } => format!("look the names up anew, {since}"),
             Self::Labels(labels) => {
                 let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 format!("to {}", labels.join(","))

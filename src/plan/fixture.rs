@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         Capabilities, Change, Cluster, ClusterName, Dependency, Engine, Health, Image, Instance, InstanceId,
-        InstanceState, Inventory, Limits, Link, Means, Node, Object, Orchestration, Pace, Reason, Release, Route,
-        Running, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
+        InstanceState, Inventory, Limits, Link, Means, Node, Object, Orchestration, Pace, Particulars, Reason, Release,
+        Route, Running, Scope, Service, ServiceId, ServiceKind, inventory::Picture,
     },
     plan::{Edits, Plan, Refusal, Request, RollOut, Strategy, Target, Verb},
 };
@@ -159,6 +159,17 @@ impl Shop {
     /// Containers behind an nginx upstream, whose release 3 is written down.
     pub fn docker(instances: usize) -> Self {
         Self::by_names(instances).with("proxy", [Health::Healthy]).but(|shop| shop.means().routes = vec![upstream()])
+    }
+
+    /// Containers behind an nginx that asks for their names only when it is told.
+    pub fn looked_up(instances: usize) -> Self {
+        let lookup = Route::Lookup { proxy: InstanceId::new(&prod(), "proxy-1"), proxy_name: "proxy-1".into() };
+        Self::by_names(instances).with("proxy", [Health::Healthy]).but(|shop| shop.means().routes = vec![lookup])
+    }
+
+    /// What only a host tells of `web-1`.
+    pub fn particular(self, change: impl FnOnce(&mut Particulars)) -> Self {
+        self.but(|shop| change(shop.means().particulars.entry(InstanceId::new(&prod(), "web-1")).or_default()))
     }
 
     /// Containers that are found by their names alone.

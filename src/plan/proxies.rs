@@ -11,15 +11,34 @@ pub(super) type Member = (InstanceId, u32);
 pub(super) struct Proxies<'a> {
     service: &'a ServiceId,
     upstreams: Vec<&'a Route>,
+    /// They ask for the service's names only when they are told to.
+    lookups: Vec<&'a Route>,
 }
 
 impl<'a> Proxies<'a> {
     pub fn of(service: &'a ServiceId, means: &'a Means) -> Self {
-        let upstreams = means.routes.iter().filter(|route| match route {
-            Route::Upstream { .. } => true,
-            Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => false,
-        });
-        Self { service, upstreams: upstreams.collect() }
+        let (mut upstreams, mut lookups) = (Vec::new(), Vec::new());
+        for route in &means.routes {
+            match route {
+                Route::Upstream { .. } => upstreams.push(route),
+                Route::Lookup { .. } => lookups.push(route),
+                Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => {}
+            }
+        }
+        Self { service, upstreams, lookups }
+    }
+
+    /// Those that ask for names ask once more, because of what has come or gone `since`. Each time needs words of its own: going back
+    /// leaves out what the plan did last, and asking is never done for good.
+    pub fn look_up(&self, since: &str) -> Vec<Step> {
+        let shift = |route: &&Route| self.shift(route, Traffic::LookUp { since: since.into() });
+        self.lookups.iter().map(shift).collect()
+    }
+
+    /// "nginx in shop-proxy-1"; `None`: nobody asks.
+    pub fn lookups(&self) -> Option<String> {
+        let titles: Vec<String> = self.lookups.iter().map(|route| route.title()).collect();
+        (!titles.is_empty()).then(|| titles.join(" and "))
     }
 
     /// Whoever wants the service finds its containers by their names alone.
@@ -57,7 +76,7 @@ impl<'a> Proxies<'a> {
     pub fn as_before(&self) -> Vec<Step> {
         let body = |route: &&&Route| match route {
             Route::Upstream { body, .. } => Some(Arc::clone(body)),
-            Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
+            Route::Lookup { .. } | Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
         };
         self.upstreams.iter().filter_map(|route| Some(self.shift(route, Traffic::Body(body(&route)?)))).collect()
     }

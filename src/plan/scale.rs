@@ -122,7 +122,7 @@ fn holders<'a>(situation: &Situation<'a>) -> Result<Vec<&'a Instance>, Refusal> 
         return Err(Refusal::new(format!("{} is {}: it is not clear whether it counts", idle.name, idle.state.word()))
             .help("start it, or delete it, first"));
     }
-    let numbers = numbers(&situation.instances);
+    let numbers = numbers(&situation.instances, situation.means()?);
     let mut found = situation.instances.clone();
     found.sort_by_key(|instance| numbers.iter().find(|(id, _)| *id == instance.id).map(|(_, number)| *number));
     Ok(found)
@@ -161,14 +161,19 @@ fn up(situation: &Situation<'_>, means: &Means, to: u32) -> Result<Plan, Refusal
         let record = Step::Record { service, release, like: like.id.clone(), keep, stamp: Stamp::default() };
         stages.push(Stage { title: "history".into(), steps: vec![Planned::new(record)] });
     }
-    let highest = numbers(&holders).iter().map(|(_, number)| *number).max().unwrap_or(from);
+    let highest = numbers(&holders, means).iter().map(|(_, number)| *number).max().unwrap_or(from);
     let mut members = before.clone();
     for number in (highest + 1..).take((to - from) as usize) {
         let instance = InstanceId::made(id, release, number);
         let name = beside(like, number);
         // When all is taken back, the first that was made goes last: then the names stand for the old ones alone.
-        let then = if members.len() == before.len() { proxies.as_before() } else { Vec::new() };
-        stages.push(Stage { title: name.clone(), steps: another(like, &instance, &name, then) });
+        let mut then = if members.len() == before.len() { proxies.as_before() } else { Vec::new() };
+        if !before.is_empty() {
+            then.extend(proxies.look_up(&format!("{name} is gone again")));
+        }
+        let mut steps = another(like, &instance, &name, then);
+        steps.extend(proxies.look_up(&format!("{name} has come")).into_iter().map(Planned::new));
+        stages.push(Stage { title: name.clone(), steps });
         members.push(instance);
     }
     if !proxies.is_empty() {
@@ -264,7 +269,15 @@ fn down(situation: &Situation<'_>, means: &Means, to: u32) -> Result<Plan, Refus
         if !steps.is_empty() {
             steps.push(drained(situation, &members));
         }
-        steps.push(restart::stopping(instance));
+        let mut stop = restart::stopping(instance);
+        if !members.is_empty() {
+            stop.undo.extend(proxies.look_up(&format!("{} is back", instance.name)));
+        }
+        steps.push(stop);
+        if !members.is_empty() {
+            let gone = proxies.look_up(&format!("{} has gone", instance.name));
+            steps.extend(gone.into_iter().map(Planned::new));
+        }
         stages.push(Stage { title: instance.name.clone(), steps });
     }
     let gone = |instance: &&Instance| {

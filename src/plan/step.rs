@@ -9,7 +9,7 @@ use super::{
     Target,
     wish::{Edits, Gate, ReleaseRef},
 };
-use crate::domain::{InstanceId, Object, Pace, Route, ServiceId};
+use crate::domain::{InstanceId, Object, Pace, RestartPolicy, Route, ServiceId};
 
 /// Written to the journal before and after, so it names objects for good and holds no secrets. An instance is an engine's own or one that
 /// the plan makes (`InstanceId::made`).
@@ -48,6 +48,8 @@ pub enum Step {
     Make { instance: InstanceId, name: Arc<str>, like: InstanceId, recipe: Recipe, stamp: Stamp },
     /// Gives it the names under which others find the service, on each network of `like`. What does not run yet gets them too.
     Join { instance: InstanceId, name: Arc<str>, like: InstanceId },
+    /// Says what the engine does by itself when it has ended, or when the engine starts anew. Done when it is so, and when it is gone.
+    Policy { instance: InstanceId, name: Arc<str>, policy: RestartPolicy },
     /// Done when it is called so.
     Rename { instance: InstanceId, name: Arc<str>, to: Arc<str> },
     /// Removes what does not run. Done when it is gone, also when it was gone before. Its named volumes stay.
@@ -147,6 +149,10 @@ pub enum Traffic {
     Instances(Vec<(InstanceId, u32)>),
     /// As it was before: the text of a block.
     Body(Arc<str>),
+    /// To all that bear the service's names by now: it asks for them once more. `since` is why, and tells one time from another.
+    LookUp {
+        since: Arc<str>,
+    },
     /// What a Service selects.
     Labels(BTreeMap<Arc<str>, Arc<str>>),
     /// Of a hundred requests, so many go to the Service `canary`, the others where they went before. `None`: all do.
@@ -173,6 +179,7 @@ impl Step {
             | Self::Replace { .. }
             | Self::Make { .. }
             | Self::Join { .. }
+            | Self::Policy { .. }
             | Self::Rename { .. }
             | Self::Remove { .. }
             | Self::Record { .. }
@@ -207,6 +214,7 @@ impl Step {
             | Self::AwaitRollout { .. }
             | Self::Make { .. }
             | Self::Join { .. }
+            | Self::Policy { .. }
             | Self::Rename { .. }
             | Self::Remove { .. }
             | Self::Record { .. }
@@ -229,10 +237,14 @@ impl Step {
             | Self::Start { instance, name }
             | Self::AwaitReady { instance, name, .. }
             | Self::Replace { instance, name, .. }
+            | Self::Policy { instance, name, .. }
             | Self::Rename { instance, name, .. }
             | Self::Remove { instance, name } => vec![(instance, Some(name))],
             Self::Make { like, .. } | Self::Join { like, .. } | Self::Record { like, .. } => vec![(like, None)],
-            Self::Shift { route: Route::Upstream { proxy, proxy_name, .. }, .. } => vec![(proxy, Some(proxy_name))],
+            Self::Shift {
+                route: Route::Upstream { proxy, proxy_name, .. } | Route::Lookup { proxy, proxy_name },
+                ..
+            } => vec![(proxy, Some(proxy_name))],
             Self::Redeploy { .. }
             | Self::AwaitRollout { .. }
             | Self::Update { .. }
@@ -258,6 +270,7 @@ impl Step {
             | Self::Replace { instance, .. }
             | Self::Make { instance, .. }
             | Self::Join { instance, .. }
+            | Self::Policy { instance, .. }
             | Self::Rename { instance, .. }
             | Self::Remove { instance, .. } => Target::Instance(instance.clone()),
             Self::Redeploy { service, .. }
@@ -291,6 +304,7 @@ impl Step {
             | Self::Replace { .. }
             | Self::AwaitRollout { .. }
             | Self::Join { .. }
+            | Self::Policy { .. }
             | Self::Rename { .. }
             | Self::Remove { .. }
             | Self::Helm { .. }

@@ -12,6 +12,8 @@ const SOCKET: &str = "/var/run/docker.sock";
 const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
 const PROXY: &str = "upstream web {\n    server web:8080;\n}\nserver {\n    listen 80;\n    location / {\n        proxy_pass http://web;\n        proxy_next_upstream NEXT;\n    }\n}\n";
 
+const PLAIN: &str = "server {\n    listen 80;\n    location / {\n        proxy_pass http://web:8080;\n    }\n}\n";
+
 /// What the proxy does with a request that an instance did not answer.
 #[derive(Clone, Copy)]
 pub enum Tries {
@@ -19,6 +21,8 @@ pub enum Tries {
     Once,
     /// As nginx does unless it is told otherwise: another one gets it. What a release that dies had in hand is not lost then.
     AsUsual,
+    /// The same, by a proxy that has no block for its servers and knows them by their name alone.
+    ByName,
 }
 
 pub struct Project {
@@ -44,11 +48,11 @@ impl Project {
             project.start("web", number, &["lab/shop:v1"]);
         }
         until("the first release to be healthy", || (project.runs().len() == instances as usize).then_some(()));
-        let next = match tries {
-            Tries::Once => "off",
-            Tries::AsUsual => "error timeout",
+        let configuration = match tries {
+            Tries::Once => PROXY.replace("NEXT", "off"),
+            Tries::AsUsual => PROXY.replace("NEXT", "error timeout"),
+            Tries::ByName => PLAIN.to_owned(),
         };
-        let configuration = PROXY.replace("NEXT", next);
         let proxy = format!(
             "rm -f /etc/nginx/sites-enabled/default; printf '{configuration}' > /etc/nginx/conf.d/shop.conf; exec nginx -g 'daemon off;'"
         );

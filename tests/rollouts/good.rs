@@ -72,6 +72,13 @@ fn on_docker_no_request_through_nginx_fails_in_a_rollout_or_a_rollback() {
 }
 
 #[test]
+fn on_docker_a_proxy_that_knows_only_a_name_loses_no_request_either() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(project) = Project::open("knows only a name", 3, Tries::ByName) else { return };
+    rolls_out_and_back_without_a_failed_request(&project);
+}
+
+#[test]
 fn on_kubernetes_no_request_through_the_service_fails_in_a_rollout_or_a_rollback() {
     let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(namespace) = Namespace::open("no request through the service fails", 3, 0) else { return };

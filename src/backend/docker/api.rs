@@ -1,11 +1,16 @@
 //! Questions to one engine, in the API version that was agreed on. The only place that builds paths.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt};
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,6 +27,8 @@ pub struct Api {
     docker: Docker,
     version: Arc<str>,
     is_near: bool,
+    /// Where the docker CLI keeps what registries are shown; `None` where the way to the engine could be listened to.
+    credentials: Option<Arc<Path>>,
 }
 
 /// A container's or service's id as engines make them: letters and digits. Bollard puts what it is given into the path as it is, so
@@ -53,7 +60,7 @@ impl Api {
     /// Asks the engine what it speaks. Bollard negotiates too but then sends no version at all, which means the engine's newest, which
     /// nobody has tested against: so the version is put into every path here.
     pub async fn negotiate(docker: Docker) -> Result<(Self, wire::Version), Fault> {
-        let unversioned = Self { docker, version: "".into(), is_near: false };
+        let unversioned = Self { docker, version: "".into(), is_near: false, credentials: None };
         let said: wire::Version = unversioned.get("/version").await?;
         let Some(newest) = said.api_version.as_deref().and_then(parse_version) else {
             return Err(Fault::Garbled("it names no API version".into()));
@@ -72,6 +79,14 @@ impl Api {
     /// The engine runs on this machine, so that its containers may be reached by their addresses.
     pub fn near(self) -> Self {
         Self { is_near: true, ..self }
+    }
+
+    pub fn with_credentials(self, directory: Option<PathBuf>) -> Self {
+        Self { credentials: directory.map(Into::into), ..self }
+    }
+
+    pub fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
     }
 
     pub fn is_near(&self) -> bool {
@@ -99,9 +114,24 @@ impl Api {
         self.request(Method::GET, path, Bytes::new(), framing, PATIENCE)
     }
 
-    /// What the engine says while it does something long, as it comes.
-    pub fn told(&self, path: &str, patience: Duration) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
-        self.request(Method::POST, path, Bytes::new(), Framing::Chunked, patience)
+    /// What the engine says while it pulls, as it comes. `auth` is what the registry is shown.
+    pub fn pull(
+        &self,
+        path: &str,
+        auth: Option<HeaderValue>,
+        patience: Duration,
+    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
+        let path = format!("{}{path}", self.version);
+        let docker =
+            self.docker.clone().with_timeout(patience).with_request_modifier(move |mut request: BollardRequest| {
+                readdress(&mut request, &path);
+                *request.method_mut() = Method::POST;
+                if let Some(auth) = auth.clone() {
+                    request.headers_mut().insert("X-Registry-Auth", auth);
+                }
+                request
+            });
+        docker.export_container("any").map_err(Fault::from)
     }
 
     /// Bollard's own types would lose what they do not know of a container's configuration, so that what is sent is JSON as we have it.

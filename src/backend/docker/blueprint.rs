@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::marks;
+use crate::backend::mask;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -19,16 +20,19 @@ pub struct Blueprint {
 }
 
 /// Of an endpoint, what a person said; the rest is what the engine made of it.
-const OF_ENDPOINT: [&str; 4] = ["Aliases", "Links", "DriverOpts", "GwPriority"];
+const OF_ENDPOINT: [&str; 5] = ["Aliases", "Links", "DriverOpts", "GwPriority", ADDRESS];
+/// What no two containers can have at once: an endpoint's fixed address, a container's own MAC address.
+const ADDRESS: &str = "IPAMConfig";
+const MAC: &str = "MacAddress";
 
 impl Blueprint {
     /// `image`: what the engine says of the image that it was made of, null where that is gone.
     pub fn of(inspected: &Value, image: &Value) -> Self {
         let mut body = inspected["Config"].as_object().cloned().unwrap_or_default();
         let mut host = inspected["HostConfig"].as_object().cloned().unwrap_or_default();
-        // Two containers of one network cannot have one and the same.
-        for key in ["Image", "MacAddress"] {
-            body.remove(key);
+        body.remove("Image");
+        if body.get(MAC).is_some_and(is_nothing) {
+            body.remove(MAC);
         }
         let mode = text(&host, "NetworkMode").to_owned();
         let is_given = body.get("Hostname").and_then(Value::as_str) == Some(short_id(inspected));
@@ -99,6 +103,33 @@ impl Blueprint {
         }
     }
 
+    /// Masks what looks like a secret: what is made of it may be read by anybody on the host. The variables of which that is so.
+    pub fn withhold(&mut self) -> Vec<String> {
+        let mut withheld = Vec::new();
+        for entry in self.body.get_mut("Env").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some((name, value)) = entry.as_str().and_then(|entry| entry.split_once('=')) else { continue };
+            let masked = mask::named(name, value);
+            if masked != value {
+                withheld.push(name.to_owned());
+                *entry = format!("{name}={masked}").into();
+            }
+        }
+        withheld
+    }
+
+    /// Takes what was withheld from an environment that has it. `Err`: the variable that this one lacks.
+    pub fn fill_in(&mut self, withheld: &[String], env: &Value) -> Result<(), String> {
+        for entry in self.body.get_mut("Env").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(name) = entry.as_str().map(variable).filter(|name| withheld.iter().any(|held| held == name))
+            else {
+                continue;
+            };
+            let known = strings(env).find(|theirs| theirs.contains('=') && variable(theirs) == name);
+            *entry = known.ok_or_else(|| name.to_owned())?.into();
+        }
+        Ok(())
+    }
+
     /// The data that is in volumes without a name goes to the one that is made in its place.
     pub fn keep_volumes_of(&mut self, inspected: &Value) {
         let Some(host) = self.body.get_mut("HostConfig").and_then(Value::as_object_mut) else { return };
@@ -122,8 +153,24 @@ impl Blueprint {
         }
     }
 
-    /// Its number among its like, and the ports of the host that it has: of several that are made alike, each has its own.
+    /// Another one has its addresses, and keeps them.
+    pub fn without_addresses(&mut self) {
+        self.body.remove(MAC);
+        self.networks.values_mut().for_each(|endpoint| drop(endpoint.remove(ADDRESS)));
+    }
+
+    /// Its number among its like, its fixed addresses, and the ports of the host that it has: of several that are made alike, each has
+    /// its own.
     pub fn keep_place_of(&mut self, other: &Self) {
+        self.without_addresses();
+        if let Some(mac) = other.body.get(MAC) {
+            self.body.insert(MAC.into(), mac.clone());
+        }
+        for (network, endpoint) in &mut self.networks {
+            if let Some(address) = other.networks.get(network).and_then(|theirs| theirs.get(ADDRESS)) {
+                endpoint.insert(ADDRESS.into(), address.clone());
+            }
+        }
         if let Some(number) = other.label(marks::NUMBER) {
             self.put_label(marks::NUMBER, number);
         }
@@ -149,18 +196,26 @@ impl Blueprint {
 
     /// But for image, and for what is one container's alone.
     pub fn is_like(&self, other: &Self) -> bool {
+        // A plan takes the policy of what it stops away, until that is removed or started again.
+        let is_stopped = [self, other].iter().any(|one| one.host("RestartPolicy")["Name"] == "no");
         let essence = |blueprint: &Self| {
-            let mut body = blueprint.body.clone();
+            let mut blueprint = blueprint.clone();
+            blueprint.without_addresses();
+            blueprint.withhold();
+            let Self { mut body, networks } = blueprint;
             if let Some(labels) = body.get_mut("Labels").and_then(Value::as_object_mut) {
                 labels.retain(|name, _| !marks::is_of_one(name));
             }
             if let Some(host) = body.get_mut("HostConfig").and_then(Value::as_object_mut) {
                 // Which port of the host each of several has.
                 host.remove("PortBindings");
+                if is_stopped {
+                    host.remove("RestartPolicy");
+                }
                 host.retain(|_, value| !is_nothing(value));
             }
             body.retain(|_, value| !is_nothing(value));
-            (body, blueprint.networks.clone())
+            (body, networks)
         };
         essence(self) == essence(other)
     }
@@ -180,25 +235,25 @@ pub fn aliases(inspected: &Value, endpoint: &Value) -> Vec<String> {
 }
 
 /// `shop-web-1-r7` -> `shop-web-1`: what a plan calls it only until the old one of that name is gone.
-fn lasting(inspected: &Value) -> &str {
+pub fn lasting(inspected: &Value) -> &str {
     let name = super::find::name_of(inspected);
     let release = super::find::label(inspected, marks::RELEASE);
     release.and_then(|release| name.strip_suffix(release)?.strip_suffix("-r")).unwrap_or(name)
 }
 
-/// What cannot be had twice, in words.
-pub fn left_out(inspected: &Value) -> Vec<String> {
+/// What two containers cannot have at once, in words.
+pub fn fixed(inspected: &Value) -> Vec<String> {
     let mut said = Vec::new();
     for (network, endpoint) in inspected["NetworkSettings"]["Networks"].as_object().into_iter().flatten() {
         let fixed = endpoint["IPAMConfig"].as_object().into_iter().flatten();
         let fixed: Vec<&str> =
             fixed.filter_map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()).collect();
         if !fixed.is_empty() {
-            said.push(format!("its fixed address {} in {network} stays with the old one", fixed.join(", ")));
+            said.push(format!("its fixed address {} in {network}", fixed.join(", ")));
         }
     }
     if inspected["Config"]["MacAddress"].as_str().is_some_and(|mac| !mac.is_empty()) {
-        said.push("its fixed MAC address stays with the old one".into());
+        said.push("its fixed MAC address".into());
     }
     said
 }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use super::{
     Docker,
     api::{ANY_VERSION, Api},
+    credentials,
     discover::{Endpoint, Host},
     fault::Fault,
     ssh::Way,
@@ -83,7 +84,11 @@ impl Inner {
             (Err(fault), Endpoint::Tcp { tls: None, .. }) => return Err(fault.helped(WITHOUT_TLS)),
             (negotiated, _) => negotiated?,
         };
-        let api = if matches!(self.host.endpoint, Endpoint::Unix(_)) { api.near() } else { api };
+        let api = match &self.host.endpoint {
+            Endpoint::Unix(_) => api.near().with_credentials(credentials::directory()),
+            Endpoint::Ssh { .. } | Endpoint::Tcp { tls: Some(_), .. } => api.with_credentials(credentials::directory()),
+            Endpoint::Tcp { tls: None, .. } => api,
+        };
         Ok(Docker {
             api,
             cluster: self.host.name.clone(),

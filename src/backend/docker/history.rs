@@ -15,12 +15,12 @@ use super::{
     find, image, labels,
     make::{self, Before},
     marker::{self, Marker},
-    marks,
+    marks, releases,
     wire::{Labels, Summary, Volumes},
 };
 use crate::{
     backend::{Progress, StepError},
-    domain::{InstanceId, ServiceId, Trouble, text::clean},
+    domain::{InstanceId, ServiceId, Trouble, release::suggested, text::clean},
     plan::Stamp,
 };
 
@@ -32,7 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Record {
     pub release: u64,
     pub image: Kept,
+    /// Without what looks like a secret: every user of the host can read this.
     pub blueprint: Blueprint,
+    /// Variables whose values it is without.
+    pub withheld: Vec<String>,
     /// When its containers were made, by the engine's clock.
     pub began: Option<Timestamp>,
     pub cause: Option<String>,
@@ -135,12 +138,20 @@ pub async fn record(api: &Api, writing: Writing, progress: &Progress) -> Result<
         None => write(api, &writing, &record).await.map_err(lost)?,
     }
     let history = read(api, &writing.service).await.map_err(lost)?;
-    let keep = usize::try_from(writing.keep.max(1)).unwrap_or(usize::MAX);
-    let kept = &history.records[..history.records.len().min(keep)];
-    pin(api, &writing.service, kept).await.map_err(lost)?;
-    for record in &history.records[kept.len()..] {
+    // Beside the current one, there are so many to go back to.
+    let keep = usize::try_from(writing.keep.max(1)).unwrap_or(usize::MAX).saturating_add(1);
+    let (mut kept, mut old): (Vec<&Record>, Vec<&Record>) = (history.records.iter().collect(), Vec::new());
+    if kept.len() > keep {
+        old = kept.split_off(keep);
+        // What held long is worth more than what is newer: it is the one that a person is told to go back to.
+        let releases = releases::found(api, &writing.service).await.map_err(lost)?.releases();
+        let suggested = suggested(&releases).and_then(|release| release.number);
+        kept.extend(old.extract_if(.., |record| Some(record.release) == suggested));
+    }
+    pin(api, &writing.service, &kept).await.map_err(lost)?;
+    for record in old {
         forget(api, &writing.service, record).await.map_err(lost)?;
-        progress(&format!("forgot release {}: the newest {} are kept", record.release, kept.len()));
+        progress(&format!("forgot release {}: {} are kept", record.release, kept.len()));
     }
     Ok(())
 }
@@ -152,6 +163,8 @@ fn of(like: &Value, image: &Value, release: u64, history: &History) -> Record {
     let text = |text: std::sync::Arc<str>| text.to_string();
     let composed = || find::label(like, "com.docker.compose.config-hash").map(|hash| hash.get(..7).unwrap_or(hash));
     let before = find::label(like, marks::BEFORE).and_then(|before| serde_json::from_str::<Before>(before).ok());
+    let mut blueprint = Blueprint::of(like, image);
+    let withheld = blueprint.withhold();
     let earlier = history.records.iter().map(|record| record.release).find(|number| *number < release);
     Record {
         release,
@@ -162,7 +175,8 @@ fn of(like: &Value, image: &Value, release: u64, history: &History) -> Record {
             version: labels::version(&own).map(text),
             revision: labels::revision(&own).map(text),
         },
-        blueprint: Blueprint::of(like, image),
+        blueprint,
+        withheld,
         began: time(like["Created"].as_str()),
         cause: find::label(like, marks::CAUSE)
             .map(str::to_owned)
@@ -187,7 +201,7 @@ async fn write(api: &Api, writing: &Writing, record: &Record) -> Result<(), Faul
 }
 
 /// A pin may have been pruned itself, so all of them are looked after.
-async fn pin(api: &Api, service: &ServiceId, kept: &[Record]) -> Result<(), Fault> {
+async fn pin(api: &Api, service: &ServiceId, kept: &[&Record]) -> Result<(), Fault> {
     let pinned = pins(api, service).await?;
     for record in kept {
         if pinned.iter().any(|(_, release)| *release == Some(record.release)) {

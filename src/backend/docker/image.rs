@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
+use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     api::{Api, Lines, encoded},
+    credentials,
     fault::Fault,
 };
 use crate::{
@@ -15,10 +17,9 @@ use crate::{
     domain::{Trouble, text::clean, units},
 };
 
-/// A registry far away may take this long before it says its first word.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// After so long without a word a pull is given up.
 const SILENCE: Duration = Duration::from_secs(120);
+const BEYOND_SILENCE: Duration = Duration::from_secs(60);
 
 /// An image's name or id that can be put into a path: what could lead out of it is refused.
 pub fn is_name(name: &str) -> bool {
@@ -46,8 +47,46 @@ pub fn id_of(image: &Value) -> &str {
     image["Id"].as_str().unwrap_or_default()
 }
 
+/// The platform that it is for, where that is not the engine's own: `linux/arm64`.
+pub async fn foreign(api: &Api, image: &Value) -> Result<Option<String>, Fault> {
+    let Some(platform) = platform(image) else { return Ok(None) };
+    let said: Value = api.get("/version").await?;
+    let own = platform_of(&said["Os"], &said["Arch"]);
+    // A variant is a matter of the machine's generation, which the engine knows better.
+    let is_own = |own: String| platform == own || platform.starts_with(&format!("{own}/"));
+    Ok(if own.is_none_or(is_own) { None } else { Some(platform) })
+}
+
+fn platform(image: &Value) -> Option<String> {
+    let platform = platform_of(&image["Os"], &image["Architecture"])?;
+    let variant = image["Variant"].as_str().filter(|variant| !variant.is_empty());
+    Some(variant.map_or(platform.clone(), |variant| format!("{platform}/{variant}")))
+}
+
+fn platform_of(system: &Value, machine: &Value) -> Option<String> {
+    let word = |value: &Value| value.as_str().filter(|word| !word.is_empty()).map(str::to_owned);
+    Some(format!("{}/{}", word(system)?, word(machine)?))
+}
+
+/// What is looked for, and for which machine where it is not the engine's own kind.
+pub struct Wanted<'a> {
+    pub name: &'a str,
+    pub platform: Option<String>,
+}
+
 /// As `find`, after a pull if need be.
-pub async fn obtain(api: &Api, name: &str, what: &str, progress: &Progress) -> Result<Value, StepError> {
+pub async fn obtain(api: &Api, wanted: Wanted<'_>, what: &str, progress: &Progress) -> Result<Value, StepError> {
+    obtain_unless_silent(api, wanted, SILENCE, what, progress).await
+}
+
+async fn obtain_unless_silent(
+    api: &Api,
+    wanted: Wanted<'_>,
+    silence: Duration,
+    what: &str,
+    progress: &Progress,
+) -> Result<Value, StepError> {
+    let name = wanted.name;
     if let Some(found) = find(api, name).await.map_err(|fault| fault.step(what))? {
         return Ok(found);
     }
@@ -55,7 +94,7 @@ pub async fn obtain(api: &Api, name: &str, what: &str, progress: &Progress) -> R
     if name.starts_with("sha256:") {
         return Err(failed(format!("the image {name} is not on this host any more, and an id cannot be pulled")));
     }
-    pull(api, name, progress).await.map_err(|refusal| match refusal {
+    pull(api, &wanted, silence, progress).await.map_err(|refusal| match refusal {
         Refusal::Engine(fault @ Fault::Way { .. }) => fault.step(what),
         Refusal::Engine(fault) => failed(because(name, &fault.trouble("").why)),
         Refusal::Registry(words) => failed(because(name, &words)),
@@ -72,16 +111,22 @@ enum Refusal {
     Registry(Arc<str>),
 }
 
-async fn pull(api: &Api, name: &str, progress: &Progress) -> Result<(), Refusal> {
+async fn pull(api: &Api, wanted: &Wanted<'_>, silence: Duration, progress: &Progress) -> Result<(), Refusal> {
+    let name = wanted.name;
     let (repository, tag) = parts(name);
-    let path = format!("/images/create?fromImage={}&tag={}", encoded(repository), encoded(tag));
-    let mut body = std::pin::pin!(api.told(&path, PATIENCE));
+    let platform = wanted.platform.as_deref().map_or_else(String::new, |name| format!("&platform={}", encoded(name)));
+    let path = format!("/images/create?fromImage={}&tag={}{platform}", encoded(repository), encoded(tag));
+    // The engine says nothing before its registry does: that is the registry's silence, and no reason to think the engine lost.
+    let mut body = std::pin::pin!(api.pull(&path, shown(api, name).await, silence + BEYOND_SILENCE));
     let (mut lines, mut layers, mut last) = (Lines::default(), Layers::default(), String::new());
     loop {
-        let piece = match tokio::time::timeout(SILENCE, body.next()).await {
+        let piece = match tokio::time::timeout(silence, body.next()).await {
             Ok(Some(piece)) => piece.map_err(Refusal::Engine)?,
             Ok(None) => return Ok(()),
-            Err(_) => return Err(Refusal::Registry(format!("no word for {} s", SILENCE.as_secs()).into())),
+            Err(_) => {
+                let why = format!("no word from its registry for {} s", silence.as_secs());
+                return Err(Refusal::Registry(why.into()));
+            }
         };
         for line in lines.push(&piece) {
             // A line that is none of those that we know says nothing of how far it is.
@@ -97,6 +142,14 @@ async fn pull(api: &Api, name: &str, progress: &Progress) -> Result<(), Refusal>
             }
         }
     }
+}
+
+/// What the registry is shown for it.
+async fn shown(api: &Api, name: &str) -> Option<HeaderValue> {
+    let header = credentials::header(api.credentials()?, name).await?;
+    let mut value = HeaderValue::from_str(&header).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// What is asked for, and its tag or digest: without one an engine would pull every tag there is.
@@ -180,7 +233,87 @@ impl Layers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
+    use crate::backend::docker::api::ANY_VERSION;
+
+    /// An engine without images whose registry never says a word, or tells what it was shown.
+    async fn engine(tells: bool) -> Api {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("tcp://{}", listener.local_addr().expect("it has one"));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    while let Ok(read @ 1..) = stream.read(&mut request).await {
+                        let asked = String::from_utf8_lossy(&request[..read]).into_owned();
+                        if asked.starts_with("POST ") && !tells {
+                            std::future::pending::<()>().await;
+                        }
+                        let shown = asked.lines().find_map(|line| line.strip_prefix("x-registry-auth: "));
+                        let told = format!("{{\"error\":\"shown {}\"}}\n", shown.unwrap_or("nothing"));
+                        let (status, body) = if asked.starts_with("POST ") {
+                            ("200 OK", told.as_str())
+                        } else if asked.contains("/version ") {
+                            ("200 OK", r#"{"ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#)
+                        } else {
+                            ("404 Not Found", r#"{"message":"No such image"}"#)
+                        };
+                        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                        _ = stream.write_all(answer.as_bytes()).await;
+                    }
+                });
+            }
+        });
+        let docker = bollard::Docker::connect_with_http(&address, 5, ANY_VERSION).expect("a client");
+        Api::negotiate(docker).await.expect("it answers").0
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_never_says_a_word_is_given_up_and_is_no_reason_to_think_the_engine_lost() {
+        let wanted = Wanted { name: "shop/web:v2", platform: None };
+        let silence = Duration::from_millis(200);
+        let said: Progress = Arc::new(|_| {});
+        match obtain_unless_silent(&engine(false).await, wanted, silence, "could not make web-1-r2", &said).await {
+            Err(StepError::Failed(trouble)) => {
+                assert!(trouble.why.contains("no word from its registry"), "{trouble}");
+                assert!(trouble.help.is_some_and(|help| help.contains("docker pull shop/web:v2")));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_registry_is_shown_what_the_docker_client_would_show_it_and_no_other_one_is() {
+        let files = tempfile::tempdir().expect("a directory");
+        let config = r#"{"auths": {"registry.example": {"auth": "YW5uOmh1bnRlcjI="}}}"#;
+        std::fs::write(files.path().join("config.json"), config).expect("it is written");
+        let api = engine(true).await.with_credentials(Some(files.path().to_owned()));
+        let said: Progress = Arc::new(|_| {});
+        for (name, is_shown) in [("registry.example/web:v2", true), ("other.example/web:v2", false)] {
+            let wanted = Wanted { name, platform: None };
+            let refusal = pull(&api, &wanted, Duration::from_secs(20), &said).await;
+            let Err(Refusal::Registry(words)) = refusal else { panic!("{name} was pulled") };
+            assert_eq!(!words.contains("shown nothing"), is_shown, "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_for_another_machine_is_asked_for_as_such() {
+        let api = engine(true).await;
+        let foreign = async |image: Value| foreign(&api, &image).await.expect("it answers");
+        assert_eq!(foreign(json!({"Os": "linux", "Architecture": "amd64"})).await, None);
+        assert_eq!(foreign(Value::Null).await, None);
+        let arm = json!({"Os": "linux", "Architecture": "arm", "Variant": "v7"});
+        assert_eq!(foreign(arm).await.as_deref(), Some("linux/arm/v7"));
+    }
 
     #[test]
     fn a_name_without_a_tag_asks_for_the_latest_and_never_for_all() {

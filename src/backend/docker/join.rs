@@ -45,9 +45,12 @@ pub async fn join(api: &Api, key: &str, name: &str, like: &str, progress: &Progr
             }
         }
         let mut config = json!({"Aliases": wanted});
-        for key in ["Links", "DriverOpts", "GwPriority"] {
-            if let Some(value) = present.unwrap_or(endpoint).get(key).filter(|value| !value.is_null()) {
-                config[key] = value.clone();
+        // A connection that was cut in the middle of this is found in the old one; its address is the old one's, unless that gave way.
+        let keys = ["Links", "DriverOpts", "GwPriority", "IPAMConfig"];
+        let known = if present.is_some() || replaces(&ours, &like) { keys.len() } else { keys.len() - 1 };
+        for key in &keys[..known] {
+            if let Some(value) = present.unwrap_or(endpoint).get(*key).filter(|value| !value.is_null()) {
+                config[*key] = value.clone();
             }
         }
         let body = json!({"Container": id, "EndpointConfig": config});
@@ -61,15 +64,20 @@ fn is_not_connected(fault: &super::fault::Fault) -> bool {
     matches!(fault, super::fault::Fault::Refused { message, .. } if message.contains("is not connected"))
 }
 
-/// Under which others find it: those of the one that it is like, and that one's own name where it takes its place.
+/// Under which others find it: those of the one that it is like, and that one's own name where it takes its place. What a plan called that
+/// one meanwhile is nobody's word for it.
 fn names(ours: &Value, like: &Value, endpoint: &Value) -> Vec<String> {
     let mut wanted = blueprint::aliases(like, endpoint);
-    let own = find::name_of(like);
-    let replaces = find::label(ours, marks::REPLACES).is_some_and(|id| like["Id"] == id);
-    if replaces || find::label(ours, marks::SERVICE) == Some(own) {
+    let own = blueprint::lasting(like);
+    let takes_it = replaces(ours, like) || find::label(ours, marks::SERVICE) == Some(own);
+    if takes_it && !wanted.iter().any(|alias| alias == own) {
         wanted.push(own.to_owned());
     }
     wanted
+}
+
+fn replaces(ours: &Value, like: &Value) -> bool {
+    find::label(ours, marks::REPLACES).is_some_and(|id| like["Id"] == id)
 }
 
 pub async fn rename(api: &Api, key: &str, name: &str, to: &str, progress: &Progress) -> Result<(), StepError> {

@@ -25,6 +25,8 @@ use crate::{
 const TRIES: u32 = 20;
 const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// After this, whoever had it does not come back to renew it.
+const LONG_OVER: SignedDuration = SignedDuration::from_mins(10);
 
 #[derive(Serialize, Deserialize)]
 struct Said {
@@ -81,8 +83,13 @@ impl Asking<'_> {
             let now = Timestamp::now().saturating_add(ahead).unwrap_or(Timestamp::MAX);
             match (held, claim) {
                 (None, Claim::Release) => return Ok(Some(None)),
-                (None, Claim::Take | Claim::Keep | Claim::TakeOver) => match self.create(ours, ahead).await {
-                    Ok(()) => return Ok(Some(None)),
+                // It went in this very moment, and whoever asks next is told so.
+                (None, Claim::Keep) => return Ok(None),
+                (None, Claim::Take | Claim::TakeOver) => match self.create(ours, ahead).await {
+                    Ok(()) => {
+                        self.sweep(now).await;
+                        return Ok(Some(None));
+                    }
                     Err(fault) if fault.is_conflict() => tokio::time::sleep(LOOK).await,
                     Err(fault) => return Err(fault),
                 },
@@ -104,10 +111,37 @@ impl Asking<'_> {
                 (Some(held), Claim::Take) if held.lease.until > now => {
                     return Ok(Some(Some(by_our_clock(held.lease, ahead))));
                 }
-                (Some(held), Claim::Take | Claim::TakeOver) => marker::remove(self.api, &held.id).await?,
+                (Some(held), Claim::Take) => self.remove_if_over(&held.id, now).await?,
+                (Some(held), Claim::TakeOver) => marker::remove(self.api, &held.id).await?,
             }
         }
         Ok(None)
+    }
+
+    /// Looked at once more right before: whoever has it may have been slow, and renewed it meanwhile.
+    async fn remove_if_over(&self, id: &str, now: Timestamp) -> Result<(), Fault> {
+        let Some(found) = find::raw(self.api, id).await? else { return Ok(()) };
+        if read(&found).is_some_and(|held| held.lease.until <= now) {
+            marker::remove(self.api, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Of all services: a machine that was lost gives nothing back, and nobody else may ever ask for what it had. It is no matter if
+    /// this fails. `now` is by the engine's clock.
+    async fn sweep(&self, now: Timestamp) {
+        let filter = marks::filter(&[format!("{}={}", marks::ROLE, marks::OF_LEASE)]);
+        let swept = async {
+            let list: Vec<Summary> = self.api.get(&format!("/containers/json?all=1&filters={filter}")).await?;
+            let long_over = now.saturating_sub(LONG_OVER).unwrap_or(now);
+            for lease in list {
+                self.remove_if_over(&lease.id, long_over).await?;
+            }
+            Ok::<(), Fault>(())
+        };
+        if let Err(fault) = swept.await {
+            tracing::debug!(?fault, "leases that are long over were not all removed");
+        }
     }
 
     async fn held(&self) -> Result<Option<Held>, Fault> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::{StartContainerOptions, StopContainerOptionsBuilder};
+use serde_json::json;
 
 use super::{
     api::{Api, Id},
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::{Progress, StepError, exit},
-    domain::{InstanceState, Trouble, text::shorten},
+    domain::{InstanceState, RestartPolicy, Trouble, text::shorten},
 };
 
 /// Between two looks at what is waited for.
@@ -70,6 +71,29 @@ pub async fn start(api: &Api, key: &str, name: &str, progress: &Progress) -> Res
             Err(StepError::Failed(fault.trouble(what()).help(help)))
         }
         Err(fault) => Err(fault.step(what())),
+    }
+}
+
+pub async fn set_policy(
+    api: &Api,
+    key: &str,
+    name: &str,
+    policy: &RestartPolicy,
+    progress: &Progress,
+) -> Result<(), StepError> {
+    let what = format!("could not change what restarts {name}");
+    let Some(id) = find::id(api, key).await.map_err(|fault| fault.step(what.as_str()))? else {
+        progress("is not there");
+        return Ok(());
+    };
+    let body = json!({"RestartPolicy": {"Name": &*policy.name, "MaximumRetryCount": policy.tries}});
+    match api.post(&format!("/containers/{id}/update"), &body, BEYOND_GRACE).await {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_not_found() => {
+            progress("is not there");
+            Ok(())
+        }
+        Err(fault) => Err(fault.step(what)),
     }
 }
 

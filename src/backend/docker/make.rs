@@ -10,7 +10,8 @@ use super::{
     blueprint::{self, Blueprint},
     container::time,
     fault::Fault,
-    find, history, image,
+    find, history,
+    image::{self, Wanted},
     marks::{self, Made},
 };
 use crate::{
@@ -81,10 +82,9 @@ struct Chosen {
 impl Making<'_> {
     async fn make(&self) -> Result<(), StepError> {
         let (blueprint, chosen) = self.blueprint().await?;
-        for words in blueprint::left_out(&self.like) {
-            (self.progress)(&clean(&words));
-        }
-        let path = format!("/containers/create?name={}", encoded(&self.order.name));
+        let platform = image::foreign(self.api, &chosen.image).await.map_err(|fault| fault.step(self.what))?;
+        let platform = platform.map_or_else(String::new, |platform| format!("&platform={}", encoded(&platform)));
+        let path = format!("/containers/create?name={}{platform}", encoded(&self.order.name));
         let answer = self.api.post(&path, &blueprint.request(&chosen.name), PATIENCE).await;
         let answer = match answer {
             Ok(answer) => answer,
@@ -123,14 +123,21 @@ impl Making<'_> {
                 let Some(record) = history.records.into_iter().find(|record| record.id() == *release.id) else {
                     return Err(self.failed(&format!("this host keeps no release {}", release.title)));
                 };
-                let (name, found) = self.kept_image(&record).await?;
+                let (name, found) = self.kept_image(&record, &own).await?;
                 let mut blueprint = record.blueprint;
+                if let Err(name) = blueprint.fill_in(&record.withheld, &self.like["Config"]["Env"]) {
+                    return Err(self.without_secret(&release.title, &name));
+                }
+                if !record.withheld.is_empty() {
+                    (self.progress)(&clean(&format!("{} as it is now", record.withheld.join(", "))));
+                }
                 blueprint.keep_place_of(&current);
                 blueprint.put_label(marks::AGAIN, record.release.to_string());
                 (blueprint, Chosen { reference: record.image.reference, name, image: found })
             }
         };
         if self.is_one_more() {
+            blueprint.without_addresses();
             if current.label(marks::NUMBER).is_some()
                 && let Some(number) = number(&self.order.name, self.made.release)
             {
@@ -157,7 +164,8 @@ impl Making<'_> {
         }
         let chosen = match edits.images.get("") {
             Some(name) => {
-                let found = image::obtain(self.api, name, self.what, self.progress).await?;
+                let wanted = Wanted { name, platform: self.platform(own).await? };
+                let found = image::obtain(self.api, wanted, self.what, self.progress).await?;
                 Chosen { reference: name.to_string(), name: name.to_string(), image: found }
             }
             None => {
@@ -182,7 +190,7 @@ impl Making<'_> {
     }
 
     /// The very image of that release, by the name that still means it.
-    async fn kept_image(&self, record: &history::Record) -> Result<(String, Value), StepError> {
+    async fn kept_image(&self, record: &history::Record, own: &Value) -> Result<(String, Value), StepError> {
         let kept = &record.image;
         for name in std::iter::once(&kept.reference).chain([&kept.id]).filter(|name| image::is_name(name)) {
             let found = image::find(self.api, name).await.map_err(|fault| fault.step(self.what))?;
@@ -195,8 +203,14 @@ impl Making<'_> {
             let help = "no registry had it, so that it has to be built or loaded again";
             return Err(StepError::Failed(Trouble::new(self.what, clean(&why)).help(help)));
         };
-        let found = image::obtain(self.api, name, self.what, self.progress).await?;
+        let wanted = Wanted { name, platform: self.platform(own).await? };
+        let found = image::obtain(self.api, wanted, self.what, self.progress).await?;
         Ok((name.clone(), found))
+    }
+
+    /// What is not for the engine's own machine stays so.
+    async fn platform(&self, own: &Value) -> Result<Option<String>, StepError> {
+        image::foreign(self.api, own).await.map_err(|fault| fault.step(self.what))
     }
 
     fn mark(&self, blueprint: &mut Blueprint, chosen: &Chosen) {
@@ -253,6 +267,13 @@ impl Making<'_> {
             Err(fault) if fault.is_not_found() => Ok(()),
             Err(fault) => Err(fault.step(self.what)),
         }
+    }
+
+    fn without_secret(&self, release: &str, name: &str) -> StepError {
+        let why =
+            format!("release {release} had {name}, which is not written down anywhere, and what runs now has none");
+        let help = format!("roll out its image instead, with --env {name}=...");
+        StepError::Failed(Trouble::new(self.what, clean(&why)).help(clean(&help).into_owned()))
     }
 
     fn failed(&self, why: &str) -> StepError {

@@ -8,6 +8,7 @@ mod attach;
 mod blueprint;
 mod container;
 mod context;
+mod credentials;
 mod events;
 mod evidence;
 mod fault;

@@ -187,9 +187,16 @@ impl Found {
             served: after.as_ref().map(|end| end.seconds.unsigned_abs()),
             healthy_since: healthy_since(seen).filter(|_| current),
             failed: after.is_some_and(|end| end.failed()),
-            outline: Some(outline::outline(&self.name, &kept.reference, &record.blueprint)),
+            outline: Some(self.outlined(&kept.reference, &record.blueprint)),
             ..Release::default()
         }
+    }
+
+    /// Of what is kept no secret is known, so that none is compared: else each would seem to have another one.
+    fn outlined(&self, reference: &str, blueprint: &Blueprint) -> Arc<Outline> {
+        let mut blueprint = blueprint.clone();
+        blueprint.withhold();
+        outline::outline(&self.name, reference, &blueprint)
     }
 
     fn ran(&self, seen: &[&Seen], current: bool) -> Release {
@@ -200,8 +207,7 @@ impl Found {
         if let Some(found) = image.and_then(|image| digest(image.repo_digests.as_deref()?, &described.reference)) {
             described.digest = Some(found);
         }
-        let outline =
-            newest(seen).map(|seen| outline::outline(&self.name, &make::own_reference(&seen.raw), &seen.blueprint));
+        let outline = newest(seen).map(|seen| self.outlined(&make::own_reference(&seen.raw), &seen.blueprint));
         Release {
             image: described,
             created: seen.iter().filter_map(|seen| seen.container.created).min(),

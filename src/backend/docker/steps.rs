@@ -38,6 +38,9 @@ pub async fn execute(api: Api, step: Step, progress: Progress) -> Result<(), Ste
             make::make(&api, order, &progress).await
         }
         Step::Join { instance, name, like } => join::join(&api, &instance.key, name, &like.key, &progress).await,
+        Step::Policy { instance, name, policy } => {
+            lifecycle::set_policy(&api, &instance.key, name, policy, &progress).await
+        }
         Step::Rename { instance, name, to } => join::rename(&api, &instance.key, name, to, &progress).await,
         Step::Remove { instance, name } => join::remove(&api, &instance.key, name, &progress).await,
         Step::Record { service, release, like, keep, stamp } => {

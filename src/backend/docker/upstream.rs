@@ -1,7 +1,10 @@
-//! nginx in front of a service: the `upstream` blocks that send to it are found (`survey`), and one of them is rewritten (`shift`).
+//! nginx in front of a service: what sends to it is found (`survey`), an `upstream` block is rewritten (`shift`), and where that cannot be
+//! done, nginx is told to look up the service's names anew (`reload`).
 
 mod blocks;
+mod names;
 mod proxy;
+mod reload;
 mod script;
 mod shift;
 mod survey;
@@ -26,6 +29,11 @@ fn first_words(said: &str) -> String {
 fn last_words(said: &str) -> String {
     let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why");
     shorten(&clean(line.trim()), 300).into_owned()
+}
+
+/// As container runtimes say it of a program.
+fn is_missing(message: &str) -> bool {
+    message.contains("executable file not found") || message.contains("no such file or directory")
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub async fn of(site: &Site, service: &ServiceId) -> Result<Means, Trouble> {
         pace,
         routes,
         hints: Vec::new(),
+        particulars: BTreeMap::new(),
         controller,
         without_helm: helm_steps::why_not(site),
         obstacle,

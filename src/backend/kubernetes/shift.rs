@@ -49,9 +49,14 @@ pub async fn shift(
             ingress::whole(site, ingress, &what, progress).await
         }
         (
-            Route::Upstream { .. } | Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. },
+            Route::Upstream { .. }
+            | Route::Lookup { .. }
+            | Route::Selector { .. }
+            | Route::HttpRoute { .. }
+            | Route::Ingress { .. },
             Traffic::Instances(_)
             | Traffic::Body(_)
+            | Traffic::LookUp { .. }
             | Traffic::Labels(_)
             | Traffic::Part { .. }
             | Traffic::Whole { .. },

@@ -55,6 +55,7 @@ pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), S
         }
         Step::Make { name, .. } => Err(never(format!("could not make {name}"))),
         Step::Join { name, .. } => Err(never(format!("could not let others find {name}"))),
+        Step::Policy { name, .. } => Err(never(format!("could not change what restarts {name}"))),
         Step::Rename { name, .. } => Err(never(format!("could not rename {name}"))),
         Step::Remove { name, .. } => Err(never(format!("could not remove {name}"))),
         Step::Record { service, .. } => Err(never(format!("could not write down a release of {service}"))),

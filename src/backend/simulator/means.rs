@@ -114,6 +114,7 @@ pub fn means(world: &World, service: &ServiceId, now: Timestamp) -> Result<Means
         pace: is_kept.then_some(served.spec.pace),
         routes: world.routes(index),
         hints: Vec::new(),
+        particulars: Default::default(),
         controller: argo,
         without_helm: Some("the simulator has no Helm".into()),
         obstacle: None,

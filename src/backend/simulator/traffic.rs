@@ -30,10 +30,12 @@ impl World {
                 weighted.filter_map(|(instance, _)| self.find(instance)).collect()
             }
             Some(Traffic::Labels(selector)) => self.selected(service, selector),
-            Some(Traffic::Body(_) | Traffic::Part { .. } | Traffic::Whole { .. }) | None if is_kept(served.kind) => {
+            Some(Traffic::Body(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None
+                if is_kept(served.kind) =>
+            {
                 self.selected(service, &self.selector(service))
             }
-            Some(Traffic::Body(_) | Traffic::Part { .. } | Traffic::Whole { .. }) | None => {
+            Some(Traffic::Body(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None => {
                 self.members(service).filter(|member| self.instances[*member].joined).collect()
             }
         }
@@ -102,7 +104,7 @@ impl World {
                 };
                 weights.iter().filter_map(server).collect::<String>().into()
             }
-            Some(Traffic::Labels(_) | Traffic::Part { .. } | Traffic::Whole { .. }) | None => {
+            Some(Traffic::Labels(_) | Traffic::LookUp { .. } | Traffic::Part { .. } | Traffic::Whole { .. }) | None => {
                 format!("server {}:{port};\n", served.id.name).into()
             }
         }

@@ -113,7 +113,11 @@ impl Execution {
                 Step::Scale { to: forward, .. } if to > forward => Part::Gives,
                 _ => Part::Takes,
             },
-            Step::Rename { .. } | Step::Record { .. } | Step::Pause { .. } | Step::Cordon { .. } => Part::Neither,
+            Step::Policy { .. }
+            | Step::Rename { .. }
+            | Step::Record { .. }
+            | Step::Pause { .. }
+            | Step::Cordon { .. } => Part::Neither,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     },
 };
 
+mod host;
 mod worlds;
 
 fn titles(plan: &Plan) -> Vec<String> {
@@ -95,7 +96,9 @@ fn containers_are_rolled_one_after_the_other_and_removed_when_all_is_done() {
     expected.extend(
         [
             "write release 4 into the host's history",
+            "stop web-1 (up to 10 s)",
             "remove web-1",
+            "stop web-2 (up to 10 s)",
             "remove web-2",
             "rename web-1-r4 to web-1",
             "rename web-2-r4 to web-2",
@@ -154,10 +157,11 @@ fn a_published_port_is_the_old_ones_until_it_is_stopped_and_that_is_said() {
         [
             "make web-1-r4 with image shop/web:v2",
             "stop web-1 (up to 10 s)",
+            "let others find web-1-r4",
             "start web-1-r4",
             "wait until web-1-r4 is ready (up to 300 s)",
-            "let others find web-1-r4",
-        ]
+        ],
+        "joining what serves would cut its port off once more"
     );
     assert_eq!(plan.minimum, 0);
     says(

@@ -84,3 +84,21 @@ async fn one_whose_lease_was_pruned_away_has_it_again_by_renewing() {
     assert_eq!(world.claim(&world.backend, lease("ann@laptop", 60), Claim::Take).await, None);
     assert_eq!(world.means().await.lease.map(|held| held.who.to_string()).as_deref(), Some("ann@laptop"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_long_over_is_taken_away_by_whoever_gets_another() {
+    let Some(mut world) = World::open("a_lease_that_is_long_over").await else { return };
+    let filter = format!("label=midwatch.scope={}", world.prefix);
+    let leases =
+        || docker(&["ps", "-aq", "--filter", &filter, "--filter", "label=midwatch.role=lease"]).lines().count();
+    let services = ["lost", "late", "web"]
+        .map(|name| midwatch::domain::ServiceId::new(&world.service.cluster, &world.service.scope, name));
+    for (service, seconds) in services.into_iter().zip([-700, -60, 60]) {
+        world.service = service;
+        assert_eq!(world.claim(&world.backend, lease("ann@laptop", seconds), Claim::Take).await, None);
+    }
+    assert_eq!(leases(), 2, "the lost one's is gone, and the one that is only late may come back");
+    docker(
+        &[&["rm", "-f"], docker(&["ps", "-aq", "--filter", &filter]).lines().collect::<Vec<_>>().as_slice()].concat(),
+    );
+}

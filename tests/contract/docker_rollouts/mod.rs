@@ -4,6 +4,7 @@
 mod history;
 mod lease;
 mod making;
+mod places;
 mod registry;
 
 use std::{process::Command, sync::Arc};
@@ -13,11 +14,12 @@ use midwatch::{
     backend::{Backend, StepError},
     domain::{InstanceId, Means, Release, Scope, ServiceId, Trouble},
     message::{Answer, Question},
-    plan::{Edits, Recipe, ReleaseRef, Stamp, Step},
+    plan::{self, Edits, Plan, Recipe, Refusal, ReleaseRef, Request, RollOut, Stamp, Step, Target, Verb},
 };
 
 use crate::{
     docker::{DockerStage, IMAGE, docker},
+    observer::Observer,
     stage::Stage,
 };
 
@@ -120,6 +122,24 @@ impl World {
         match self.backend.query(Question::Means(self.service.clone())).await {
             Ok(Answer::Means(means)) => *means,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// As somebody plans it who sees this host for the first time.
+    pub async fn plan(&self, image: &str) -> Result<Plan, Refusal> {
+        let mut observer = Observer::new(self.service.cluster.clone(), &self.backend);
+        observer.service(&self.service, "it to be healthy", |service| service.ready >= 1).await;
+        observer.inventory.set_means(&self.service, self.means().await);
+        let edits = Edits { images: [("".into(), image.into())].into(), ..Edits::default() };
+        let verb = Verb::RollOut(Box::new(RollOut { edits, ..RollOut::default() }));
+        plan::make(&observer.inventory, &Request::new(verb, Target::Service(self.service.clone())))
+    }
+
+    /// To its end, without anything going wrong.
+    pub async fn carry_out(&self, plan: Plan) {
+        let plan = plan.begun_at(Timestamp::now(), "ben@desk");
+        for planned in plan.steps() {
+            self.must(planned.step.clone()).await;
         }
     }
 

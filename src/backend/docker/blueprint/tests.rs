@@ -72,8 +72,9 @@ fn a_container_goes_to_all_its_networks_without_the_names_by_which_others_find_i
     let request = blueprint.request("shop/web:v2");
     assert_eq!(request["NetworkingConfig"], json!({"EndpointsConfig": {"shop_default": {}}}));
     assert_eq!(request["Image"], "shop/web:v2");
-    assert_eq!(unnamed(&blueprint.networks["shop_back"]), json!({"DriverOpts": {"a": "b"}}), "and no fixed address");
-    assert_eq!(left_out(&inspected(json!({}))), ["its fixed address 10.0.0.9 in shop_back stays with the old one"]);
+    let back = json!({"DriverOpts": {"a": "b"}, "IPAMConfig": {"IPv4Address": "10.0.0.9"}});
+    assert_eq!(unnamed(&blueprint.networks["shop_back"]), back, "with the address that a person gave it");
+    assert_eq!(fixed(&inspected(json!({}))), ["its fixed address 10.0.0.9 in shop_back"]);
 }
 
 #[test]
@@ -128,6 +129,49 @@ fn of_several_each_keeps_its_own_number_and_ports() {
     kept.keep_place_of(&second);
     assert_eq!(kept.label(marks::NUMBER), Some("2"));
     assert_eq!(kept.host("PortBindings")["80/tcp"][0]["HostPort"], "8081");
+}
+
+#[test]
+fn of_several_each_keeps_its_own_addresses_and_one_more_has_none() {
+    let with = |address: &str, mac: &str| {
+        let mut one = inspected(json!({"MacAddress": mac}));
+        one["NetworkSettings"]["Networks"]["shop_default"]["IPAMConfig"] = json!({"IPv4Address": address});
+        Blueprint::of(&one, &Value::Null)
+    };
+    let (mut kept, second) = (with("10.1.0.7", "02:00:00:00:00:01"), with("10.1.0.8", "02:00:00:00:00:02"));
+    assert!(kept.is_like(&second), "it is the same release");
+    kept.keep_place_of(&second);
+    assert_eq!(kept.networks["shop_default"]["IPAMConfig"], json!({"IPv4Address": "10.1.0.8"}));
+    assert_eq!(kept.body["MacAddress"], "02:00:00:00:00:02");
+    kept.without_addresses();
+    assert!(!kept.body.contains_key("MacAddress") && !kept.networks["shop_back"].contains_key("IPAMConfig"));
+}
+
+#[test]
+fn what_a_plan_stopped_for_good_is_still_of_its_release() {
+    let with = |policy: &str| {
+        let mut one = inspected(json!({}));
+        one["HostConfig"]["RestartPolicy"] = json!({"Name": policy, "MaximumRetryCount": 0});
+        Blueprint::of(&one, &Value::Null)
+    };
+    assert!(with("always").is_like(&with("no")));
+    assert!(!with("always").is_like(&with("on-failure")));
+}
+
+#[test]
+fn what_looks_like_a_secret_is_not_written_down_and_comes_back_from_the_one_that_has_it() {
+    let secrets = ["DB_PASSWORD=hunter2", "URL=postgres://shop:hunter2@db/shop", "MODE=fast"];
+    let whole = Blueprint::of(&inspected(json!({"Env": secrets})), &Value::Null);
+    let mut kept = whole.clone();
+    let withheld = kept.withhold();
+    assert_eq!(withheld, ["DB_PASSWORD", "URL"]);
+    let text = serde_json::to_string(&kept).expect("JSON");
+    assert!(!text.contains("hunter2") && text.contains("MODE=fast"), "{text}");
+    assert!(kept.is_like(&whole), "it is the same release");
+    let mut again = kept.clone();
+    assert_eq!(again.fill_in(&withheld, &json!(["A=1", "DB_PASSWORD=hunter3", "URL=x"])), Ok(()));
+    assert_eq!(again.body["Env"], json!(["DB_PASSWORD=hunter3", "URL=x", "MODE=fast"]));
+    assert_eq!(kept.fill_in(&withheld, &json!(["URL=x"])), Err("DB_PASSWORD".to_owned()));
 }
 
 #[test]

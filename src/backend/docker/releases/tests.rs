@@ -45,6 +45,7 @@ fn record(release: u64, of: &Seen, before: Option<(u64, u32, bool)>) -> Record {
             ..Kept::default()
         },
         blueprint: of.blueprint.clone(),
+        withheld: Vec::new(),
         began: of.container.created,
         cause: Some(format!("roll out {release} by ann@laptop")),
         again: None,

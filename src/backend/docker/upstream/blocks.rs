@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::words::{Broken, Token, Words};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Server {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
     pub blocks: Vec<Block>,
+    /// Addresses that it sends to but for those of blocks: what a `*_pass` says, and servers that are included into a block elsewhere.
+    pub passes: Vec<String>,
+    /// A request that one instance did not take is not tried with another.
+    pub tries_once: bool,
     /// It listens with a socket for each worker: what waits on one is dropped with it at every reload.
     pub drops_at_reload: bool,
 }
@@ -68,6 +74,11 @@ pub fn read(text: &str) -> Result<Configuration, Broken> {
                         block.servers.push(Server { words: said[1..].to_vec(), span: begins..span.end });
                     }
                     (_, Some("listen")) => found.drops_at_reload |= said.iter().any(|word| word == "reuseport"),
+                    (_, Some("server")) => found.passes.extend(said.get(1).cloned()),
+                    (_, Some(name)) if name.ends_with("_pass") => found.passes.extend(said.get(1).cloned()),
+                    (_, Some(name)) if name.ends_with("_next_upstream") => {
+                        found.tries_once |= said.iter().any(|word| word == "off");
+                    }
                     (_, Some(_)) => {}
                 }
             }
@@ -140,8 +151,57 @@ impl Server {
     }
 }
 
+/// The host of what a `*_pass` says; `None` for a socket, and for what is found out anew with each request.
+pub fn host(address: &str) -> Option<&str> {
+    if address.contains('$') {
+        return None;
+    }
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    (!host.is_empty() && host != "unix").then_some(host)
+}
+
 /// So that a block of ours is known from one that somebody else wrote meanwhile.
 pub const MARK: &str = "# by midwatch, while a rollout is under way";
+/// What stood there before is kept behind it, in base64, for whoever finds the block when nobody remembers the rollout. In short lines:
+/// nginx takes no comment longer than 4 KiB.
+const BEFORE: &str = "# midwatch: before ";
+const LINE: usize = 120;
+
+/// What a body was before a rollout.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Original {
+    /// It is nobody's but its owner's.
+    AsItIs,
+    Was(String),
+    /// A rollout left it, and what it was is not known.
+    Lost,
+}
+
+pub fn original(body: &str) -> Original {
+    if !body.contains(MARK) {
+        return Original::AsItIs;
+    }
+    let kept: String = body.lines().filter_map(|line| line.trim().strip_prefix(BEFORE)).collect();
+    let text = STANDARD.decode(kept).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    match text {
+        // An empty one sends to nobody, which no nginx ever ran with.
+        Some(text) if !text.is_empty() && !text.contains(MARK) => Original::Was(text),
+        Some(_) | None => Original::Lost,
+    }
+}
+
+/// A block of this text.
+pub fn block(name: &str, body: &str) -> Result<Block, Broken> {
+    let configuration = read(&format!("upstream x {{{body}}}"))?;
+    let block = configuration.blocks.into_iter().next();
+    let block = block.ok_or(Broken { line: 1, why: "it is no body of a block" })?;
+    Ok(Block { name: name.to_owned(), ..block })
+}
 
 /// `body` (of a block) with these servers, by weight, in the place of those that it sends to; all else stays as it is.
 pub fn with_servers(body: &str, servers: &[(String, u32)]) -> Result<String, Broken> {
@@ -158,7 +218,10 @@ pub fn with_servers(body: &str, servers: &[(String, u32)]) -> Result<String, Bro
     };
     let lines: Vec<String> =
         servers.iter().map(|(address, weight)| format!("server {address} weight={weight}{manners};")).collect();
-    let ours = [&[MARK.to_owned()], lines.as_slice()].concat().join(&format!("\n{indent}"));
+    let encoded = STANDARD.encode(body);
+    let before = encoded.as_bytes().chunks(LINE).map(|line| format!("{BEFORE}{}", String::from_utf8_lossy(line)));
+    let ours: Vec<String> = std::iter::once(MARK.to_owned()).chain(before).chain(lines).collect();
+    let ours = ours.join(&format!("\n{indent}"));
     let mut out = String::with_capacity(text.len() + ours.len());
     let mut kept = head.len();
     for (index, server) in replaced.iter().enumerate() {

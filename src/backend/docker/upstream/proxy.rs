@@ -1,13 +1,16 @@
-//! The containers that run nginx in front of a service, and how nginx is called in each.
+//! The containers around a service: which of them run nginx in front of it, how nginx is called in each, and who lives in another's
+//! namespaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
 use super::super::{
     api::{Api, Id},
     fault::Fault,
     labels::Place,
+    marks,
     wire::Labels,
 };
 use crate::domain::{ServiceId, text::clean};
@@ -17,6 +20,8 @@ const PROXY: &str = "midwatch.proxy";
 /// The engine's own network, on which names are not known.
 const BRIDGE: &str = "bridge";
 const HOST: &str = "host";
+/// So many are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// One entry of `GET /containers/json`
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +35,7 @@ pub struct Listed {
     network_settings: Option<Networks>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Networks {
     networks: Option<BTreeMap<String, Option<Endpoint>>>,
@@ -47,7 +52,7 @@ struct Endpoint {
 }
 
 /// `GET /containers/{id}/json`, as far as it matters here.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Seen {
     pub id: String,
@@ -59,20 +64,43 @@ pub struct Seen {
     network_settings: Networks,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct State {
     running: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfig {
     network_mode: Option<String>,
+    pid_mode: Option<String>,
+    ipc_mode: Option<String>,
+    /// `/web:/proxy/backend`
+    links: Option<Vec<String>>,
 }
 
 pub async fn list(api: &Api) -> Result<Vec<Listed>, Fault> {
     api.get("/containers/json?all=1").await
+}
+
+/// All that are there but for our own markers, each as it is listed and as it is.
+pub async fn all(api: &Api) -> Result<Vec<(Listed, Seen)>, Fault> {
+    let listed: Vec<Listed> = list(api).await?;
+    let one = |listed: Listed| {
+        let api = api.clone();
+        async move {
+            match see(&api, &listed.id).await {
+                Ok(seen) => Ok(Some((listed, seen))),
+                // It went while we were asking.
+                Err(fault) if fault.is_not_found() => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        }
+    };
+    let parts = listed.into_iter().filter(|listed| !marks::is_marker(listed.labels()));
+    let asked = futures::stream::iter(parts.map(one)).buffered(AT_ONCE);
+    asked.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await
 }
 
 pub async fn see(api: &Api, id: &str) -> Result<Seen, Fault> {
@@ -143,15 +171,42 @@ impl Seen {
         networks.filter_map(|(name, endpoint)| Some((name.as_str(), endpoint.as_ref()?)))
     }
 
-    /// Under which others find it, in lower case.
-    pub fn hosts(&self) -> BTreeSet<String> {
-        let mut hosts: BTreeSet<String> = [self.name(), self.id.clone(), self.short_id().to_owned()].into();
+    /// By which `proxy` finds it, in lower case: by names on a network of both but for the engine's own, which knows none; by number
+    /// wherever it can reach it.
+    pub fn hosts_for(&self, proxy: &Self) -> BTreeSet<String> {
+        let mut hosts: BTreeSet<String> = proxy.linked(&self.name()).collect();
         for (network, endpoint) in self.endpoints() {
-            let names = endpoint.aliases.iter().flatten().cloned().chain([self.name()]);
-            hosts.extend(names.flat_map(|name| [format!("{name}.{network}"), name]));
-            hosts.extend([&endpoint.address, &endpoint.address_v6].into_iter().flatten().cloned());
+            let is_shared = proxy.endpoints().any(|(other, _)| other == network);
+            if is_shared || proxy.is_on_host() {
+                hosts.extend([&endpoint.address, &endpoint.address_v6].into_iter().flatten().cloned());
+            }
+            if is_shared && !matches!(network, BRIDGE | HOST) {
+                let own = [self.name(), self.id.clone(), self.short_id().to_owned()];
+                let names = endpoint.aliases.iter().flatten().cloned().chain(own);
+                hosts.extend(names.flat_map(|name| [format!("{name}.{network}"), name]));
+            }
         }
         hosts.into_iter().filter(|host| !host.is_empty()).map(|host| host.to_lowercase()).collect()
+    }
+
+    /// What it calls another one that it was linked with.
+    fn linked(&self, other: &str) -> impl Iterator<Item = String> {
+        let one = move |link: &String| {
+            let (target, alias) = link.split_once(':')?;
+            (target.trim_start_matches('/') == other).then(|| alias.rsplit('/').next().unwrap_or_default().to_owned())
+        };
+        self.host_config.links.iter().flatten().filter_map(one)
+    }
+
+    fn is_on_host(&self) -> bool {
+        self.host_config.network_mode.as_deref() == Some(HOST)
+    }
+
+    /// In whose namespaces it lives, by id or name.
+    pub fn landlords(&self) -> impl Iterator<Item = &str> {
+        let config = &self.host_config;
+        let modes = [&config.network_mode, &config.pid_mode, &config.ipc_mode];
+        modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("container:"))
     }
 
     /// How nginx in `proxy` reaches this very container, and no other of its service.
@@ -165,8 +220,7 @@ impl Seen {
             let v6 = endpoint.address_v6.as_ref().filter(|address| !address.is_empty());
             v4.or_else(|| v6.map(|address| format!("[{address}]")))
         };
-        let is_on_host = |seen: &Self| seen.host_config.network_mode.as_deref() == Some(HOST);
-        match (is_on_host(proxy), is_on_host(self)) {
+        match (proxy.is_on_host(), self.is_on_host()) {
             (true, true) => Some("127.0.0.1".into()),
             // Whoever stands on the host reaches every container by its number.
             (true, false) => self.endpoints().find_map(by_number),
@@ -228,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_container_is_known_by_name_alias_id_and_number() {
-        let hosts = on(&[("shop", "10.1.0.2")]).hosts();
+        let hosts = on(&[("shop", "10.1.0.2")]).hosts_for(&on(&[("shop", "10.1.0.9")]));
         for host in ["web", "web.shop", "shop-web-1", "shop-web-1.shop", "5f0c11223344", "10.1.0.2"] {
             assert!(hosts.contains(host), "{host}: {hosts:?}");
         }

@@ -2,10 +2,10 @@
 
 /// `sh -c CHANGE midwatch FILE MARK nginx ...`; reads the file as it should be, MARK, as it is to become, MARK. One call does it all: it
 /// goes on to its end, and puts back what fails its test, also when nobody listens any more. The copy on disk is for a person, should the
-/// machine die between two of its lines.
+/// machine die between two of its lines, or should the file take nothing any more.
 pub const CHANGE: &str = r#"
 LC_ALL=C; export LC_ALL
-file=$1 mark=$2; shift 2
+file=$1 mark=$2 copy= kept=; shift 2
 say() { printf 'midwatch:%s\n' "$1"; }
 put() { printf '%s' "$1" >"$file"; }
 all=$(cat; printf x); all=${all%x}
@@ -14,7 +14,7 @@ all=${all%"$mark"}
 old=${all%%"$mark"*} new=${all#*"$mark"}
 now=$(cat "$file" && printf x) || { say unreadable; exit 0; }
 now=${now%x}
-back() { [ "$now" = "$new" ] || put "$now" || say "broken $copy"; }
+back() { [ "$now" = "$new" ] || put "$now" || { kept=1; say "broken $copy"; }; }
 if [ "$now" != "$new" ]; then
   [ "$now" = "$old" ] || { say changed; exit 0; }
   copy=/tmp/midwatch-$$.conf
@@ -27,7 +27,19 @@ else
   say "workers$(workers)"
   if words=$("$@" -s reload 2>&1); then say reloaded; else back; say unheard; printf '%s\n' "$words"; fi
 fi
-[ -z "$copy" ] || rm -f "$copy" 2>/dev/null
+[ -n "$kept" ] || [ -z "$copy" ] || rm -f "$copy" 2>/dev/null
+exit 0
+"#;
+
+/// `sh -c RELOAD midwatch nginx ...`: what it reads is as it was, and may have other names in it by now.
+pub const RELOAD: &str = r#"
+LC_ALL=C; export LC_ALL
+say() { printf 'midwatch:%s\n' "$1"; }
+if ! words=$("$@" -t 2>&1); then
+  say refused; printf '%s\n' "$words"; exit 0
+fi
+say "workers$(workers)"
+if words=$("$@" -s reload 2>&1); then say reloaded; else say unheard; printf '%s\n' "$words"; fi
 exit 0
 "#;
 
@@ -123,6 +135,34 @@ mod tests {
         assert_eq!(outcome("midwatch:broken /tmp/x\nmidwatch:refused\n"), Some(Outcome::Broken(Some("/tmp/x".into()))));
         assert_eq!(outcome("midwatch:workers 8/1\n"), None);
         assert_eq!(outcome(""), None);
+    }
+
+    #[test]
+    fn the_copy_of_what_could_not_be_put_back_is_kept_for_a_person() {
+        let files = tempfile::tempdir().expect("a directory");
+        let (file, nginx) = (files.path().join("a.conf"), files.path().join("nginx"));
+        std::fs::write(&file, "old").expect("it is written");
+        // It fails its test, and nothing can be written to the file from then on.
+        let trap = "#!/bin/sh\nrm \"$0.file\"; mkdir \"$0.file\"; echo no; exit 1\n"
+            .replace("$0.file", &file.display().to_string());
+        std::fs::write(&nginx, trap).expect("it is written");
+        let script = [WORKERS, CHANGE].concat();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &script, "midwatch"]).arg(&file).args(["#mark#", "sh"]).arg(&nginx);
+        // What is called so where it runs is nobody's copy.
+        let innocent = files.path().join("innocent");
+        std::fs::write(&innocent, "").expect("it is written");
+        command.env("copy", &innocent).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut running = command.spawn().expect("it runs");
+        let mut input = running.stdin.take().expect("it has one");
+        std::io::Write::write_all(&mut input, b"old#mark#new#mark#").expect("it reads");
+        drop(input);
+        let output = running.wait_with_output().expect("it ends").stdout;
+        let said = String::from_utf8_lossy(&output).into_owned();
+        let Some(Outcome::Broken(Some(copy))) = outcome(&said) else { panic!("{said}") };
+        assert_eq!(std::fs::read_to_string(&copy).ok().as_deref(), Some("old"), "{copy}");
+        assert!(innocent.exists());
+        _ = std::fs::remove_file(copy);
     }
 
     #[test]

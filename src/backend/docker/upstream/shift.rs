@@ -1,10 +1,9 @@
 //! Rewrites a block so that nginx sends elsewhere from the moment on at which this is done.
 
-use std::time::{Duration, Instant};
-
 use super::{
     WITHIN, blocks, first_words, last_words,
     proxy::{self, Seen},
+    reload::{Nginx, RENEWS_WITHIN},
     script::{self, Outcome, Worker},
 };
 use crate::{
@@ -12,23 +11,14 @@ use crate::{
         Progress, StepError,
         docker::{
             api::{Api, Id},
-            fault::Fault,
             find, inside,
         },
     },
-    domain::{InstanceId, Route, Trouble, text::clean},
+    domain::{Route, Trouble, text::clean},
     plan::Traffic,
 };
 
-/// How long nginx may take until it works by what it was told to read.
-const RENEWS_WITHIN: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(100);
-/// A worker calls itself ending a moment before it takes no more connections.
-const SETTLES: Duration = Duration::from_millis(200);
-
 struct Place<'a> {
-    proxy: &'a InstanceId,
-    proxy_name: &'a str,
     name: &'a str,
     file: &'a str,
     body: &'a str,
@@ -39,16 +29,31 @@ struct Place<'a> {
 /// not taken by it, is put back.
 pub async fn shift(api: &Api, route: &Route, to: &Traffic, progress: &Progress) -> Result<(), StepError> {
     let what = format!("{} was not changed", route.title());
-    let Route::Upstream { proxy, proxy_name, name, file, body, port } = route else {
-        return Err(StepError::Failed(Trouble::new(what, "Docker has none")));
-    };
-    let place = Place { proxy, proxy_name, name, file, body, port: *port };
-    let shift = Shift { api, place, what: &what, progress };
-    shift.make_so(to).await
+    let nginx = |proxy, name| Nginx { api, proxy, name, what: &what, progress };
+    match route {
+        Route::Upstream { proxy, proxy_name, name, file, body, port } => {
+            let place = Place { name, file, body, port: *port };
+            Shift { api, nginx: nginx(proxy, proxy_name), place, what: &what, progress }.make_so(to).await
+        }
+        Route::Lookup { proxy, proxy_name } => match to {
+            Traffic::LookUp { .. } => nginx(proxy, proxy_name).reload().await,
+            Traffic::Instances(_)
+            | Traffic::Body(_)
+            | Traffic::Labels(_)
+            | Traffic::Part { .. }
+            | Traffic::Whole { .. } => {
+                Err(StepError::Failed(Trouble::new(what, "it can only be told to look names up")))
+            }
+        },
+        Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => {
+            Err(StepError::Failed(Trouble::new(what, "Docker has none")))
+        }
+    }
 }
 
 struct Shift<'a> {
     api: &'a Api,
+    nginx: Nginx<'a>,
     place: Place<'a>,
     what: &'a str,
     progress: &'a Progress,
@@ -56,42 +61,20 @@ struct Shift<'a> {
 
 impl Shift<'_> {
     async fn make_so(&self, to: &Traffic) -> Result<(), StepError> {
-        let proxy = self.proxy().await?;
+        let proxy = self.nginx.seen().await?;
         let id = Id::new(&proxy.id).map_err(|fault| fault.step(self.what))?;
         let wanted = self.body(to, &proxy).await?;
         let old = self.read(id).await?;
         let new = self.rewritten(&old, &wanted)?;
         let before = self.change(id, &proxy, (&old, &new)).await?;
-        if self.renews(id, &before).await? {
+        if self.nginx.renews(id, &before).await? {
             (self.progress)("nginx works by it");
             return Ok(());
         }
         self.change(id, &proxy, (&new, &old)).await?;
         let why = format!("nginx did not take it within {} s{}", RENEWS_WITHIN.as_secs(), put_back(&old, &new));
-        let help = format!("its error log says why: docker logs --tail 50 {}", self.place.proxy_name);
+        let help = format!("its error log says why: docker logs --tail 50 {}", self.nginx.name);
         Err(StepError::Failed(Trouble::new(self.what, why).help(help)))
-    }
-
-    /// As it was, or what took its name meanwhile.
-    async fn proxy(&self) -> Result<Seen, StepError> {
-        let failed = |why: &str| {
-            let name = self.place.proxy_name;
-            StepError::Failed(
-                Trouble::new(self.what, format!("{name} {why}")).help(format!("docker ps -a --filter name={name}")),
-            )
-        };
-        let lost = |fault: Fault| fault.step(self.what);
-        let seen = match proxy::see(self.api, &self.place.proxy.key).await {
-            Ok(seen) => seen,
-            Err(fault) if fault.is_not_found() => {
-                let all = proxy::list(self.api).await.map_err(lost)?;
-                let heir = all.iter().find(|listed| listed.name() == self.place.proxy_name);
-                let heir = heir.ok_or_else(|| failed("is gone, and nothing has taken its name"))?;
-                proxy::see(self.api, &heir.id).await.map_err(lost)?
-            }
-            Err(fault) => return Err(lost(fault)),
-        };
-        if seen.is_running() { Ok(seen) } else { Err(failed("does not run")) }
     }
 
     /// What is to stand between the braces.
@@ -100,7 +83,7 @@ impl Shift<'_> {
         let instances = match to {
             Traffic::Body(body) => return Ok(body.to_string()),
             Traffic::Instances(instances) => instances,
-            Traffic::Labels(_) | Traffic::Part { .. } | Traffic::Whole { .. } => {
+            Traffic::LookUp { .. } | Traffic::Labels(_) | Traffic::Part { .. } | Traffic::Whole { .. } => {
                 return Err(failed("an upstream of nginx knows servers only".into()));
             }
         };
@@ -116,7 +99,7 @@ impl Shift<'_> {
                 Err(fault) => return Err(fault.step(self.what)),
             };
             let address = seen.address_for(proxy);
-            let none = || failed(format!("{} and {} share no network", seen.name(), self.place.proxy_name));
+            let none = || failed(format!("{} and {} share no network", seen.name(), self.nginx.name));
             servers.push((format!("{}:{}", address.ok_or_else(none)?, self.place.port), *weight));
         }
         if servers.is_empty() {
@@ -199,27 +182,6 @@ impl Shift<'_> {
                 last_words(&String::from_utf8_lossy(&ran.errors))
             ))),
         }
-    }
-
-    /// Whether the workers are others before patience ends.
-    async fn renews(&self, id: Id<'_>, before: &[Worker]) -> Result<bool, StepError> {
-        let began = Instant::now();
-        let script = [script::WORKERS, "workers"].concat();
-        // One that works without workers, or that hides them, has heard its signal all the same.
-        while !before.is_empty() {
-            let ran = inside::run(self.api, id, &["sh", "-c", &script], &[], WITHIN).await;
-            let ran = ran.map_err(|fault| fault.step(self.what))?;
-            if script::has_renewed(before, &script::read_workers(&String::from_utf8_lossy(&ran.output))) {
-                break;
-            }
-            if began.elapsed() >= RENEWS_WITHIN {
-                return Ok(false);
-            }
-            (self.progress)(&format!("nginx reloads, {} s", began.elapsed().as_secs()));
-            tokio::time::sleep(LOOK).await;
-        }
-        tokio::time::sleep(SETTLES).await;
-        Ok(true)
     }
 }
 

@@ -7,8 +7,9 @@ use std::{
 
 use super::{
     WITHIN,
-    blocks::{self, Block},
-    last_words,
+    blocks::{self, Block, Configuration, Original},
+    first_words, is_missing,
+    names::Names,
     proxy::{self, Seen},
     script,
 };
@@ -29,29 +30,22 @@ pub struct Survey {
     pub routes: Vec<Route>,
     /// What is there and cannot be used, and what to know of what can be, in short sentences.
     pub hints: Vec<Arc<str>>,
+    /// By the ids of the service's containers: the names of others that live in their namespaces.
+    pub lodgers: BTreeMap<String, Vec<Arc<str>>>,
 }
 
 /// Changes nothing. A proxy that cannot be asked is told among the hints, and is no reason to fail.
 pub async fn survey(api: &Api, service: &ServiceId) -> Result<Survey, Fault> {
-    let all = proxy::list(api).await?;
-    let ours: Vec<&proxy::Listed> = all.iter().filter(|listed| listed.is_of(service)).collect();
-    let mut hosts: BTreeSet<String> = [service.name.to_lowercase()].into();
-    for listed in &ours {
-        match proxy::see(api, &listed.id).await {
-            Ok(seen) => hosts.extend(seen.hosts()),
-            Err(fault) if fault.is_not_found() => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    let mut survey = Survey::default();
-    for listed in all.iter().filter(|listed| listed.may_front(service, &ours)).take(ASKED) {
-        let seen = match proxy::see(api, &listed.id).await {
-            Ok(seen) if seen.is_running() => seen,
-            Ok(_) => continue,
-            Err(fault) if fault.is_not_found() => continue,
-            Err(fault) => return Err(fault),
-        };
-        match ask(api, &seen, service, &hosts).await {
+    let all = proxy::all(api).await?;
+    let (ours, others): (Vec<_>, Vec<_>) = all.iter().partition(|(listed, _)| listed.is_of(service));
+    let ours_listed: Vec<&proxy::Listed> = ours.iter().map(|(listed, _)| listed).collect();
+    let seen = |all: &[&(proxy::Listed, Seen)]| -> Vec<Seen> { all.iter().map(|(_, seen)| seen.clone()).collect() };
+    let (ours_seen, others_seen) = (seen(&ours), seen(&others));
+    let (ours, borrowed): (Vec<&Seen>, Vec<&Seen>) = (ours_seen.iter().collect(), others_seen.iter().collect());
+    let mut survey = Survey { lodgers: lodgers(&ours, &borrowed), ..Survey::default() };
+    let fronts = others.iter().filter(|(listed, seen)| listed.may_front(service, &ours_listed) && seen.is_running());
+    for (listed, seen) in fronts.take(ASKED) {
+        match ask(api, seen, service, &Names::of(seen, &ours, &borrowed)).await {
             Ok(found) => {
                 survey.routes.extend(found.routes);
                 survey.hints.extend(found.hints);
@@ -68,7 +62,20 @@ pub async fn survey(api: &Api, service: &ServiceId) -> Result<Survey, Fault> {
     Ok(survey)
 }
 
-async fn ask(api: &Api, proxy: &Seen, service: &ServiceId, hosts: &BTreeSet<String>) -> Result<Survey, Fault> {
+/// Who lives in whose namespaces.
+fn lodgers(ours: &[&Seen], others: &[&Seen]) -> BTreeMap<String, Vec<Arc<str>>> {
+    let mut found: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
+    for landlord in ours {
+        let is_in = |other: &&&Seen| other.landlords().any(|id| id == landlord.id || id == landlord.name());
+        let names: Vec<Arc<str>> = others.iter().filter(is_in).map(|other| other.name().into()).collect();
+        if !names.is_empty() {
+            found.insert(landlord.id.clone(), names);
+        }
+    }
+    found
+}
+
+async fn ask(api: &Api, proxy: &Seen, service: &ServiceId, names: &Names) -> Result<Survey, Fault> {
     let mut command = proxy.nginx();
     command.push("-T".into());
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -78,92 +85,155 @@ async fn ask(api: &Api, proxy: &Seen, service: &ServiceId, hosts: &BTreeSet<Stri
     }
     if ran.code != 0 {
         let said = String::from_utf8_lossy(if ran.errors.is_empty() { &ran.output } else { &ran.errors }).into_owned();
-        return Err(Fault::Garbled(format!("nginx -T: {}", last_words(&said)).into()));
+        return Err(Fault::Garbled(format!("nginx -T: {}", first_words(&said)).into()));
     }
     let dump = String::from_utf8(ran.output).map_err(|_| Fault::Garbled("its configuration is not UTF-8".into()))?;
-    let mut found = read(&dump, proxy, service, hosts);
+    let mut found = read(&dump, proxy, service, names);
     let files: BTreeSet<&str> = found.routes.iter().filter_map(file).collect();
     if files.is_empty() {
         return Ok(found);
     }
     let command: Vec<&str> = ["sh", "-c", script::WRITABLE, "midwatch"].into_iter().chain(files).collect();
-    let ran = inside::run(api, Id::new(&proxy.id)?, &command, &[], WITHIN).await?;
-    if ran.code != 0 {
-        let why = "it has no shell, so its configuration cannot be rewritten";
-        found.hints.push(format!("nginx in {}: {why}", proxy.name()).into());
-        found.routes.clear();
-    }
-    let refused = String::from_utf8_lossy(&ran.output).into_owned();
-    let (kept, lost): (Vec<Route>, Vec<Route>) = found
-        .routes
-        .into_iter()
-        .partition(|route| file(route).is_some_and(|file| !refused.lines().any(|line| line == file)));
+    let ran = match inside::run(api, Id::new(&proxy.id)?, &command, &[], WITHIN).await {
+        Ok(ran) => Some(ran).filter(|ran| ran.code == 0),
+        Err(Fault::Refused { message, .. }) if is_missing(&message) => None,
+        Err(fault) => return Err(fault),
+    };
+    let refused = ran.as_ref().map(|ran| String::from_utf8_lossy(&ran.output).into_owned());
+    let is_kept = |route: &Route| match (file(route), &refused) {
+        (Some(file), Some(refused)) => !refused.lines().any(|line| line == file),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let (kept, lost): (Vec<Route>, Vec<Route>) = found.routes.into_iter().partition(is_kept);
+    found.routes = kept;
     for route in &lost {
         let file = file(route).unwrap_or_default();
-        found.hints.push(format!("{}: {file} cannot be written to (mounted read-only?)", route.title()).into());
+        found.hints.push(match refused {
+            Some(_) => format!("{}: {file} cannot be written to (mounted read-only?)", route.title()).into(),
+            None => format!("{}: it has no shell, so its configuration cannot be rewritten", route.title()).into(),
+        });
     }
-    Ok(Survey { routes: kept, hints: found.hints })
+    if !lost.is_empty() && !found.routes.iter().any(|route| matches!(route, Route::Lookup { .. })) {
+        found.routes.push(lookup(proxy, service));
+    }
+    Ok(found)
 }
 
-/// As container runtimes say it of a program.
-fn is_missing(message: &str) -> bool {
-    message.contains("executable file not found") || message.contains("no such file or directory")
+fn lookup(proxy: &Seen, service: &ServiceId) -> Route {
+    let id = InstanceId::new(&service.cluster, proxy.id.as_str());
+    Route::Lookup { proxy: id, proxy_name: proxy.name().into() }
 }
 
 fn file(route: &Route) -> Option<&str> {
     match route {
         Route::Upstream { file, .. } => Some(file),
-        Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
+        Route::Lookup { .. } | Route::Selector { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
     }
 }
 
-/// The blocks that send to the service, and why others that do cannot be used. Pure.
-fn read(dump: &str, proxy: &Seen, service: &ServiceId, hosts: &BTreeSet<String>) -> Survey {
+/// What sends to the service, and why what does cannot be used. Pure.
+fn read(dump: &str, proxy: &Seen, service: &ServiceId, names: &Names) -> Survey {
     let mut survey = Survey::default();
     let proxy_name = proxy.name();
-    let mut drops = false;
+    let mut files = Vec::new();
     for (path, text) in blocks::files(dump) {
-        let configuration = match blocks::read(text) {
-            Ok(configuration) => configuration,
+        match blocks::read(text) {
+            Ok(configuration) => files.push((path, text, configuration)),
             Err(broken) => {
                 let path = clean(path);
                 survey.hints.push(
                     format!("{path} in {proxy_name} is not understood, line {}: {}", broken.line, broken.why).into(),
                 );
-                continue;
-            }
-        };
-        drops |= configuration.drops_at_reload;
-        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
-        configuration.blocks.iter().for_each(|block| *count.entry(&block.name).or_default() += 1);
-        for block in &configuration.blocks {
-            let body = &text[block.body.clone()];
-            match port(block, hosts) {
-                Ok(None) => {}
-                Ok(Some(_)) if count.get(block.name.as_str()).is_some_and(|count| *count > 1) => {
-                    let why = "there are two of this name in one file";
-                    survey.hints.push(hint(block, &proxy_name, why));
-                }
-                Ok(Some(_)) if [path, &block.name].iter().any(|text| clean(text) != **text) || is_hostile(body) => {
-                    survey.hints.push(hint(block, &proxy_name, "it holds control characters"));
-                }
-                Ok(Some(port)) => survey.routes.push(Route::Upstream {
-                    proxy: InstanceId::new(&service.cluster, proxy.id.as_str()),
-                    proxy_name: proxy_name.as_str().into(),
-                    name: block.name.as_str().into(),
-                    file: path.into(),
-                    body: body.into(),
-                    port,
-                }),
-                Err(why) => survey.hints.push(hint(block, &proxy_name, &why)),
             }
         }
     }
-    if drops && !survey.routes.is_empty() {
+    // That send to the service, and can only be looked up anew.
+    let mut looked_up: Vec<String> = Vec::new();
+    for (path, text, configuration) in &files {
+        for block in &configuration.blocks {
+            let count = configuration.blocks.iter().filter(|other| other.name == block.name).count();
+            let found = Found { path, body: &text[block.body.clone()], block, is_alone: count == 1 };
+            match found.judge(names) {
+                Ok(None) => {}
+                Ok(Some((body, port))) => survey.routes.push(Route::Upstream {
+                    proxy: InstanceId::new(&service.cluster, proxy.id.as_str()),
+                    proxy_name: proxy_name.as_str().into(),
+                    name: block.name.as_str().into(),
+                    file: (*path).into(),
+                    body: body.into(),
+                    port,
+                }),
+                Err(why) => {
+                    survey.hints.push(hint(block, &proxy_name, &why));
+                    looked_up
+                        .extend(block.servers.iter().filter_map(|server| Some(server.host_and_port()?.0.to_owned())));
+                }
+            }
+        }
+    }
+    let is_block = |host: &str| files.iter().any(|(_, _, file)| file.blocks.iter().any(|block| block.name == host));
+    let passes = files.iter().flat_map(|(_, _, file)| &file.passes).filter_map(|address| blocks::host(address));
+    looked_up.extend(passes.filter(|host| !is_block(host)).map(str::to_owned));
+    looked_up.retain(|host| names.is_ours(host));
+    let mut told = BTreeSet::new();
+    for (host, other) in looked_up.iter().filter_map(|host| Some((host, names.other(host)?))) {
+        if told.insert(host) {
+            let host = clean(host);
+            survey.hints.push(format!("nginx in {proxy_name} sends to {host}, which is {other}, too").into());
+        }
+    }
+    let is_looked_up = looked_up.iter().any(|host| names.other(host).is_none());
+    let has_any = |is: fn(&Configuration) -> bool| files.iter().any(|(_, _, file)| is(file));
+    if is_looked_up {
+        survey.routes.push(lookup(proxy, service));
+        if has_any(|file| file.tries_once) {
+            let why = "tries no other instance (proxy_next_upstream off): requests may fail while an old one stops";
+            survey.hints.push(format!("nginx in {proxy_name} {why}").into());
+        }
+    }
+    if has_any(|file| file.drops_at_reload) && !survey.routes.is_empty() {
         let why = "listens with reuseport: a reload drops connections that wait to be taken";
         survey.hints.push(format!("nginx in {proxy_name} {why}").into());
     }
     survey
+}
+
+/// A block where it was found.
+struct Found<'a> {
+    path: &'a str,
+    body: &'a str,
+    block: &'a Block,
+    is_alone: bool,
+}
+
+impl Found<'_> {
+    /// Its owner's own text, and the port on the service's instances; `None` when it does not send there. `Err` says why it cannot be
+    /// used.
+    fn judge(&self, names: &Names) -> Result<Option<(String, u16)>, String> {
+        let (body, port) = match blocks::original(self.body) {
+            Original::AsItIs => (self.body.to_owned(), port(self.block, names)?),
+            Original::Was(body) => {
+                let block = blocks::block(&self.block.name, &body).map_err(|broken| broken.why.to_owned())?;
+                (body, port(&block, names)?)
+            }
+            Original::Lost => {
+                // Whom it sends to by now are containers by their ids.
+                let is_of_ours = port(self.block, names) != Ok(None);
+                let why =
+                    "a rollout that was cut off left it so, and what stood there before is not known: write it anew";
+                return if is_of_ours { Err(why.into()) } else { Ok(None) };
+            }
+        };
+        let Some(port) = port else { return Ok(None) };
+        if !self.is_alone {
+            return Err("there are two of this name in one file".into());
+        }
+        if [self.path, &self.block.name].iter().any(|text| clean(text) != **text) || is_hostile(&body) {
+            return Err("it holds control characters".into());
+        }
+        Ok(Some((body, port)))
+    }
 }
 
 fn hint(block: &Block, proxy_name: &str, why: &str) -> Arc<str> {
@@ -175,15 +245,17 @@ fn is_hostile(body: &str) -> bool {
 }
 
 /// Where on the service's instances the block sends to: `None` when it does not. What stands by may be anything.
-fn port(block: &Block, hosts: &BTreeSet<String>) -> Result<Option<u16>, String> {
-    let is_ours = |host: &str| hosts.contains(&host.trim_end_matches('.').to_lowercase());
+fn port(block: &Block, names: &Names) -> Result<Option<u16>, String> {
     let (mut ours, mut others) = (BTreeSet::new(), Vec::new());
     for server in &block.servers {
         match server.host_and_port() {
-            Some((host, _)) if is_ours(host) && server.stands_by() => {
+            Some((host, _)) if names.is_ours(host) && server.stands_by() => {
                 return Err(format!("{} of it only stands by", clean(server.address())));
             }
-            Some((host, port)) if is_ours(host) => drop(ours.insert(port)),
+            Some((host, port)) if names.is_ours(host) => match names.other(host) {
+                Some(other) => return Err(format!("{} is {other}, too", clean(host))),
+                None => drop(ours.insert(port)),
+            },
             Some(_) | None if server.stands_by() => {}
             Some(_) | None => others.push(clean(server.address())),
         }

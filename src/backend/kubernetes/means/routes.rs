@@ -52,7 +52,7 @@ async fn items(site: &Site, resource: Resource, namespace: Option<&str>) -> Resu
 fn service_name(route: &Route) -> Option<&str> {
     match route {
         Route::Selector { name, .. } => Some(name),
-        Route::Upstream { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
+        Route::Upstream { .. } | Route::Lookup { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
     }
 }
 

@@ -123,7 +123,7 @@ pub fn record(
             world.begin_release(index, &definition, release, stamp.cause.clone(), now);
             world.served(index).history[0].was_well = true;
         }
-        world.served(index).history.truncate(keep.max(1) as usize);
+        world.served(index).history.truncate(keep.max(1) as usize + 1);
         Ok(())
     })
 }

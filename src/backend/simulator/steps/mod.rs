@@ -32,6 +32,8 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
             containers::make(&line, containers::Order { instance, name, like, recipe, stamp })
         }
         Step::Join { instance, name, .. } => containers::join(&line, &instance, &name),
+        // Nothing here comes back by itself.
+        Step::Policy { .. } => Ok(()),
         Step::Rename { instance, name, to } => containers::rename(&line, &instance, &name, &to),
         Step::Remove { instance, name } => containers::remove(&line, &instance, &name),
         Step::Record { service, release, like, keep, stamp } => {

@@ -7,7 +7,7 @@ use super::{
     Roll, rolling,
     words::{self, several},
 };
-use crate::plan::{Stage, proxies::alike, slots::Slot, wish::BlueGreen};
+use crate::plan::{Planned, Stage, proxies::alike, slots::Slot, wish::BlueGreen};
 
 pub(super) fn stages(roll: &Roll<'_>, wish: &BlueGreen) -> Vec<Stage> {
     let (old, new) = (roll.serving(), roll.new_ones(roll.slots.len()));
@@ -24,12 +24,13 @@ pub(super) fn stages(roll: &Roll<'_>, wish: &BlueGreen) -> Vec<Stage> {
 
     // Joining cuts off the requests that are under way, so it comes before any.
     let mut switch: Vec<_> = roll.slots.iter().map(Slot::join).collect();
+    switch.extend(roll.proxies.look_up("the new ones have come").into_iter().map(Planned::new));
     switch.extend(roll.proxies.send(&alike(&new), &alike(&old)));
     // While it is kept, it finishes what it has.
-    switch.extend(roll.watch(wish.keep.max(wish.drain), new));
+    switch.extend(roll.watch(wish.keep.max(wish.drain), new.clone()));
     stages.push(Stage { title: "switch".into(), steps: switch });
 
-    let stops = roll.slots.iter().map(|slot| slot.stop_old(wish.within, Vec::new()));
+    let stops = (0..roll.slots.len()).flat_map(|place| roll.stop_old(place, wish.within, &new, Vec::new()));
     stages.push(Stage { title: "old set".into(), steps: stops.collect() });
     stages.push(roll.tidying());
     stages
@@ -54,6 +55,7 @@ pub(super) fn how(roll: &Roll<'_>, wish: &BlueGreen) -> Vec<Arc<str>> {
         .into(),
     ];
     how.push("meanwhile twice as many run: see that the host has room".into());
+    how.extend(roll.looked_up());
     how.extend(words::gates(roll.gates, "before the switch"));
     how
 }

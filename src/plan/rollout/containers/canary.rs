@@ -28,7 +28,7 @@ pub(super) fn stages(roll: &Roll<'_>, canary: &Canary) -> Vec<Stage> {
         }
         // Having the name is getting requests where no proxy divides them. It comes before any request: joining cuts off those that
         // are under way.
-        steps.extend((made..wanted).map(|place| roll.slots[place].join()));
+        steps.extend((made..wanted).flat_map(|place| roll.join(place)));
         made = made.max(wanted);
         let new = roll.new_ones(made);
         // Whatever was reached before: what is in doubt gets nothing at all any more.
@@ -65,7 +65,7 @@ fn rest(roll: &Roll<'_>, canary: &Canary, made: usize) -> Vec<Stage> {
             steps.extend(rolling::appear(roll, place, canary.within));
         }
         if place >= made {
-            steps.push(slot.join());
+            steps.extend(roll.join(place));
             let before = members.clone();
             members.push(slot.new.clone());
             steps.extend(roll.proxies.send(&alike(&members), &alike(&before)));
@@ -129,6 +129,7 @@ pub(super) fn how(roll: &Roll<'_>, canary: &Canary) -> Vec<Arc<str>> {
         )
         .into(),
     );
+    how.extend(roll.looked_up());
     how.extend(words::gates(roll.gates, "after each part"));
     how
 }

@@ -19,6 +19,9 @@ use crate::{
 mod blue_green;
 mod canary;
 mod rolling;
+mod turn;
+
+use turn::{Turn, refuse_lodgers, turn, unnamed, writable};
 
 pub(in crate::plan) fn plan(situation: &Situation<'_>, means: &Means, wish: &RollOut) -> Result<Plan, Refusal> {
     let recipe = Recipe::Edited(wish.edits.clone());
@@ -64,15 +67,9 @@ pub(in crate::plan) fn back(
     Ok((roll.plan(rolling::stages(&roll, &rolling), Explanation::default()), explains))
 }
 
-/// Who of two is there first.
-enum Turn {
-    NewFirst,
-    /// And why it cannot be otherwise.
-    OldFirst(Arc<str>),
-}
-
 struct Roll<'a> {
     situation: &'a Situation<'a>,
+    means: &'a Means,
     slots: Vec<Slot<'a>>,
     proxies: Proxies<'a>,
     recipe: Recipe,
@@ -105,14 +102,18 @@ impl<'a> Roll<'a> {
             return Err(Refusal::new(format!("nothing of {subject} runs")).help("start it first"));
         }
         restart::refuse_removed(&holders)?;
-        let turn = turn(&holders, pace);
+        refuse_lodgers(&holders, means)?;
         // What nobody has written down is written down under the next number, before anything is changed.
         let unwritten = (!is_current_kept(means)).then_some(means.next);
         let release = means.next + u64::from(unwritten.is_some());
-        let slots = slots(&situation.service.id, release, holders);
+        let slots = slots(&situation.service.id, release, &situation.instances, means);
+        let leftovers: Vec<&Instance> = slots.iter().flat_map(|slot| &slot.leftovers).copied().collect();
+        restart::refuse_removed(&leftovers)?;
+        let holders: Vec<&Instance> = slots.iter().map(|slot| slot.old).collect();
+        let turn = turn(&holders, means, pace);
         let proxies = Proxies::of(&situation.service.id, means);
         let min_ready = pace.map_or(0, |pace| pace.min_ready);
-        Ok(Self { situation, slots, proxies, recipe, gates, min_ready, turn, unwritten, release })
+        Ok(Self { situation, means, slots, proxies, recipe, gates, min_ready, turn, unwritten, release })
     }
 
     /// Two releases at once, which some services cannot bear.
@@ -172,8 +173,32 @@ impl<'a> Roll<'a> {
     /// It is made first of all, so when all is taken back, the proxies get their own words again at the very end, when the names stand for
     /// the old ones alone.
     fn make(&self, place: usize) -> Planned {
-        let then = if place == 0 { self.proxies.as_before() } else { Vec::new() };
+        let mut then = if place == 0 { self.proxies.as_before() } else { Vec::new() };
+        if !self.serving().is_empty() {
+            then.extend(self.proxies.look_up(&format!("{} is gone again", self.slots[place].meanwhile)));
+        }
         self.slots[place].make(&self.recipe, then)
+    }
+
+    /// It bears the service's names: whoever asks for them only when told is told.
+    fn join(&self, place: usize) -> Vec<Planned> {
+        let come = self.proxies.look_up(&format!("{} has come", self.slots[place].meanwhile));
+        std::iter::once(self.slots[place].join()).chain(come.into_iter().map(Planned::new)).collect()
+    }
+
+    /// With `others` to answer meanwhile. Going back ends with `then`.
+    fn stop_old(&self, place: usize, within: u32, others: &[InstanceId], mut then: Vec<Step>) -> Vec<Planned> {
+        let slot = &self.slots[place];
+        if slot.held_ready() {
+            then.extend(self.proxies.look_up(&format!("{} is back", slot.old.name)));
+        }
+        let mut steps = slot.stop_old(within, &then);
+        // A name that is nobody's would fail its test.
+        if !others.is_empty() {
+            let gone = self.proxies.look_up(&format!("{} has gone", slot.old.name));
+            steps.extend(gone.into_iter().map(Planned::new));
+        }
+        steps
     }
 
     /// Before anything is touched: what runs now, if nobody wrote it down yet.
@@ -193,7 +218,7 @@ impl<'a> Roll<'a> {
     fn tidying(&self) -> Stage {
         let record = Planned::tidying(self.record(self.release, self.slots[0].new.clone()));
         let mut steps = vec![record];
-        steps.extend(self.slots.iter().map(Slot::remove_old));
+        steps.extend(self.slots.iter().flat_map(Slot::remove_old));
         steps.extend(self.slots.iter().map(Slot::rename));
         steps.extend(self.proxies.as_before().into_iter().map(Planned::tidying));
         Stage { title: "tidy up".into(), steps }
@@ -242,13 +267,26 @@ impl<'a> Roll<'a> {
                 .push("the Compose file is not changed: docker compose up brings back the image that it says".into());
         }
         warnings.extend(words::broken_now(self.situation));
-        warnings.extend(words::untouched(&self.situation.instances));
+        let leftovers = || self.slots.iter().flat_map(|slot| slot.leftovers.iter().map(move |left| (slot, left)));
+        for (slot, left) in leftovers() {
+            let (left, old) = (&left.name, &slot.old.name);
+            warnings.push(
+                format!("{left} and {old} have one place since a plan was cut off: {left} is stopped and removed, too")
+                    .into(),
+            );
+        }
+        let is_leftover = |one: &&Instance| leftovers().any(|(_, left)| left.id == one.id);
+        let others: Vec<_> = self.situation.instances.iter().copied().filter(|one| !is_leftover(one)).collect();
+        warnings.extend(words::untouched(&others));
+        warnings.extend(self.means.hints.iter().cloned());
         warnings.extend(restart::troubled_dependencies(self.situation));
         warnings.extend(restart::without_health_check(holders));
-        if let (Turn::NewFirst, [only]) = (&self.turn, holders)
-            && let Some(mount) = writable(only)
-        {
-            warnings.push(format!("for a while two write to {}", mount).into());
+        let mount = match holders {
+            [only] => writable(only),
+            several => several.iter().find_map(|one| unnamed(one)),
+        };
+        if let (Turn::NewFirst, Some(mount)) = (&self.turn, mount) {
+            warnings.push(format!("for a while two write to {mount}").into());
         }
         warnings
     }
@@ -266,6 +304,16 @@ impl<'a> Roll<'a> {
         undo
     }
 
+    fn looked_up(&self) -> Option<Arc<str>> {
+        let who = self.proxies.lookups()?;
+        Some(
+            format!(
+                "{who} is reloaded after each change: it asks for names only then, and its configuration is not changed"
+            )
+            .into(),
+        )
+    }
+
     fn plan(&self, stages: Vec<Stage>, explains: Explanation) -> Plan {
         Plan { minimum: self.minimum(), ..self.situation.plan(stages, explains) }
     }
@@ -273,33 +321,6 @@ impl<'a> Roll<'a> {
 
 pub(in crate::plan) fn is_current_kept(means: &Means) -> bool {
     means.releases.iter().any(|release| release.current && !release.id.is_empty())
-}
-
-fn turn(holders: &[&Instance], pace: Option<Pace>) -> Turn {
-    let is_published = |instance: &&Instance| instance.ports.iter().any(|port| port.published.is_some());
-    // Without an address of its own, it has the host's, or another container's.
-    let is_on_host = |instance: &&Instance| instance.state.is_alive() && instance.addresses.is_empty();
-    if holders.iter().any(is_published) {
-        return Turn::OldFirst("its ports are published on the host, where only one can have them".into());
-    }
-    if holders.iter().any(is_on_host) {
-        return Turn::OldFirst("it has no network of its own, so only one can have its ports".into());
-    }
-    match (pace, holders) {
-        (Some(pace), _) if pace.max_surge == 0 => Turn::OldFirst("none more than now was asked for".into()),
-        (Some(_), _) => Turn::NewFirst,
-        (None, [only]) => match writable(only) {
-            Some(what) => Turn::OldFirst(format!("two at once would write to {what}").into()),
-            None => Turn::NewFirst,
-        },
-        (None, _) => Turn::NewFirst,
-    }
-}
-
-/// What it may write to, and another one like it too. "the volume data"
-fn writable(instance: &Instance) -> Option<String> {
-    let mount = instance.mounts.iter().find(|mount| !mount.read_only && matches!(&*mount.kind, "volume" | "bind"))?;
-    Some(format!("the {} {}", mount.kind, mount.source))
 }
 
 impl Roll<'_> {

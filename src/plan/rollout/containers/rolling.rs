@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Roll, Turn, words};
+use super::{Roll, Turn, turn::is_published, words};
 use crate::{
     domain::InstanceId,
     plan::{Planned, Stage, proxies::alike, restart, wish::Rolling},
@@ -40,7 +40,7 @@ fn take_in(roll: &Roll<'_>, place: usize, members: &mut Vec<InstanceId>) -> Vec<
     let slot = &roll.slots[place];
     let before = members.clone();
     members.push(slot.new.clone());
-    let mut steps = vec![slot.join()];
+    let mut steps = roll.join(place);
     steps.extend(roll.proxies.send(&alike(&*members), &alike(&before)));
     let old: Vec<_> = roll.slots[place..].iter().map(|slot| slot.old.id.clone()).collect();
     steps.extend(roll.asked(&roll.new_ones(place + 1), &old));
@@ -64,7 +64,7 @@ pub(super) fn give_way(
     }
     let new: Vec<InstanceId> = members.iter().filter(|member| member.is_made()).cloned().collect();
     steps.extend(roll.watch(drain, new));
-    steps.push(slot.stop_old(within, Vec::new()));
+    steps.extend(roll.stop_old(place, within, members, Vec::new()));
     steps
 }
 
@@ -86,11 +86,18 @@ fn change_over(roll: &Roll<'_>, place: usize, rolling: &Rolling, members: &mut V
     }
     // Where nobody else was left to send to, the old one is sent to again only when it is back.
     let then = if without.is_empty() { roll.proxies.steps(&alike(&before)) } else { Vec::new() };
-    steps.push(slot.stop_old(rolling.within, then));
+    steps.extend(roll.stop_old(place, rolling.within, &without, then));
+    // Joining takes what runs off its networks for a moment: before it is ready nobody minds. Where others answer by the same names,
+    // nobody is to find it before it is ready, unless the host's port leads to it anyway.
+    let is_found_at_once = without.is_empty() || is_published(slot.old);
+    if is_found_at_once {
+        steps.push(slot.join());
+    }
     steps.push(slot.start());
     steps.push(slot.await_ready(rolling.within));
     steps.extend(roll.watch(roll.min_ready, vec![slot.new.clone()]));
-    steps.push(slot.join());
+    // Where it has joined already, only those are told who ask when they are.
+    steps.extend(roll.join(place).into_iter().skip(usize::from(is_found_at_once)));
     steps.extend(roll.proxies.send(&alike(&*members), &alike(&without)));
     let old: Vec<_> = roll.slots[place + 1..].iter().map(|slot| slot.old.id.clone()).collect();
     steps.extend(roll.asked(&roll.new_ones(place + 1), &old));
@@ -122,6 +129,7 @@ pub(super) fn how(roll: &Roll<'_>, rolling: &Rolling) -> Vec<Arc<str>> {
     if !roll.proxies.is_empty() {
         how.push(format!("requests are shifted by {}", roll.proxies.title()).into());
     }
+    how.extend(roll.looked_up());
     if pace.is_some_and(|pace| pace.max_surge > 1 || pace.max_unavailable > 1) {
         how.push("the console replaces containers one at a time, whatever the pace allows".into());
     }

@@ -73,7 +73,7 @@ impl<'a> Selectors<'a> {
     pub fn of(update: &Update<'a>) -> Self {
         let selector = |route: &'a Route| match route {
             Route::Selector { selector, .. } => Some((route, selector)),
-            Route::Upstream { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
+            Route::Upstream { .. } | Route::Lookup { .. } | Route::HttpRoute { .. } | Route::Ingress { .. } => None,
         };
         let routes = update.means.routes.iter().filter_map(selector).collect();
         // A ReplicaSet is called after its deployment and the hash of its template.

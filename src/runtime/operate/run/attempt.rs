@@ -144,6 +144,7 @@ fn patience(step: &Step) -> Duration {
         Step::Start { .. }
         | Step::Redeploy { .. }
         | Step::Join { .. }
+        | Step::Policy { .. }
         | Step::Rename { .. }
         | Step::Remove { .. }
         | Step::Record { .. }

@@ -110,8 +110,10 @@ fn rewritten(body: &str) -> String {
 fn other_directives_and_what_stands_by_stay_as_they_are() {
     let body = "\n    least_conn;\n    # the shop\n    server web:80 weight=5 max_fails=0 slow_start=3s;\n    server web2:80;\n    server \
                 sorry:80 backup;\n    keepalive 16;\n";
+    let written = rewritten(body);
+    assert_eq!(original(&written), Original::Was(body.into()));
     assert_eq!(
-        rewritten(body),
+        written.split_inclusive('\n').filter(|line| !line.contains(BEFORE)).collect::<String>(),
         "\n    least_conn;\n    # the shop\n    # by midwatch, while a rollout is under way\n    server c1:80 weight=1 max_fails=0;\n    \
          server c2:80 weight=3 max_fails=0;\n    server sorry:80 backup;\n    keepalive 16;\n"
     );
@@ -139,4 +141,29 @@ fn writing_it_again_changes_nothing_but_the_servers() {
     let once = rewritten("\n  server web:80;\n  zone a 64k;\n");
     assert_eq!(rewritten("\n  server web:80;\n  zone a 64k;\n"), once);
     assert!(once.contains(MARK));
+}
+
+#[test]
+fn what_stood_there_before_is_kept_in_lines_that_nginx_can_read() {
+    let body = format!("\n    server web:80;\n    # {}\n", "ä quote's \\ ".repeat(2000));
+    let written = rewritten(&body);
+    assert!(written.lines().filter(|line| line.contains(BEFORE)).all(|line| line.len() < 200));
+    assert_eq!(original(&written), Original::Was(body));
+    assert_eq!(original(" server web:80; "), Original::AsItIs);
+    assert_eq!(original(&format!("{MARK}\nserver c1:80;")), Original::Lost);
+    assert_eq!(original(&format!("{MARK}\n{BEFORE}!!\nserver c1:80;")), Original::Lost);
+}
+
+#[test]
+fn whom_a_pass_names_is_told_apart_from_sockets_and_variables() {
+    let hosts = [
+        "http://web:80/a",
+        "web:9000",
+        "grpcs://Web",
+        "https://[::1]:8443/x",
+        "http://$x",
+        "http://unix:/run/x:/a",
+        "unix:/x",
+    ];
+    assert_eq!(hosts.map(host), [Some("web"), Some("web"), Some("Web"), Some("::1"), None, None, None]);
 }
