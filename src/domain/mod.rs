@@ -34,7 +34,7 @@ pub use inventory::{Change, Happening, Inventory};
 pub use lease::{Claim, Lease};
 pub use load::Load;
 pub use log::{Level, Output};
-pub use means::{Argo, Controller, Means, Object, Pace, Route, Running};
+pub use means::{Argo, Controller, Means, Object, Pace, Replaced, Route, Rules, Running};
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
 pub use ports::Ports;

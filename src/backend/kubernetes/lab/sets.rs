@@ -47,6 +47,7 @@ impl Lab {
             replicas,
             front: Some(name.into()),
             stamp: stamp.clone(),
+            object: None,
         }
     }
 }
@@ -97,7 +98,8 @@ async fn a_service_is_switched_to_what_is_ready_and_to_nothing_else() {
         };
         let original = labels(&[("app", "web")]);
         let uid = front["metadata"]["uid"].as_str().expect("a uid").into();
-        let route = Route::Selector { name: "web".into(), uid, selector: original.clone(), port: 8080 };
+        let route =
+            Route::Selector { name: "web".into(), uid, selector: original.clone(), port: 8080, pins: BTreeMap::new() };
         let shift = |to: BTreeMap<_, _>| Step::Shift {
             service: lab.service("web"),
             route: route.clone(),
