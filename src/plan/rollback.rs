@@ -110,7 +110,8 @@ fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> 
     let go = Step::Return { service: id.clone(), object, release: wanted.clone(), stamp: Stamp::default() };
     let undo = orchestrated::way_back(situation, means, within);
     let mut steps = vec![Planned::new(go).undone_by(undo.clone())];
-    let blocking = if kind == ServiceKind::StatefulSet { blocking(situation) } else { Vec::new() };
+    let blocking =
+        if kind == ServiceKind::StatefulSet { blocking(situation, means.rules.partition) } else { Vec::new() };
     steps.extend(blocking.iter().map(|pod| Planned::new(replace(pod))));
     let wants = Some(Recipe::Release(wanted.clone()));
     steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within, wants }));
@@ -167,12 +168,15 @@ fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> 
     Ok(orchestrated::of_partition(Plan { minimum, ..situation.plan(stages, explains) }, means))
 }
 
-/// Pods that a statefulset would wait for before it replaces another one: broken now, the last one first, as it goes itself.
-fn blocking<'a>(situation: &Situation<'a>) -> Vec<&'a Instance> {
+/// Pods that a statefulset would wait for before it replaces another one: broken now, the last one first, as it goes itself. Below its
+/// partition they would come back as they are.
+fn blocking<'a>(situation: &Situation<'a>, partition: u32) -> Vec<&'a Instance> {
     if situation.is_whole() {
         return Vec::new();
     }
-    situation.instances.iter().rev().copied().filter(|pod| pod.health.is_broken()).collect()
+    let number = |pod: &Instance| pod.name.rsplit_once('-').and_then(|(_, number)| number.parse::<u32>().ok());
+    let is_replaced = |pod: &Instance| number(pod).is_none_or(|number| number >= partition);
+    situation.instances.iter().rev().copied().filter(|pod| pod.health.is_broken() && is_replaced(pod)).collect()
 }
 
 fn replace(pod: &Instance) -> Step {

@@ -15,6 +15,11 @@ pub(super) fn pause(situation: &Situation<'_>, paused: bool) -> Result<Plan, Ref
     refuse_unpausable(situation, done)?;
     let (service, subject) = (situation.service, situation.subject());
     let is_paused = situation.orchestration().is_some_and(|orchestration| orchestration.paused);
+    let argo = situation.known_means().and_then(orchestrated::argo::state);
+    if let Some(argo) = argo.filter(|argo| !paused && !argo.paused_by_hand && argo.paused_for.is_some()) {
+        return Err(Refusal::new(format!("{subject} was not paused by anybody: it is {}", state(argo)))
+            .help("promote it, and it goes on; or abort it"));
+    }
     if is_paused == paused {
         let how = if paused { "is paused already" } else { "is not paused" };
         return Err(Refusal::new(format!("{subject} {how}")));

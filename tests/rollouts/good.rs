@@ -29,7 +29,7 @@ fn rolls_out_and_back_without_a_failed_request(stand: &dyn Stand) {
 }
 
 /// The id of a release of this image that does not run. None of them ran for long enough to be suggested.
-fn older(stand: &dyn Stand, image: &str) -> String {
+pub fn older(stand: &dyn Stand, image: &str) -> String {
     let listed = stand.home().run(&["releases", &stand.address(), "--json"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let releases = listed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a release"));

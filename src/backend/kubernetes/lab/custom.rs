@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::kubernetes::{Site, discovery::Served, means},
-    domain::{Controller, ReleaseSource, Route},
+    domain::{Controller, Object, ReleaseSource, Route},
     plan::{ReleaseRef, Steer, Traffic},
 };
 
@@ -313,7 +313,8 @@ async fn a_rollout_whose_template_is_a_deployments_is_changed_there() {
         let (service, old) = (lab.service("web"), lab.kept(&made, "web-old", "1").await);
         let update = Step::Update {
             service: service.clone(),
-            object: object(&made),
+            // As it is told: its uid, and the template that it refers to.
+            object: Object { template: object(&pods).template, ..object(&made) },
             edits: edits(None, &[("STEP", "2")]),
             pace: None,
             stamp: stamp("ann"),
@@ -331,7 +332,7 @@ async fn a_rollout_whose_template_is_a_deployments_is_changed_there() {
         assert!(line.contains("not seen the change"), "{line}");
         lab.says(json!({"workloadObservedGeneration": changed["metadata"]["generation"].to_string()})).await;
         lab.await_rollout(&service, 10).await.expect("its controller has seen it");
-        let release = Step::Return { service, object: object(&made), release: old, stamp: stamp("ann") };
+        let release = Step::Return { service, object: object(&made).whatever(), release: old, stamp: stamp("ann") };
         lab.execute(release).await.expect("returned");
         assert_eq!(step(&lab.get(&path).await), "1");
     })

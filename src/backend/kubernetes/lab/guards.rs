@@ -90,7 +90,7 @@ async fn a_pod_that_ended_long_before_does_not_end_the_waiting_for_more_of_them(
         let began = Instant::now();
         let (line, _) = failed(lab.await_rollout(&service, 8).await);
         assert!(began.elapsed() >= Duration::from_secs(8), "{line}");
-        assert!(line.contains("after 8 s: 3 of 3 updated, 2 of 3 ready; web-1: main ends again and again"), "{line}");
+        assert!(line.contains("after 8 s") && line.contains("web-1: main ends again and again"), "{line}");
     })
     .await;
 }
