@@ -1,6 +1,9 @@
 //! With what a service can be rolled out and back: asked of its engine when somebody thinks of it, since it costs more than a look.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,8 +31,13 @@ pub struct Means {
     pub controller: Option<Controller>,
     /// Why Helm's releases cannot be gone back to from here; `None` where they can.
     pub without_helm: Option<Arc<str>>,
-    /// Why nothing new may be created now, as the engine was asked by a trial run ("exceeded quota: pods=10").
+    /// Why nothing new may be created now, as the engine was asked by a trial run ("image policy: no latest").
     pub obstacle: Option<Arc<str>>,
+    /// Why there is no room for one instance more than there are, as a trial run was told ("exceeded quota: pods=10").
+    pub full: Option<Arc<str>>,
+    pub rules: Rules,
+    /// What a plan may need and the person has no right to, as roles name it: "create deployments.apps".
+    pub denied: BTreeSet<Arc<str>>,
     /// Who is at work on it, also from another machine.
     pub lease: Option<Lease>,
     /// Of each instance, where the console itself makes those that take its place (Docker).
@@ -74,6 +82,29 @@ impl RestartPolicy {
     }
 }
 
+/// By which rules of its own a service's instances are replaced, beside its pace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub replaced: Replaced,
+    /// Instances with a lower number keep the old release (a StatefulSet's partition).
+    pub partition: u32,
+    /// How many releases are kept beside the current one; `None`: as many as is usual.
+    pub kept: Option<u32>,
+    /// Its pace in its engine's own words, to be given back to it as it was.
+    pub pace: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replaced {
+    /// A few at a time.
+    #[default]
+    Rolling,
+    /// All are ended before new ones begin (Recreate).
+    AllAtOnce,
+    /// Only when somebody deletes one (OnDelete).
+    ByHand,
+}
+
 /// A container, and what it runs now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Running {
@@ -83,13 +114,36 @@ pub struct Running {
     pub env: BTreeMap<Arc<str>, Arc<str>>,
 }
 
-/// One very object of a server, as it was: another uid is another object, another generation another definition.
+/// One very object of a server, as it was: another uid is another object. Its definition is known by its template where that was told,
+/// and else by its generation, which everybody who only scales it raises too. Neither: whatever it is by then, because an earlier step of
+/// the same plan changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
     pub uid: Arc<str>,
-    /// `None`: whatever it is by then, because an earlier step of the same plan changes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// A number that is the same for the same template, on every machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<u64>,
+}
+
+impl Object {
+    /// The same one, whatever its definition is by then.
+    pub fn whatever(&self) -> Self {
+        Self { uid: self.uid.clone(), generation: None, template: None }
+    }
+
+    pub fn is_bound(&self) -> bool {
+        self.template.is_some() || self.generation.is_some()
+    }
+
+    /// Whether its definition, as it was meant, is another one than `now`'s.
+    pub fn is_unlike(&self, now: &Self) -> bool {
+        match (self.template, now.template) {
+            (Some(meant), Some(template)) => meant != template,
+            (Some(_), None) | (None, _) => self.generation.is_some() && self.generation != now.generation,
+        }
+    }
 }
 
 /// How many instances may be missing or too many while a service is rolled.
@@ -121,7 +175,16 @@ pub enum Route {
     /// An nginx that knows the service by names of which it asks only when it starts or is told to: it is told, and no more.
     Lookup { proxy: InstanceId, proxy_name: Arc<str> },
     /// A Service of Kubernetes: it sends to all that its selector matches.
-    Selector { name: Arc<str>, uid: Arc<str>, selector: BTreeMap<Arc<str>, Arc<str>>, port: u16 },
+    Selector {
+        name: Arc<str>,
+        uid: Arc<str>,
+        /// Without what plans add to it for a while.
+        selector: BTreeMap<Arc<str>, Arc<str>>,
+        port: u16,
+        /// What a plan added, and has not taken away: it sends to one template's instances alone.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pins: BTreeMap<Arc<str>, Arc<str>>,
+    },
     /// Rules of the Gateway API that send to the Service `service`, by weight.
     HttpRoute { name: Arc<str>, uid: Arc<str>, service: Arc<str> },
     /// An Ingress of ingress-nginx that sends to the Service `service`: a second one beside it takes a part of the requests.
@@ -174,6 +237,8 @@ pub struct Argo {
     pub inconclusive: bool,
     /// Where its template really is ("deployment/web"), if not in itself.
     pub workload: Option<Arc<str>>,
+    /// The mark of the release that is wanted, by which its instances are known.
+    pub wanted: Option<Arc<str>>,
     /// Releases that it goes back to at once, without its steps, by their ids, and why.
     pub fast_track: Vec<(Arc<str>, Arc<str>)>,
 }

@@ -35,7 +35,7 @@ pub use inventory::{Change, Happening, Inventory};
 pub use lease::{Claim, Lease};
 pub use load::Load;
 pub use log::{Level, Output};
-pub use means::{Argo, Controller, Means, Object, Pace, Particulars, RestartPolicy, Route, Running};
+pub use means::{Argo, Controller, Means, Object, Pace, Particulars, Replaced, RestartPolicy, Route, Rules, Running};
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
 pub use ports::Ports;

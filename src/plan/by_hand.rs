@@ -74,8 +74,8 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         Step::Helm { service, release, revision, .. } => {
             format!("helm -n {} rollback {} {revision} --wait", quoted(service.scope.as_str()), quoted(release))
         }
-        Step::Scale { service, to } => format!("{} scale {} --replicas={to}", of(service), target(service)?),
-        Step::Pause { service, paused } => {
+        Step::Scale { service, to, .. } => format!("{} scale {} --replicas={to}", of(service), target(service)?),
+        Step::Pause { service, paused, .. } => {
             let word = if *paused { "pause" } else { "resume" };
             match (is_argo, paused) {
                 (true, true) => argo(service, "pause"),

@@ -45,7 +45,7 @@ fn pod(situation: &Situation<'_>, pod: &Instance) -> Plan {
     );
     if is_waited_for {
         let within = WITHIN.saturating_add(grace);
-        steps.push(Planned::new(Step::AwaitRollout { service: service.id.clone(), within }));
+        steps.push(Planned::new(Step::AwaitRollout { service: service.id.clone(), within, wants: None }));
     }
     let mut warnings = restart::common_warnings(situation);
     if alone {
@@ -55,7 +55,11 @@ fn pod(situation: &Situation<'_>, pod: &Instance) -> Plan {
     let budget = situation.orchestration().and_then(|orchestration| orchestration.budget.as_ref());
     if let Some(budget) = budget.filter(|budget| budget.disruptions_allowed == 0 && restart::is_ready(pod)) {
         warnings.push(
-            format!("the budget {} ({}) would let none go now, and is not asked", budget.name, budget.says).into(),
+            format!(
+                "the budget {} ({}) lets none go now: it is waited for, and if it never does, nothing is ended",
+                budget.name, budget.says
+            )
+            .into(),
         );
     }
     let mut promises: Vec<Arc<str>> = vec!["no other instance is touched".into()];

@@ -13,7 +13,7 @@ impl Step {
             Self::AwaitReady { name, within, .. } => format!("wait until {name} is ready (up to {within} s)"),
             Self::Redeploy { service, .. } => format!("replace every instance of {}", service.name),
             Self::Replace { name, grace, .. } => format!("replace {name} (up to {grace} s to end)"),
-            Self::AwaitRollout { service, within } => {
+            Self::AwaitRollout { service, within, .. } => {
                 format!("wait until {} is rolled out (up to {within} s)", service.name)
             }
             Self::Make { name, recipe: Recipe::Edited(edits), .. } => format!("make {name} with {}", edits.title()),
@@ -33,9 +33,9 @@ impl Step {
             Self::Update { service, edits, .. } => format!("set {} of {}", edits.title(), service.name),
             Self::Return { service, release, .. } => format!("give {} the template of {}", service.name, release.title),
             Self::Helm { release, revision, .. } => format!("helm rollback {release} {revision}"),
-            Self::Scale { service, to } => format!("scale {} to {to}", service.name),
-            Self::Pause { service, paused: true } => format!("pause {}", service.name),
-            Self::Pause { service, paused: false } => format!("resume {}", service.name),
+            Self::Scale { service, to, .. } => format!("scale {} to {to}", service.name),
+            Self::Pause { service, paused: true, .. } => format!("pause {}", service.name),
+            Self::Pause { service, paused: false, .. } => format!("resume {}", service.name),
             Self::Steer { service, word, .. } => format!("{} {}", Verb::Steer(*word).word(), service.name),
             Self::MakeSet { set, like, edits, replicas, .. } => {
                 format!("make {}: {replicas} like {} with {}", set.name, like.name, edits.title())

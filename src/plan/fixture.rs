@@ -192,7 +192,7 @@ impl Shop {
             shop.services[0].orchestration = Some(Arc::default());
             let means = shop.means();
             means.containers[0].name = "web".into();
-            means.object = Some(Object { uid: "7d0a".into(), generation: Some(4) });
+            means.object = Some(Object { uid: "7d0a".into(), generation: Some(4), template: None });
             means.pace = Some(Pace { max_unavailable: 0, max_surge: 1, min_ready: 0 });
         })
     }
@@ -231,7 +231,7 @@ pub(crate) fn upstream() -> Route {
 
 pub(crate) fn selector() -> Route {
     let selector = [("app".into(), "web".into())].into();
-    Route::Selector { name: "web".into(), uid: "5e1e".into(), selector, port: 80 }
+    Route::Selector { name: "web".into(), uid: "5e1e".into(), selector, port: 80, pins: Default::default() }
 }
 
 /// Kept as `web-3` or the like; of a deployment, that is a ReplicaSet's name.

@@ -17,6 +17,7 @@ mod node;
 mod proxies;
 mod redeploy;
 pub mod restart;
+mod rights;
 mod rollback;
 mod rollout;
 mod scale;
@@ -40,7 +41,7 @@ pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
         return node::plan(inventory, request);
     }
     let situation = Situation::of(inventory, request)?;
-    match &request.verb {
+    let plan = match &request.verb {
         Verb::Restart => restart::restart(&situation),
         Verb::Stop => restart::stop(&situation),
         Verb::Start => restart::start(&situation),
@@ -52,7 +53,8 @@ pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
         Verb::Resume => steer::pause(&situation, false),
         Verb::Steer(word) => steer::steer(&situation, *word),
         Verb::Cordon | Verb::Uncordon | Verb::Drain => unreachable!("a machine's, told above"),
-    }
+    }?;
+    rights::check(&situation, plan)
 }
 
 /// What a person asked for.
@@ -258,8 +260,7 @@ impl Plan {
         if planned.uid != now.uid {
             return Some(format!("{} was deleted and made anew", self.service.name));
         }
-        let is_other = planned.generation.is_some() && planned.generation != now.generation;
-        is_other.then(|| format!("the definition of {} was changed meanwhile", self.service.name))
+        planned.is_unlike(now).then(|| format!("the definition of {} was changed meanwhile", self.service.name))
     }
 
     /// The same to do and the same to know: whoever said yes to one said yes to the other. What is looked at while a service restarts

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::restart::{common_warnings, is_ready, objects};
 use crate::{
     domain::{Instance, InstanceState, Orchestration, Service, ServiceKind},
-    plan::{Explanation, Plan, Planned, Refusal, Situation, Stage, Step, Target},
+    plan::{Explanation, Plan, Planned, Refusal, Situation, Stage, Step, Target, rollout::orchestrated::pins},
 };
 
 /// What an orchestrator is given at the least, and for each instance, in seconds.
@@ -62,15 +62,23 @@ fn whole(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     }
     let within = WITHIN.max(service.wanted.saturating_mul(EACH));
     let (id, name) = (&service.id, &service.id.name);
-    let steps = vec![Planned::new(Step::Redeploy { service: id.clone(), asked: None }), rolled_out(situation, within)];
+    let object = situation.whatever_object();
+    let ask = Step::Redeploy { service: id.clone(), asked: None, cause: None, object };
+    let mut stages = Vec::from_iter(situation.known_means().and_then(|means| pins::let_go(id, means)));
+    stages.push(Stage { title: name.clone(), steps: vec![Planned::new(ask), rolled_out(situation, within)] });
     let explains = Explanation {
         objects: vec![format!("{} {name}, {} of {} ready", service.kind, service.ready, service.wanted).into()],
         how: Vec::new(),
         promises: vec![update_rules(service.kind).into()],
-        warnings: warnings_of_all(situation),
+        warnings: situation
+            .known_means()
+            .and_then(pins::warning)
+            .into_iter()
+            .chain(warnings_of_all(situation))
+            .collect(),
         undo: vec!["once the orchestrator was asked, it goes on by itself: there is nothing to take back".into()],
     };
-    Ok(situation.plan(vec![Stage { title: name.clone(), steps }], explains))
+    Ok(situation.plan(stages, explains))
 }
 
 fn one(situation: &Situation<'_>) -> Result<Plan, Refusal> {
@@ -101,7 +109,7 @@ fn one(situation: &Situation<'_>) -> Result<Plan, Refusal> {
 }
 
 fn rolled_out(situation: &Situation<'_>, within: u32) -> Planned {
-    Planned::new(Step::AwaitRollout { service: situation.service.id.clone(), within })
+    Planned::new(Step::AwaitRollout { service: situation.service.id.clone(), within, wants: None })
 }
 
 fn update_rules(kind: ServiceKind) -> &'static str {
@@ -154,7 +162,12 @@ fn warnings_of_one(situation: &Situation<'_>, instance: &Instance) -> Vec<Arc<st
     let budget = orchestration(service).and_then(|orchestration| orchestration.budget.as_ref());
     if let Some(budget) = budget.filter(|budget| budget.disruptions_allowed == 0 && is_ready(instance)) {
         let (name, says) = (&budget.name, &budget.says);
-        warnings.push(format!("the budget {name} ({says}) would let none go now, and is not asked").into());
+        warnings.push(
+            format!(
+                "the budget {name} ({says}) lets none go now: it is waited for, and if it never does, nothing is ended"
+            )
+            .into(),
+        );
     }
     warnings
 }

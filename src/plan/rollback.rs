@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use super::{
     Explanation, Plan, Planned, Recipe, Refusal, ReleaseRef, Situation, Stage, Stamp, Step, restart,
-    rollout::{containers, orchestrated, refuse_instance, refuse_kind, words},
+    rollout::{
+        containers,
+        orchestrated::{self, pins},
+        refuse_instance, refuse_kind, words,
+    },
 };
 use crate::domain::{
     Instance, Means, OwnerTool, Release, ReleaseSource, ServiceKind,
@@ -98,6 +102,7 @@ fn unknown(subject: &str, means: &Means, kept: &[&Release], asked: &ReleaseRef) 
 /// The orchestrator is given the template of before, and replaces the pods by its own rules.
 fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> Result<Plan, Refusal> {
     orchestrated::refuse_paused(situation)?;
+    orchestrated::refuse_by_hand(situation, means)?;
     let object = orchestrated::object(situation, means)?;
     let service = situation.service;
     let (id, kind) = (&service.id, service.kind);
@@ -105,9 +110,11 @@ fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> 
     let go = Step::Return { service: id.clone(), object, release: wanted.clone(), stamp: Stamp::default() };
     let undo = orchestrated::way_back(situation, means, within);
     let mut steps = vec![Planned::new(go).undone_by(undo.clone())];
-    let blocking = if kind == ServiceKind::StatefulSet { blocking(situation) } else { Vec::new() };
+    let blocking =
+        if kind == ServiceKind::StatefulSet { blocking(situation, means.rules.partition) } else { Vec::new() };
     steps.extend(blocking.iter().map(|pod| Planned::new(replace(pod))));
-    steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within }));
+    let wants = Some(Recipe::Release(wanted.clone()));
+    steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within, wants }));
 
     let mut how: Vec<Arc<str>> = vec![
         format!(
@@ -117,6 +124,7 @@ fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> 
         .into(),
     ];
     how.extend(argo_words(means, &wanted));
+    how.extend(orchestrated::partition_words(means));
     let mut promises: Vec<Arc<str>> = Vec::new();
     let minimum = means.pace.map_or(0, |pace| service.wanted.saturating_sub(pace.max_unavailable)).min(service.ready);
     if minimum > 0 {
@@ -144,23 +152,31 @@ fn by_template(situation: &Situation<'_>, means: &Means, wanted: ReleaseRef) -> 
     }
     let mut warnings = restart::common_warnings(situation);
     warnings.extend(
-        means.obstacle.iter().map(|why| format!("nothing new may be created now ({why}): it may not get on").into()),
+        means
+            .obstacle
+            .iter()
+            .chain(&means.full)
+            .map(|why| format!("nothing new may be created now ({why}): it may not get on").into()),
     );
     if means.pace.is_none() {
         warnings.push("how many are replaced at a time is not known: it may be all at once".into());
     }
     let objects = vec![format!("{kind} {}, {} of {} ready", id.name, service.ready, service.wanted).into()];
     let explains = Explanation { objects, how, promises, warnings, undo: undo_words };
-    let stages = vec![Stage { title: id.name.clone(), steps }];
-    Ok(Plan { minimum, ..situation.plan(stages, explains) })
+    let mut stages = Vec::from_iter(pins::let_go(id, means));
+    stages.push(Stage { title: id.name.clone(), steps });
+    Ok(orchestrated::of_partition(Plan { minimum, ..situation.plan(stages, explains) }, means))
 }
 
-/// Pods that a statefulset would wait for before it replaces another one: broken now, the last one first, as it goes itself.
-fn blocking<'a>(situation: &Situation<'a>) -> Vec<&'a Instance> {
+/// Pods that a statefulset would wait for before it replaces another one: broken now, the last one first, as it goes itself. Below its
+/// partition they would come back as they are.
+fn blocking<'a>(situation: &Situation<'a>, partition: u32) -> Vec<&'a Instance> {
     if situation.is_whole() {
         return Vec::new();
     }
-    situation.instances.iter().rev().copied().filter(|pod| pod.health.is_broken()).collect()
+    let number = |pod: &Instance| pod.name.rsplit_once('-').and_then(|(_, number)| number.parse::<u32>().ok());
+    let is_replaced = |pod: &Instance| number(pod).is_none_or(|number| number >= partition);
+    situation.instances.iter().rev().copied().filter(|pod| pod.health.is_broken() && is_replaced(pod)).collect()
 }
 
 fn replace(pod: &Instance) -> Step {
@@ -212,9 +228,11 @@ fn helm(situation: &Situation<'_>, means: &Means, release: &Release) -> Result<P
     };
     let steps = vec![
         Planned::new(step(revision)).undone_by(undo),
-        Planned::new(Step::AwaitRollout { service: id.clone(), within }),
+        Planned::new(Step::AwaitRollout { service: id.clone(), within, wants: None }),
     ];
-    Ok(situation.plan(vec![Stage { title: chart.clone(), steps }], explains))
+    let mut stages = Vec::from_iter(pins::let_go(id, means));
+    stages.push(Stage { title: chart.clone(), steps });
+    Ok(situation.plan(stages, explains))
 }
 
 /// What Helm keeps is called `sh.helm.release.v1.NAME.vREVISION`.
@@ -259,6 +277,7 @@ fn warnings(situation: &Situation<'_>, means: &Means, release: &Release) -> Vec<
             "ConfigMaps and Secrets that it refers to, data and migrations are not brought back".into()
         }
     });
+    warnings.extend(pins::warning(means));
     warnings.extend(words::owner(situation));
     warnings.extend(words::budget(situation));
     warnings

@@ -10,7 +10,7 @@ use super::{
     slots::{numbers, split},
     wish::{DRAIN, WITHIN},
 };
-use crate::domain::{Instance, InstanceId, Means, ServiceKind};
+use crate::domain::{Instance, InstanceId, Means, Object, ServiceKind};
 
 /// More than this is a slip of the finger.
 const MOST: u32 = 1000;
@@ -70,13 +70,14 @@ fn orchestrated(situation: &Situation<'_>, means: &Means, to: u32) -> Result<Pla
     if from == to {
         return Err(same(situation, to));
     }
-    if let Some(obstacle) = means.obstacle.as_ref().filter(|_| to > from) {
+    if let Some(obstacle) = means.obstacle.as_ref().or(means.full.as_ref()).filter(|_| to > from) {
         return Err(Refusal::new(format!("nothing new may be created for {} now: {obstacle}", situation.subject()))
             .help("make room first, or ask who sets the limit"));
     }
-    let set = |to| Step::Scale { service: id.clone(), to };
+    let object = means.object.as_ref().map(Object::whatever);
+    let set = |to| Step::Scale { service: id.clone(), to, object: object.clone() };
     let mut steps = vec![Planned::new(set(to)).undone_by(vec![set(from)])];
-    steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within: WITHIN }));
+    steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within: WITHIN, wants: None }));
 
     let mut warnings = restart::common_warnings(situation);
     if to == 0 {
@@ -98,17 +99,25 @@ fn orchestrated(situation: &Situation<'_>, means: &Means, to: u32) -> Result<Pla
     warnings.extend(words::owner(situation));
     warnings.extend(words::budget(situation).filter(|_| to < from));
     let minimum = to.min(service.ready);
+    // What does not work now need not be the number's fault.
+    let turns = situation.is_whole() || from == 0;
+    let mut undo: Vec<Arc<str>> = vec![
+        format!("stopped or failed midway: {from} are wanted again; what has gone comes back as new instances").into(),
+    ];
+    if !turns {
+        undo.insert(
+            0,
+            "not all of it is ready now: where it stays so, you are asked, and nothing is taken back by itself".into(),
+        );
+    }
     let explains = Explanation {
         objects: vec![format!("{} {}, {} of {from} ready", service.kind, id.name, service.ready).into()],
         how: vec![format!("{from} to {to}: which come and go is the {}'s own choice", service.kind).into()],
         promises: vec!["those that stay are not touched".into()],
         warnings,
-        undo: vec![
-            format!("stopped or failed midway: {from} are wanted again; what has gone comes back as new instances")
-                .into(),
-        ],
+        undo,
     };
-    Ok(Plan { minimum, ..situation.plan(vec![Stage { title: id.name.clone(), steps }], explains) })
+    Ok(Plan { minimum, turns, ..situation.plan(vec![Stage { title: id.name.clone(), steps }], explains) })
 }
 
 fn many(to: u32, from: u32) -> Option<Arc<str>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Capability, Cluster, Instance, Inventory, Link, Means, Orchestration, Service},
+    domain::{Capability, Cluster, Instance, Inventory, Link, Means, Object, Orchestration, Service},
     plan::{Explanation, Plan, Refusal, Request, Stage, Target, Verb},
 };
 
@@ -65,6 +65,16 @@ impl<'a> Situation<'a> {
             Refusal::new(format!("how {} can be {done} is not known yet", self.subject()))
                 .help("its engine is being asked: try again in a moment")
         })
+    }
+
+    /// Where its engine was asked, for whatever reason.
+    pub fn known_means(&self) -> Option<&'a Means> {
+        self.means
+    }
+
+    /// The very object that is meant, as far as its engine was asked.
+    pub fn whatever_object(&self) -> Option<Object> {
+        self.means.and_then(|means| means.object.as_ref()).map(Object::whatever)
     }
 
     /// Two that change a service at once undo each other's work. What is told to a rollout under way is no second one.

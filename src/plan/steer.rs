@@ -15,11 +15,17 @@ pub(super) fn pause(situation: &Situation<'_>, paused: bool) -> Result<Plan, Ref
     refuse_unpausable(situation, done)?;
     let (service, subject) = (situation.service, situation.subject());
     let is_paused = situation.orchestration().is_some_and(|orchestration| orchestration.paused);
+    let argo = situation.known_means().and_then(orchestrated::argo::state);
+    if let Some(argo) = argo.filter(|argo| !paused && !argo.paused_by_hand && argo.paused_for.is_some()) {
+        return Err(Refusal::new(format!("{subject} was not paused by anybody: it is {}", state(argo)))
+            .help("promote it, and it goes on; or abort it"));
+    }
     if is_paused == paused {
         let how = if paused { "is paused already" } else { "is not paused" };
         return Err(Refusal::new(format!("{subject} {how}")));
     }
-    let set = |paused| Step::Pause { service: service.id.clone(), paused };
+    let object = situation.whatever_object();
+    let set = |paused| Step::Pause { service: service.id.clone(), paused, object: object.clone() };
     let steps = vec![Planned::new(set(paused)).undone_by(vec![set(!paused)])];
     let mut warnings = restart::common_warnings(situation);
     warnings.extend(words::owner(situation));
@@ -120,8 +126,8 @@ pub(super) fn steer(situation: &Situation<'_>, word: Steer) -> Result<Plan, Refu
     };
     allow(&subject, argo, word)?;
     let object = orchestrated::object(situation, means)?;
-    let at = argo.step.map(|(at, _)| at);
-    Ok(told(situation, argo, word, Step::Steer { service: situation.service.id.clone(), object, word, at }))
+    let (service, at, release) = (situation.service.id.clone(), argo.step.map(|(at, _)| at), argo.wanted.clone());
+    Ok(told(situation, argo, word, Step::Steer { service, object, word, at, release }))
 }
 
 /// What its state lets it be told; else why not, and what can be done.
@@ -183,7 +189,7 @@ fn told(situation: &Situation<'_>, argo: &Argo, word: Steer, step: Step) -> Plan
             ("it goes on to its next step", "once it goes on, it goes back by being aborted")
         }
         Steer::PromoteFull => {
-            steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within: WITHIN }));
+            steps.push(Planned::new(Step::AwaitRollout { service: id.clone(), within: WITHIN, wants: None }));
             warnings.push("pauses, weights and analyses that are left are passed over".into());
             (
                 "it passes over all that is left of its steps",

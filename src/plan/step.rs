@@ -29,6 +29,12 @@ pub enum Step {
         /// Since when this is wanted, fixed when the plan is begun: what is done twice for one and the same wish is done once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         asked: Option<Timestamp>,
+        /// Who, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Arc<str>>,
+        /// As for `Scale`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<Object>,
     },
     /// Ends an instance for good, so that its orchestrator makes a like one. Done when it is gone, also when it was gone before.
     /// `grace`: seconds that it is given to end. `alone`: nothing makes it anew, and that is wanted.
@@ -39,8 +45,14 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         alone: bool,
     },
-    /// Done when the orchestrator says that the last update of the service is complete.
-    AwaitRollout { service: ServiceId, within: u32 },
+    /// Done when the orchestrator says that the last update of the service is complete. With `wants`: failed as soon as somebody else
+    /// has given it another template than that.
+    AwaitRollout {
+        service: ServiceId,
+        within: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wants: Option<Recipe>,
+    },
 
     // Where the console itself makes instances (Docker).
     /// Makes `instance` as `recipe` says, on the networks of `like` but without the names under which others find the service, and does
@@ -61,15 +73,34 @@ pub enum Step {
     // Where an orchestrator is told (Kubernetes).
     /// Sets images and environment in the service's template, and its pace where one is given. Refused when the object is another than
     /// `object`; done when it is so already.
-    Update { service: ServiceId, object: Object, edits: Edits, pace: Option<Pace>, stamp: Stamp },
+    Update {
+        service: ServiceId,
+        object: Object,
+        edits: Edits,
+        pace: Option<Pace>,
+        stamp: Stamp,
+        /// In place of `pace`: what it was before, in its engine's own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own_pace: Option<Arc<str>>,
+    },
     /// Gives the service the template of a release that is kept. Done when it has it already, also if a rollout of another is under way.
     Return { service: ServiceId, object: Object, release: ReleaseRef, stamp: Stamp },
     /// Goes back to a release of Helm's, by its own program.
     Helm { service: ServiceId, release: Arc<str>, revision: u64, within: u32 },
-    /// So many instances are wanted from now on.
-    Scale { service: ServiceId, to: u32 },
-    /// No instance is replaced while it is paused.
-    Pause { service: ServiceId, paused: bool },
+    /// So many instances are wanted from now on. Refused when it is another object than `object`, where that was known.
+    Scale {
+        service: ServiceId,
+        to: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<Object>,
+    },
+    /// No instance is replaced while it is paused. `object` as for `Scale`.
+    Pause {
+        service: ServiceId,
+        paused: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<Object>,
+    },
     /// Tells a controller of rollouts what a person decided.
     Steer {
         service: ServiceId,
@@ -78,11 +109,24 @@ pub enum Step {
         /// The step at which it stands when that is decided: a promotion that was done is not done again at the next one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u32>,
+        /// The mark of the release that it is about: it is not said of another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<Arc<str>>,
     },
     /// Makes `set`, a second service like `like` but for `edits`, with so many instances. They carry all labels of `like`'s, and one of
     /// their own: (`TRACK`, the set's name). With `front`, a Service of that name in front of these alone is made too. Done when
     /// it is there, made for the same `stamp`.
-    MakeSet { set: ServiceId, like: ServiceId, edits: Edits, replicas: u32, front: Option<Arc<str>>, stamp: Stamp },
+    MakeSet {
+        set: ServiceId,
+        like: ServiceId,
+        edits: Edits,
+        replicas: u32,
+        front: Option<Arc<str>>,
+        stamp: Stamp,
+        /// What `like` must be, where that was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<Object>,
+    },
     /// Removes such a set and its front. Done when they are gone. Refused for what no plan made.
     DiscardSet { set: ServiceId },
     /// Says which instances get the requests, or how many. Tried before it is in force where that can be; what fails its test is put back.
@@ -206,10 +250,13 @@ impl Step {
     pub(super) fn definition(&self) -> Option<&Object> {
         match self {
             Self::Update { object, .. } | Self::Return { object, .. } | Self::Steer { object, .. } => Some(object),
+            Self::Redeploy { object, .. }
+            | Self::Scale { object, .. }
+            | Self::Pause { object, .. }
+            | Self::MakeSet { object, .. } => object.as_ref(),
             Self::Stop { .. }
             | Self::Start { .. }
             | Self::AwaitReady { .. }
-            | Self::Redeploy { .. }
             | Self::Replace { .. }
             | Self::AwaitRollout { .. }
             | Self::Make { .. }
@@ -219,9 +266,6 @@ impl Step {
             | Self::Remove { .. }
             | Self::Record { .. }
             | Self::Helm { .. }
-            | Self::Scale { .. }
-            | Self::Pause { .. }
-            | Self::MakeSet { .. }
             | Self::DiscardSet { .. }
             | Self::Shift { .. }
             | Self::Cordon { .. }
@@ -292,7 +336,7 @@ impl Step {
     /// From here on it is one wish of one person.
     pub(super) fn stamp(&mut self, at: Timestamp, by: &Arc<str>) {
         match self {
-            Self::Redeploy { asked, .. } => *asked = Some(at),
+            Self::Redeploy { asked, cause, .. } => (*asked, *cause) = (Some(at), Some(by.clone())),
             Self::Make { stamp, .. }
             | Self::Record { stamp, .. }
             | Self::Update { stamp, .. }

@@ -16,7 +16,7 @@ use kube::{
 };
 use midwatch::{
     backend::{Backend, StepError},
-    domain::{Means, Object, ReleaseSource, Route, ServiceId},
+    domain::{Means, ReleaseSource, Route, ServiceId},
     message::{Answer, Question},
     plan::{Edits, ReleaseRef, Stamp, Step, TRACK, Traffic},
 };
@@ -100,7 +100,7 @@ impl Rolled {
     }
 
     async fn await_rollout(&self, service: &ServiceId) {
-        self.execute(Step::AwaitRollout { service: service.clone(), within: 120 }).await;
+        self.execute(Step::AwaitRollout { service: service.clone(), within: 120, wants: None }).await;
     }
 
     fn other(&self, name: &str) -> ServiceId {
@@ -108,9 +108,17 @@ impl Rolled {
     }
 
     async fn roll_out(&self, edits: &Edits) {
-        let object = Object { generation: None, ..self.means().await.object.expect("an object") };
+        let object = self.means().await.object.expect("an object").whatever();
         let stamp = stamp();
-        self.execute(Step::Update { service: self.web.clone(), object, edits: edits.clone(), pace: None, stamp }).await;
+        self.execute(Step::Update {
+            service: self.web.clone(),
+            object,
+            edits: edits.clone(),
+            pace: None,
+            stamp,
+            own_pace: None,
+        })
+        .await;
         self.await_rollout(&self.web).await;
     }
 
@@ -127,8 +135,15 @@ impl Rolled {
     async fn made(&self, set: &str, edits: &Edits, replicas: u32) -> ServiceId {
         let set = self.other(set);
         let like = self.web.clone();
-        let step =
-            Step::MakeSet { set: set.clone(), like, edits: edits.clone(), replicas, front: None, stamp: stamp() };
+        let step = Step::MakeSet {
+            set: set.clone(),
+            like,
+            edits: edits.clone(),
+            replicas,
+            front: None,
+            stamp: stamp(),
+            object: None,
+        };
         self.execute(step).await;
         self.await_rollout(&set).await;
         set

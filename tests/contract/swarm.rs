@@ -84,7 +84,9 @@ async fn a_service_of_which_a_task_cannot_run_is_degraded_and_says_why() {
 #[tokio::test]
 async fn a_redeploy_counts_up_at_the_version_that_was_read() {
     let engine = engine(|| "null");
-    execute(&engine, Step::Redeploy { service: web(), asked: None }).await.expect("is asked for");
+    execute(&engine, Step::Redeploy { service: web(), asked: None, cause: None, object: None })
+        .await
+        .expect("is asked for");
     let asked = engine.asked();
     assert!(asked.iter().any(|line| line.starts_with("POST /v1.41/services/s1/update?version=7")), "{asked:?}");
 }
@@ -96,33 +98,35 @@ async fn a_rollout_is_awaited_until_the_engine_calls_it_complete() {
         false => r#"{"State":"updating"}"#,
         true => r#"{"State":"completed"}"#,
     });
-    execute(&engine, Step::AwaitRollout { service: web(), within: 15 }).await.expect("completes");
+    execute(&engine, Step::AwaitRollout { service: web(), within: 15, wants: None }).await.expect("completes");
 }
 
 #[tokio::test]
 async fn a_rollout_that_stands_still_fails_with_the_engines_words() {
     let engine = engine(|| r#"{"State":"paused","Message":"update paused due to failure"}"#);
-    let error = execute(&engine, Step::AwaitRollout { service: web(), within: 15 }).await;
+    let error = execute(&engine, Step::AwaitRollout { service: web(), within: 15, wants: None }).await;
     assert!(matches!(&error, Err(StepError::Failed(trouble)) if trouble.why.contains("due to failure")), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_service_that_is_gone_cannot_be_redeployed() {
     let gone = ServiceId::new(&"fake".into(), &Scope::from("shop"), "gone");
-    let error = execute(&engine(|| "null"), Step::Redeploy { service: gone, asked: None }).await;
+    let error =
+        execute(&engine(|| "null"), Step::Redeploy { service: gone, asked: None, cause: None, object: None }).await;
     assert!(matches!(error, Err(StepError::Failed(_))), "{error:?}");
 }
 
 #[tokio::test]
 async fn only_a_service_of_swarms_is_told_how_many_there_should_be() {
     let engine = engine(|| "null");
-    execute(&engine, Step::Scale { service: web(), to: 3 }).await.expect("it is so already");
-    execute(&engine, Step::Scale { service: web(), to: 5 }).await.expect("asked for");
+    execute(&engine, Step::Scale { service: web(), to: 3, object: None }).await.expect("it is so already");
+    execute(&engine, Step::Scale { service: web(), to: 5, object: None }).await.expect("asked for");
     let asked = engine.asked();
     let updates = asked.iter().filter(|line| line.starts_with("POST /v1.41/services/s1/update?version=7"));
     assert_eq!(updates.count(), 1, "{asked:?}");
     let lone = ServiceId { name: "lone".into(), ..web() };
-    let Err(StepError::Failed(trouble)) = execute(&engine, Step::Scale { service: lone, to: 5 }).await else {
+    let Err(StepError::Failed(trouble)) = execute(&engine, Step::Scale { service: lone, to: 5, object: None }).await
+    else {
         panic!("not refused")
     };
     assert!(trouble.why.contains("no service of Swarm's"), "{trouble}");

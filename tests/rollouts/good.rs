@@ -29,7 +29,7 @@ fn rolls_out_and_back_without_a_failed_request(stand: &dyn Stand) {
 }
 
 /// The id of a release of this image that does not run. None of them ran for long enough to be suggested.
-fn older(stand: &dyn Stand, image: &str) -> String {
+pub fn older(stand: &dyn Stand, image: &str) -> String {
     let listed = stand.home().run(&["releases", &stand.address(), "--json"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let releases = listed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a release"));
@@ -73,7 +73,7 @@ fn on_docker_no_request_through_nginx_fails_in_a_rollout_or_a_rollback() {
 
 #[test]
 fn on_docker_a_proxy_that_knows_only_a_name_loses_no_request_either() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(project) = Project::open("knows only a name", 3, Tries::ByName) else { return };
     rolls_out_and_back_without_a_failed_request(&project);
 }

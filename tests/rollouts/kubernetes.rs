@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::stand::{Home, Stand, until};
+use crate::{
+    stand::{Home, Stand, until},
+    way::Way,
+};
 
 const DEMANDED: &str = "MIDWATCH_TEST_KUBERNETES";
 const KUBECONFIG: &str = "MIDWATCH_TEST_KUBECONFIG";
@@ -31,6 +34,11 @@ impl Namespace {
     /// `after`: seconds for which an instance must have lived before it is asked whether it is ready. A Service sends to what is ready, so
     /// what a release that dies young had in hand is only safe where it had to live that long.
     pub fn open(case: &str, instances: u32, after: u32) -> Option<Self> {
+        Self::of(case, instances as usize, &deployment(instances, after), None)
+    }
+
+    /// `web`, of whatever kind. The program reaches the cluster by `way` where there is one.
+    pub fn of(case: &str, instances: usize, web: &Value, way: Option<&Way>) -> Option<Self> {
         let Some(kubeconfig) = std::env::var(KUBECONFIG).ok().filter(|path| !path.is_empty()) else {
             assert!(std::env::var_os(DEMANDED).is_none(), "{DEMANDED} demands a cluster, and {KUBECONFIG} names none");
             eprintln!("SKIPPED {case}: {KUBECONFIG} names no cluster");
@@ -39,7 +47,8 @@ impl Namespace {
         static NAMESPACES: AtomicU32 = AtomicU32::new(0);
         let name = format!("mwroll-{}-{}", std::process::id(), NAMESPACES.fetch_add(1, Ordering::Relaxed));
         // An empty DOCKER_HOST would mean the usual socket, and only the cluster is meant.
-        let home = Home::new(vec![("KUBECONFIG", kubeconfig.clone()), ("DOCKER_HOST", "unix:///nowhere.sock".into())]);
+        let reached = way.map_or_else(|| kubeconfig.clone(), |way| way.kubeconfig());
+        let home = Home::new(vec![("KUBECONFIG", reached), ("DOCKER_HOST", "unix:///nowhere.sock".into())]);
         let mut proxy = Command::new("kubectl")
             .args(["--kubeconfig", &kubeconfig, "proxy", "--port=0"])
             .stdout(Stdio::piped())
@@ -53,12 +62,12 @@ impl Namespace {
         let namespace = Self { name, cluster, kubeconfig, home, proxy, door };
         namespace.kubectl(&["create", "namespace", &namespace.name]);
         until("the namespace to be ready", || namespace.try_kubectl(&["get", "serviceaccount", "default"]));
-        namespace.apply(&deployment(instances, after));
+        namespace.apply(web);
         namespace.apply(&json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
             "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
         }));
-        until("the first release to be ready", || (namespace.runs().len() == instances as usize).then_some(()));
+        until("the first release to be ready", || (namespace.runs().len() == instances).then_some(()));
         Some(namespace)
     }
 
@@ -87,8 +96,23 @@ impl Namespace {
     }
 }
 
+/// The same program as one on each machine, or as pods with names of their own.
+pub fn in_place(kind: &str, instances: u32) -> Value {
+    let mut web = deployment(instances, 0);
+    web["kind"] = json!(kind);
+    let spec = web["spec"].as_object_mut().expect("a spec");
+    spec.retain(|key, _| ["selector", "template", "replicas"].contains(&key.as_str()));
+    match kind {
+        "DaemonSet" => drop(spec.remove("replicas")),
+        _ => drop(spec.insert("serviceName".into(), json!("web"))),
+    }
+    spec["template"]["spec"]["terminationGracePeriodSeconds"] = json!(2);
+    spec["template"]["spec"]["containers"][0]["env"][0]["value"] = json!("0");
+    web
+}
+
 /// Ready by its health check; it goes on answering for a while after it was asked to end, as its Service takes that long to know.
-fn deployment(instances: u32, after: u32) -> Value {
+pub fn deployment(instances: u32, after: u32) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"app": "web"}},
         "spec": {

@@ -5,6 +5,8 @@ mod bad;
 mod crashes;
 mod docker;
 mod good;
+mod in_place;
 mod kubernetes;
 mod load;
 mod stand;
+mod way;

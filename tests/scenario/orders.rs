@@ -49,11 +49,11 @@ impl Play {
         let (name, _) = means.containers[0].image.rsplit_once(':').expect("with a tag");
         let images = [(means.containers[0].name.clone(), format!("{name}:{version}").into())].into();
         let (edits, object) = (Edits { images, ..Edits::default() }, means.object.expect("an orchestrator keeps it"));
-        Step::Update { service: self.service.clone(), object, edits, pace: None, stamp: stamp("OPS-1") }
+        Step::Update { service: self.service.clone(), object, edits, pace: None, stamp: stamp("OPS-1"), own_pace: None }
     }
 
     fn rolled_out(&self) -> Step {
-        Step::AwaitRollout { service: self.service.clone(), within: 120 }
+        Step::AwaitRollout { service: self.service.clone(), within: 120, wants: None }
     }
 
     fn versions(&self) -> Vec<String> {
@@ -119,7 +119,7 @@ async fn going_back_gives_an_old_release_a_new_number() {
 async fn an_update_of_what_somebody_else_changed_is_refused() {
     let mut play = play("cluster/shop/front").await;
     let update = play.update("v1.2").await;
-    play.perform(Step::Scale { service: play.service.clone(), to: 5 }).await.expect("scales");
+    play.perform(Step::Scale { service: play.service.clone(), to: 5, object: None }).await.expect("scales");
     let why = why(play.perform(update).await);
     assert!(why.ends_with("somebody changed its definition meanwhile"), "{why}");
     play.perform(play.rolled_out()).await.expect("completes");
@@ -129,7 +129,7 @@ async fn an_update_of_what_somebody_else_changed_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn while_it_is_paused_nothing_is_replaced_and_who_waits_is_told() {
     let mut play = play("cluster/shop/front").await;
-    let pause = |paused| Step::Pause { service: play.service.clone(), paused };
+    let pause = |paused| Step::Pause { service: play.service.clone(), paused, object: None };
     let (pause, resume) = (pause(true), pause(false));
     let update = play.update("v1.2").await;
     play.perform(update).await.expect("begins");
@@ -193,7 +193,8 @@ async fn a_rollout_in_steps_waits_for_a_person_and_goes_back_when_it_is_aborted(
     assert_eq!((&*argo.phase, argo.step, argo.under_way), ("Paused", Some((0, 2)), true));
 
     let object = play.means().await.object.expect("it has one");
-    let steer = |word| Step::Steer { service: play.service.clone(), object: object.clone(), word, at: Some(0) };
+    let steer =
+        |word| Step::Steer { service: play.service.clone(), object: object.clone(), word, at: Some(0), release: None };
     let (promote, abort, retry, full) =
         (steer(Steer::Promote), steer(Steer::Abort), steer(Steer::Retry), steer(Steer::PromoteFull));
     play.perform(promote.clone()).await.expect("is told");
@@ -303,10 +304,10 @@ async fn a_check_looks_at_health_restarts_and_logs_and_says_when_it_cannot_tell(
     let update = play.update("v1.3-errors").await;
     play.perform(update).await.expect("begins");
     play.stage.play(Duration::from_secs(2)).await;
-    play.perform(Step::Pause { service: play.service.clone(), paused: true }).await.expect("is told");
+    play.perform(Step::Pause { service: play.service.clone(), paused: true, object: None }).await.expect("is told");
     let told = why(play.perform(bad_log).await);
     assert!(told.contains("lines are errors, of the old release"), "{told}");
-    play.perform(Step::Pause { service: play.service.clone(), paused: false }).await.expect("is told");
+    play.perform(Step::Pause { service: play.service.clone(), paused: false, object: None }).await.expect("is told");
     let update = play.update("v1.3-crashes").await;
     play.perform(update).await.expect("begins");
     play.stage.play(Duration::from_secs(5)).await;

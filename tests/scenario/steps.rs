@@ -72,8 +72,8 @@ async fn every_step_done_twice_is_done_once() {
         stop(&web),
         start(&web),
         await_ready(&web),
-        Step::Redeploy { service: service.clone(), asked: None },
-        Step::AwaitRollout { service, within: 60 },
+        Step::Redeploy { service: service.clone(), asked: None, cause: None, object: None },
+        Step::AwaitRollout { service, within: 60, wants: None },
     ] {
         perform(&mut stage, step.clone()).await.unwrap_or_else(|error| panic!("{step:?}: {error:?}"));
         let (once, fingerprint) = (stage.instance("web", 1).clone(), stage.service("web").fingerprint);
@@ -89,8 +89,11 @@ async fn a_redeploy_replaces_one_after_the_other() {
     let mut stage = live(&world().service("web", 3).with("health_check = true\nstarts_in = \"4s\"")).await;
     let service = stage.service("web").id.clone();
     let before: Vec<_> = (1..=3).map(|number| stage.instance("web", number).started).collect();
-    perform(&mut stage, Step::Redeploy { service: service.clone(), asked: None }).await.expect("begins");
-    let rollout = tokio::spawn(stage.backend("here").execute(Step::AwaitRollout { service, within: 60 }, quiet()));
+    perform(&mut stage, Step::Redeploy { service: service.clone(), asked: None, cause: None, object: None })
+        .await
+        .expect("begins");
+    let rollout =
+        tokio::spawn(stage.backend("here").execute(Step::AwaitRollout { service, within: 60, wants: None }, quiet()));
     stage.until("the rollout is over", |_| rollout.is_finished()).await;
     stage.play(Duration::from_millis(100)).await;
     rollout.await.expect("does not panic").expect("completes");

@@ -54,8 +54,10 @@ pub async fn execute(api: Api, step: Step, progress: Progress) -> Result<(), Ste
             history::record(&api, writing, &progress).await
         }
         Step::Redeploy { service, .. } => swarm_steps::redeploy(&api, service, &progress).await,
-        Step::AwaitRollout { service, within } => swarm_steps::await_rollout(&api, service, *within, &progress).await,
-        Step::Scale { service, to } => swarm_steps::scale(&api, service, *to, &progress).await,
+        Step::AwaitRollout { service, within, .. } => {
+            swarm_steps::await_rollout(&api, service, *within, &progress).await
+        }
+        Step::Scale { service, to, .. } => swarm_steps::scale(&api, service, *to, &progress).await,
         Step::Shift { route, to, .. } => upstream::shift(&api, route, to, &progress).await,
         Step::Gate { service, gate, new, old } => {
             let evidence = DockerEvidence { api, cluster: service.cluster.clone() };

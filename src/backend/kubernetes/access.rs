@@ -1,5 +1,7 @@
 //! What a person may do: asked of the server before it is offered, so that what is refused is greyed with the verb that is missing.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use futures::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use serde::Deserialize;
@@ -86,6 +88,50 @@ const NEEDS: [(Capability, &[Way]); 13] = [
     (Capability::Nodes, &[&[in_cluster("list", "nodes", "")]]),
 ];
 
+/// What the steps of a plan may need beside what is offered: asked for one service when somebody thinks of changing it, so that what is
+/// missing is met before anything was done. `plan::rights` names the same.
+const OF_PLANS: [Right; 16] = [
+    in_scope("patch", "apps", "deployments", ""),
+    in_scope("patch", "apps", "statefulsets", ""),
+    in_scope("patch", "apps", "daemonsets", ""),
+    in_scope("patch", "argoproj.io", "rollouts", ""),
+    in_scope("patch", "apps", "deployments", "scale"),
+    in_scope("patch", "apps", "statefulsets", "scale"),
+    in_scope("create", "apps", "deployments", ""),
+    in_scope("delete", "apps", "deployments", ""),
+    in_scope("patch", "", "services", ""),
+    in_scope("create", "", "services", ""),
+    in_scope("delete", "", "services", ""),
+    in_scope("patch", "gateway.networking.k8s.io", "httproutes", ""),
+    in_scope("create", "networking.k8s.io", "ingresses", ""),
+    in_scope("patch", "networking.k8s.io", "ingresses", ""),
+    in_scope("delete", "networking.k8s.io", "ingresses", ""),
+    in_scope("delete", "", "pods", ""),
+];
+
+/// Those of them that are missing: "create deployments.apps".
+pub async fn denied(site: &Site, scope: &Scope) -> Result<BTreeSet<Arc<str>>, Fault> {
+    let reviews = stream::iter(OF_PLANS).map(|right| async move {
+        let is_allowed = review(site, right, scope).await?;
+        Ok::<_, Fault>((right, is_allowed))
+    });
+    match reviews.buffer_unordered(OF_PLANS.len()).try_collect::<Vec<_>>().await {
+        Ok(answers) => Ok(answers.iter().filter(|(_, may)| !may).map(|(right, _)| right.title().into()).collect()),
+        // Nobody can be asked: the server says no to what may not be.
+        Err(fault) if fault.is_missing() || fault.is_denied() => Ok(BTreeSet::new()),
+        Err(fault) => Err(fault),
+    }
+}
+
+impl Right {
+    /// "create pods/exec"
+    fn title(&self) -> String {
+        let subresource = if self.subresource.is_empty() { String::new() } else { format!("/{}", self.subresource) };
+        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        format!("{} {}{group}{subresource}", self.verb, self.resource)
+    }
+}
+
 pub async fn rights(site: &Site, scope: &Scope) -> Result<Capabilities, Trouble> {
     let mut asked: Vec<Right> = Vec::new();
     for right in NEEDS.iter().flat_map(|(_, ways)| ways.iter().copied().flatten()) {
@@ -128,10 +174,8 @@ fn allowed(scope: &Scope, has_metrics: bool, may: impl Fn(&Right) -> bool) -> Ca
 /// "you may not create pods/exec in shop (asked of the server)"
 fn words(missing: &[&Right], scope: &Scope) -> String {
     let one = |right: &&Right| {
-        let subresource = if right.subresource.is_empty() { String::new() } else { format!("/{}", right.subresource) };
-        let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };
         let place = if right.is_namespaced { format!(" in {scope}") } else { String::new() };
-        format!("{} {}{group}{subresource}{place}", right.verb, right.resource)
+        format!("{}{place}", right.title())
     };
     // The first way is the usual one; the others are said only where the first does not speak for them.
     let told: Vec<String> = match missing {

@@ -40,6 +40,7 @@ pub fn state(rollout: &Value) -> Argo {
         analysing: is(&["Running", "Pending"]),
         inconclusive: is(&["Inconclusive"]),
         workload: Referred::of(rollout).map(|referred| referred.title().into()),
+        wanted: current.as_str().map(|current| clean(current).into()),
         fast_track: Vec::new(),
     }
 }

@@ -116,16 +116,35 @@ pub fn same(what: &str, found: &Value, meant: &str) -> Result<(), StepError> {
     Err(StepError::Failed(Trouble::new(what, "it was deleted and made anew meanwhile").help("plan it again")))
 }
 
-/// Whether it is as it was when it was planned.
-pub fn unmoved(what: &str, found: &Value, meant: &Object) -> Result<(), StepError> {
-    same(what, found, &meant.uid)?;
-    match meant.generation {
-        Some(generation) if found["metadata"]["generation"] != generation => {
-            let by = author(found).map_or_else(String::new, |author| format!(" {author}"));
-            let trouble = Trouble::new(what, format!("it was changed meanwhile{by}"));
-            Err(StepError::Failed(trouble.help("look at what was changed, and plan it again")))
-        }
-        Some(_) | None => Ok(()),
+/// Whether what holds the template is as it was when it was planned. `meant` may be of another object, which refers to this one.
+pub fn unmoved(what: &str, found: &Value, template: &Value, meant: &Object) -> Result<(), StepError> {
+    let generation = found["metadata"]["generation"].as_u64();
+    let now = Object { uid: meant.uid.clone(), generation, template: Some(mark(template)) };
+    if !meant.is_unlike(&now) {
+        return Ok(());
+    }
+    let by = author(found).map_or_else(String::new, |author| format!(" {author}"));
+    let trouble = Trouble::new(what, format!("it was changed meanwhile{by}"));
+    Err(StepError::Failed(trouble.help("look at what was changed, and plan it again")))
+}
+
+/// The same number for the same template, on every machine and for every version of this program, since journals hold it: FNV-1a.
+pub fn mark(template: &Value) -> u64 {
+    let text = without_nulls(template).to_string();
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |mark, byte| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Whether somebody else wrote its template after us, or at the same second. Where the server remembers nobody, it is taken for so.
+pub fn is_changed_by_others(object: &Value) -> bool {
+    let fields = object["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let wrote = fields.filter(|field| field["fieldsV1"]["f:spec"]["f:template"].is_object());
+    let (ours, theirs): (Vec<&Value>, Vec<&Value>) =
+        wrote.partition(|field| field["manager"].as_str().is_some_and(|by| [MANAGER, FLUX_MANAGER].contains(&by)));
+    let newest = |fields: &[&Value]| fields.iter().filter_map(|field| Some(field["time"].as_str()?.to_owned())).max();
+    match (newest(&ours), newest(&theirs)) {
+        (Some(ours), Some(theirs)) => theirs >= ours,
+        (Some(_), None) => false,
+        (None, _) => true,
     }
 }
 
@@ -183,12 +202,42 @@ mod tests {
             {"manager": "kubectl-create", "time": "2026-11-20T02:14:06Z", "fieldsV1": {"f:spec": {}}},
             {"manager": "kube-controller-manager", "time": "2026-11-21T03:00:00Z", "fieldsV1": {"f:status": {}}},
         ]}});
-        let meant = |uid: &str, generation| Object { uid: uid.into(), generation };
-        assert_eq!(unmoved("x", &object, &meant("u-1", Some(5))), Ok(()));
-        assert_eq!(unmoved("x", &object, &meant("u-1", None)), Ok(()));
-        let moved = why(unmoved("x", &object, &meant("u-1", Some(4))));
+        let meant = |generation, template| Object { uid: "u-1".into(), generation, template };
+        let unmoved = |meant: &Object| unmoved("x", &object, &json!({"spec": {}}), meant);
+        assert_eq!(unmoved(&meant(Some(5), None)), Ok(()));
+        assert_eq!(unmoved(&meant(None, None)), Ok(()));
+        let moved = why(unmoved(&meant(Some(4), None)));
         assert_eq!(moved, "it was changed meanwhile by kubectl-edit at 02:14:06");
-        assert!(why(unmoved("x", &object, &meant("u-2", Some(5)))).contains("made anew"));
+        assert!(why(same("x", &object, "u-2")).contains("made anew"));
+    }
+
+    #[test]
+    fn what_was_only_scaled_has_the_same_template_and_was_not_changed() {
+        let template = json!({"spec": {"containers": [{"name": "web", "image": "web:v1"}]}});
+        let told = json!({"metadata": {"creationTimestamp": null}, "spec": template["spec"]});
+        let mark_of = |template: &Value| mark(template);
+        assert_eq!(mark_of(&json!({"metadata": {}, "spec": template["spec"]})), mark_of(&told));
+        // What a journal of yesterday holds.
+        assert_eq!(mark_of(&template), 14_752_501_060_419_060_341);
+        let scaled = json!({"metadata": {"uid": "u-1", "generation": 9}});
+        let meant = Object { uid: "u-1".into(), generation: Some(4), template: Some(mark(&template)) };
+        assert_eq!(unmoved("x", &scaled, &template, &meant), Ok(()));
+        assert!(unmoved("x", &scaled, &json!({"spec": {"containers": []}}), &meant).is_err());
+    }
+
+    #[test]
+    fn a_template_is_somebody_elses_when_they_wrote_it_last() {
+        let written = |ours: &str, theirs: &str| {
+            let wrote = |manager: &str, time: &str| json!({"manager": manager, "time": time, "fieldsV1": {"f:spec": {"f:template": {}}}});
+            let scaled =
+                json!({"manager": "hpa", "time": "2026-11-22T00:00:00Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+            json!({"metadata": {"managedFields": [wrote(MANAGER, ours), wrote("argocd", theirs), scaled]}})
+        };
+        let (early, late) = ("2026-11-21T02:14:06Z", "2026-11-21T02:14:07Z");
+        assert!(is_changed_by_others(&written(early, late)));
+        assert!(is_changed_by_others(&written(early, early)));
+        assert!(!is_changed_by_others(&written(late, early)));
+        assert!(is_changed_by_others(&json!({})));
     }
 
     #[test]

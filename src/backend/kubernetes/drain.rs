@@ -73,7 +73,7 @@ pub async fn drain(site: &Site, node: &ServiceId, within: u32, progress: &Progre
             |pod: &&Pod| !pod.ending && forbidden.get(&pod.uid).is_none_or(|(tried, _)| tried.elapsed() >= AGAIN);
         let due: Vec<Pod> = left.iter().filter(may_be_tried).cloned().collect();
         let evicted = stream::iter(due).map(|pod| async {
-            let answer = evict(site, &pod, version).await;
+            let answer = evict(site, (&pod.namespace, &pod.name, &pod.uid), version).await;
             (pod, answer)
         });
         for (pod, answer) in evicted.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await {
@@ -86,7 +86,7 @@ pub async fn drain(site: &Site, node: &ServiceId, within: u32, progress: &Progre
         let words = told(&left, &forbidden);
         if began.elapsed() >= Duration::from_secs(within.into()) {
             let trouble = Trouble::new(what, format!("after {within} s there are left: {words}"));
-            let help = "scale up what its budget protects, or wait; the machine stays cordoned";
+            let help = "scale up what its budget protects, or give it more time";
             return Err(StepError::Failed(trouble.help(help)));
         }
         if words != last_words {
@@ -103,7 +103,7 @@ fn path(node: &ServiceId, what: &str) -> Result<String, StepError> {
 }
 
 /// In which version of its group an eviction is asked for: the resource says it, the group does not.
-async fn eviction(site: &Site) -> Result<&'static str, Fault> {
+pub async fn eviction(site: &Site) -> Result<&'static str, Fault> {
     let resources: Value = match site.api.get("/api/v1").await {
         Ok(resources) => resources,
         Err(fault) if fault.is_denied() => return Ok("policy/v1"),
@@ -164,7 +164,7 @@ fn sorted(pods: &Value) -> (Vec<Pod>, usize) {
     (left, staying)
 }
 
-enum Evicted {
+pub enum Evicted {
     /// Or gone already.
     Asked,
     /// By a budget, for now.
@@ -172,8 +172,8 @@ enum Evicted {
     Never(String),
 }
 
-async fn evict(site: &Site, pod: &Pod, version: &str) -> Result<Evicted, Fault> {
-    let Pod { namespace, name, uid, .. } = pod;
+/// A pod by its namespace, its name and its uid.
+pub async fn evict(site: &Site, (namespace, name, uid): (&str, &str, &str), version: &str) -> Result<Evicted, Fault> {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
     let body = json!({
         "apiVersion": version,

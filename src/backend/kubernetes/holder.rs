@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Site,
-    change::{gone_or_lost, refuse, unmoved},
+    change::{gone_or_lost, refuse, same, unmoved},
     directory::Workload,
     pod::is_name,
     resolve,
@@ -78,7 +78,10 @@ pub async fn of(site: &Site, workload: &Workload, object: &Object, what: &str) -
     }
     let rollout: Value = site.api.get(&own.path).await.map_err(|fault| gone_or_lost(&fault, what))?;
     let Some(referred) = Referred::of(&rollout) else { return Ok(own) };
-    unmoved(what, &rollout, object)?;
+    same(what, &rollout, &object.uid)?;
+    if object.template.is_none() {
+        unmoved(what, &rollout, &Value::Null, object)?;
+    }
     let path = referred.path(namespace);
     let path =
         path.ok_or_else(|| refuse(what, format!("its template is in {}, which is not known", referred.title())))?;
@@ -101,6 +104,10 @@ impl Holder {
 
     /// Whether the object that holds the template is as it was when it was planned, as far as that is its to say.
     pub fn unmoved(&self, what: &str, found: &Value, object: &Object) -> Result<(), StepError> {
-        if self.referred.is_some() { Ok(()) } else { unmoved(what, found, object) }
+        // A generation is the other object's own.
+        if self.referred.is_some() && object.template.is_none() {
+            return Ok(());
+        }
+        unmoved(what, found, self.template(found), object)
     }
 }

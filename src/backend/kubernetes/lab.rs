@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod custom;
+mod guards;
 mod nodes;
 mod rollouts;
 mod sets;
@@ -118,7 +119,7 @@ impl Lab {
     }
 
     async fn await_rollout(&self, service: &ServiceId, within: u32) -> Result<Vec<String>, StepError> {
-        self.execute(Step::AwaitRollout { service: service.clone(), within }).await
+        self.execute(Step::AwaitRollout { service: service.clone(), within, wants: None }).await
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -182,7 +183,7 @@ async fn a_restart_that_is_done_twice_restarts_once_and_another_one_restarts_aga
         let service = lab.deployment(2, SERVE).await;
         let before = lab.pods().await;
         let asked = Some(Timestamp::now());
-        let restart = |asked| Step::Redeploy { service: service.clone(), asked };
+        let restart = |asked| Step::Redeploy { service: service.clone(), asked, cause: None, object: None };
         lab.execute(restart(asked)).await.expect("asked for");
         let generation = lab.generation().await;
         lab.execute(restart(asked)).await.expect("is so already");
@@ -224,7 +225,7 @@ async fn a_paused_deployment_and_one_that_was_made_anew_are_not_restarted() {
         let path = lab.path("deployments/web");
         let stale = super::resolve::resolve(&lab.site, &service).await.expect("found");
         lab.site.directory.put(service.clone(), super::directory::Workload { uid: "another".into(), ..stale.clone() });
-        let restart = Step::Redeploy { service: service.clone(), asked: None };
+        let restart = Step::Redeploy { service: service.clone(), asked: None, cause: None, object: None };
         assert!(failed(lab.execute(restart.clone()).await).0.contains("made anew"));
         lab.site.directory.put(service.clone(), stale);
         let pause = json!({"spec": {"paused": true}});

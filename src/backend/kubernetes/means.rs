@@ -1,7 +1,7 @@
 //! With what a service can be rolled out and back: asked at once, when somebody thinks of it.
 
 mod controller;
-mod obstacle;
+pub mod obstacle;
 mod pace;
 mod routes;
 
@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Site,
-    change::same,
+    Site, access,
+    change::{mark, same},
     directory::Workload,
     fault::Fault,
     helm_steps,
@@ -43,11 +43,12 @@ pub async fn of(site: &Site, service: &ServiceId) -> Result<Means, Trouble> {
     }
     let template = template(site, &workload, &found).await.map_err(trouble)?;
     let pace = pace::of(*kind, &found);
-    let (releases, routes, controller, obstacle, lease) = futures::try_join!(
+    let (releases, routes, controller, (obstacle, full), denied, lease) = futures::try_join!(
         releases::kept(&site.api, &workload),
         routes::of(site, namespace, &template),
         controller::of(site, &workload, &found),
         obstacle::of(site, &workload, &found, &template),
+        access::denied(site, &service.scope),
         lease::held(site, service),
     )
     .map_err(trouble)?;
@@ -61,7 +62,11 @@ pub async fn of(site: &Site, service: &ServiceId) -> Result<Means, Trouble> {
         containers: containers(&template),
         releases,
         next: 0,
-        object: Some(Object { uid: uid.clone(), generation: found["metadata"]["generation"].as_u64() }),
+        object: Some(Object {
+            uid: uid.clone(),
+            generation: found["metadata"]["generation"].as_u64(),
+            template: Some(mark(&template)),
+        }),
         pace,
         routes,
         hints: Vec::new(),
@@ -69,6 +74,9 @@ pub async fn of(site: &Site, service: &ServiceId) -> Result<Means, Trouble> {
         controller,
         without_helm: helm_steps::why_not(site),
         obstacle,
+        full,
+        rules: pace::rules(*kind, &found),
+        denied,
         lease,
     })
 }

@@ -43,6 +43,7 @@ mod query;
 mod readiness;
 mod refusal;
 mod releases;
+mod replace;
 mod replacements;
 mod resolve;
 mod rollout;
@@ -58,6 +59,7 @@ mod steps;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod trial;
 mod undo;
 mod update;
 mod usage;

@@ -30,7 +30,7 @@ pub async fn wait(
         StepError::Failed(Trouble::new(what.as_str(), why).help(help))
     };
     let began = Instant::now();
-    let (mut patience, mut ready_since, mut last_words) = (Patience::default(), None, String::new());
+    let (mut patience, mut ready_since, mut last_words) = (Patience::of_new(), None, String::new());
     loop {
         let now = Instant::now();
         let there = Replacements::only(site, &pod).await.map_err(|fault| stopped(&fault, what.as_str()))?;

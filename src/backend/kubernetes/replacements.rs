@@ -1,23 +1,25 @@
 //! The pods that a rollout brings: how many are ready, and why the others are not. One that will never be ready is told early.
 
+mod newest;
+
+pub use self::newest::newest;
+
 use std::{
     collections::BTreeMap,
     fmt::Write,
     time::{Duration, Instant},
 };
 
-use http::Method;
-use http_body_util::BodyExt;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 
 use super::{
     Site,
-    api::{decode, encoded, null_is_default},
+    api::{encoded, null_is_default},
     directory::Workload,
     fault::Fault,
     rollout::Rolling,
 };
-use crate::domain::{ServiceKind, text::clean, text::shorten};
+use crate::domain::{text::clean, text::shorten};
 
 /// Waiting for one of these is given up after this long: a registry may have stumbled.
 const HOPELESS_AFTER: Duration = Duration::from_secs(10);
@@ -31,9 +33,21 @@ pub struct Replacements {
     namespace: String,
 }
 
-/// Since when each pod has been in trouble that does not pass by itself.
+/// Since when each pod has been in trouble that does not pass by itself, and how often its containers had ended before that was anybody's
+/// to judge: by default, what had happened before the first look.
 #[derive(Default)]
-pub struct Patience(BTreeMap<String, Instant>);
+pub struct Patience {
+    since: BTreeMap<String, Instant>,
+    /// By `Pod::container`.
+    ends: Option<BTreeMap<String, u32>>,
+}
+
+impl Patience {
+    /// For pods that are as new as what is waited for: all that happened to them counts.
+    pub fn of_new() -> Self {
+        Self { since: BTreeMap::new(), ends: Some(BTreeMap::new()) }
+    }
+}
 
 pub struct OnePod<'a> {
     pub name: &'a str,
@@ -130,13 +144,17 @@ impl Replacements {
     /// Of the first pod for which waiting longer makes no sense.
     pub fn hopeless(&self, patience: &mut Patience, now: Instant) -> Option<PodTrouble> {
         let troubled: Vec<(&Pod, Cause)> = self.pods.iter().filter_map(|pod| Some((pod, pod.trouble()?))).collect();
-        patience.0.retain(|name, _| troubled.iter().any(|(pod, _)| pod.metadata.name == *name));
+        patience.since.retain(|name, _| troubled.iter().any(|(pod, _)| pod.metadata.name == *name));
+        let ends = patience.ends.get_or_insert_with(|| self.ends());
         troubled.into_iter().find_map(|(pod, cause)| {
             let is_hopeless = match cause.hope {
                 Hope::MayPass => return None,
-                Hope::EndsAgain(times) => times >= HOPELESS_RESTARTS,
+                Hope::EndsAgain(times) => {
+                    let before = cause.container.as_ref().and_then(|name| ends.get(&pod.container(name)));
+                    times.saturating_sub(before.copied().unwrap_or(0)) >= HOPELESS_RESTARTS
+                }
                 Hope::SeldomPasses => {
-                    let since = *patience.0.entry(pod.metadata.name.clone()).or_insert(now);
+                    let since = *patience.since.entry(pod.metadata.name.clone()).or_insert(now);
                     now.duration_since(since) >= HOPELESS_AFTER
                 }
             };
@@ -145,45 +163,24 @@ impl Replacements {
     }
 }
 
-/// The label by which the pods of the newest definition are known, and its value there.
-pub async fn newest(
-    site: &Site,
-    workload: &Workload,
-    rolling: &Rolling,
-) -> Result<Option<(&'static str, String)>, Fault> {
-    const OF_SETS: &str = "controller-revision-hash";
-    let known = |label, hash: &str| Ok((!hash.is_empty()).then(|| (label, hash.to_owned())));
-    let list = |plural| {
-        let selector = encoded(&workload.selector);
-        format!("/apis/apps/v1/namespaces/{}/{plural}?labelSelector={selector}", workload.namespace)
-    };
-    match workload.kind {
-        ServiceKind::Deployment => {
-            const LABEL: &str = "pod-template-hash";
-            let sets: List<Owned> = metadata_only(site, &list("replicasets")).await?;
-            Ok(sets.newest(&rolling.metadata.uid, Owned::revision_of_set).and_then(|set| set.label(LABEL)))
-        }
-        ServiceKind::DaemonSet => {
-            let revisions: List<Owned> = site.api.get(&list("controllerrevisions")).await?;
-            Ok(revisions.newest(&rolling.metadata.uid, |owned| owned.revision).and_then(|owned| owned.label(OF_SETS)))
-        }
-        ServiceKind::StatefulSet => known(OF_SETS, &rolling.status.update_revision),
-        ServiceKind::Rollout => known("rollouts-pod-template-hash", &rolling.status.current_pod_hash),
-        ServiceKind::Job
-        | ServiceKind::CronJob
-        | ServiceKind::Controlled
-        | ServiceKind::Pod
-        | ServiceKind::ComposeService
-        | ServiceKind::SwarmService
-        | ServiceKind::Container => Ok(None),
+impl Replacements {
+    /// How often each container has ended already.
+    fn ends(&self) -> BTreeMap<String, u32> {
+        let of = |pod: &Pod| {
+            let containers = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+            containers.map(|one| (pod.container(&clean(&one.name)), one.restart_count)).collect::<Vec<_>>()
+        };
+        self.pods.iter().flat_map(of).collect()
     }
 }
 
-/// Templates and status stay on the server.
-async fn metadata_only<T: DeserializeOwned>(site: &Site, path: &str) -> Result<T, Fault> {
-    let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-    let response = site.api.send(Method::GET, path, &[("accept", accept)], Vec::new()).await?;
-    decode(&response.into_body().collect().await?.to_bytes())
+/// Why a workload's controller makes no pods, where its conditions do not say so: as it told last.
+pub async fn why_not_created(site: &Site, workload: &Workload) -> Option<String> {
+    let selector = encoded(&format!("involvedObject.uid={},reason=FailedCreate", workload.uid));
+    let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", workload.namespace);
+    let told: List<Told> = site.api.get(&path).await.ok()?;
+    let last = told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))?;
+    Some(format!("nothing new can be created: {}", shorten(&clean(&last.message), WIDTH)))
 }
 
 #[derive(Deserialize)]
@@ -191,15 +188,6 @@ async fn metadata_only<T: DeserializeOwned>(site: &Site, path: &str) -> Result<T
 struct List<T> {
     #[serde(default = "Vec::new", deserialize_with = "null_is_default")]
     items: Vec<T>,
-}
-
-/// A ReplicaSet or a ControllerRevision.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Owned {
-    metadata: Metadata,
-    /// Of a ControllerRevision.
-    revision: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -217,24 +205,6 @@ struct Metadata {
 #[serde(default)]
 struct Owner {
     uid: String,
-}
-
-impl List<Owned> {
-    fn newest(&self, owner: &str, revision: impl Fn(&Owned) -> u64) -> Option<&Owned> {
-        let is_its = |owned: &&Owned| owned.metadata.owner_references.iter().any(|reference| reference.uid == owner);
-        self.items.iter().filter(is_its).max_by_key(|owned| revision(owned))
-    }
-}
-
-impl Owned {
-    fn revision_of_set(&self) -> u64 {
-        let number = self.metadata.annotations.get("deployment.kubernetes.io/revision");
-        number.and_then(|number| number.parse().ok()).unwrap_or(0)
-    }
-
-    fn label(&self, label: &'static str) -> Option<(&'static str, String)> {
-        Some((label, self.metadata.labels.get(label)?.clone()))
-    }
 }
 
 #[derive(Default, Deserialize)]
@@ -329,6 +299,11 @@ impl Cause {
 }
 
 impl Pod {
+    /// One of its containers, among all of all pods.
+    fn container(&self, name: &str) -> String {
+        format!("{}/{name}", self.metadata.uid)
+    }
+
     fn is_ready(&self) -> bool {
         let is_ready = |condition: &Condition| condition.r#type == "Ready" && condition.status == "True";
         self.metadata.deletion_timestamp.is_none() && self.status.conditions.iter().any(is_ready)

@@ -1,34 +1,17 @@
-//! When a rollout is complete, by kubectl's rules, and the waiting for it. Why new pods do not come up is told by `replacements`.
+//! When a rollout is complete, by kubectl's rules. Why new pods do not come up is told by `replacements`.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+mod wait;
+
+pub use self::wait::{Awaited, wait};
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{
-    Site,
-    api::null_is_default,
-    changes::Changes,
-    directory::Workload,
-    fault::Fault,
-    holder::Referred,
-    replacements::{Patience, Replacements},
-    resolve::{self, resolve},
-    steps::stopped,
-};
-use crate::{
-    backend::{Progress, StepError},
-    domain::{ServiceId, ServiceKind, Trouble, text::clean},
-};
+use super::api::null_is_default;
+use crate::domain::{ServiceKind, text::clean};
 
-/// Between two looks, at the least; and at most this share of the time goes into looking.
-const LOOK: Duration = Duration::from_secs(1);
-const SHARE: u32 = 10;
-/// For so long it must say that it failed.
-const FAILED_FOR: Duration = Duration::from_secs(3);
 const UNSEEN: &str = "its controller has not seen the change yet";
 
 /// How far a rollout is.
@@ -197,6 +180,7 @@ impl Rolling {
     pub fn wanted(&self, kind: ServiceKind) -> Option<u32> {
         match kind {
             ServiceKind::Deployment => Some(self.replicas()),
+            ServiceKind::StatefulSet | ServiceKind::DaemonSet if self.is_by_hand() => None,
             ServiceKind::StatefulSet => Some(self.replicas()).filter(|_| self.partition() == 0),
             ServiceKind::DaemonSet => Some(self.status.desired_number_scheduled),
             ServiceKind::Rollout
@@ -216,6 +200,17 @@ impl Rolling {
 
     fn partition(&self) -> u32 {
         self.spec.update_strategy.rolling_update.as_ref().map_or(0, |rolling| rolling.partition)
+    }
+
+    /// Nothing is replaced before somebody deletes it.
+    fn is_by_hand(&self) -> bool {
+        self.spec.update_strategy.r#type == "OnDelete"
+    }
+
+    /// Why its controller cannot create pods: a quota that has filled, or an admission that says no.
+    fn refused(&self) -> Option<String> {
+        let refused = self.status.conditions.iter().find(|condition| condition.r#type == "ReplicaFailure")?;
+        Some(format!("nothing new can be created: {}", clean(&refused.message)))
     }
 
     fn deployment(&self) -> Stand {
@@ -241,7 +236,7 @@ impl Rolling {
 
     fn stateful_set(&self) -> Stand {
         let Status { updated_replicas: updated, ready_replicas: ready, .. } = self.status;
-        if self.spec.update_strategy.r#type == "OnDelete" {
+        if self.is_by_hand() {
             return self.all_ready(ready, self.replicas());
         }
         let wanted = self.replicas();
@@ -260,7 +255,7 @@ impl Rolling {
     fn daemon_set(&self) -> Stand {
         let wanted = self.status.desired_number_scheduled;
         let (updated, available) = (self.status.updated_number_scheduled, self.status.number_available);
-        if self.spec.update_strategy.r#type == "OnDelete" {
+        if self.is_by_hand() {
             return self.all_ready(available, wanted);
         }
         if updated < wanted || available < wanted {
@@ -309,90 +304,6 @@ impl Rolling {
         };
         if is_timed { Stand::Going(words) } else { Stand::Asks(format!("it waits to be promoted or aborted: {words}")) }
     }
-}
-
-pub async fn wait(site: &Site, service: &ServiceId, within: u32, progress: &Progress) -> Result<(), StepError> {
-    let what = format!("{service} was not rolled out");
-    let lost = |fault: Fault| match fault {
-        fault if fault.is_missing() => StepError::Failed(Trouble::new(what.as_str(), "it is gone")),
-        fault => stopped(&fault, what.as_str()),
-    };
-    let workload = resolve(site, service).await.map_err(lost)?;
-    let Workload { kind, namespace, name, .. } = &workload;
-    let path = resolve::path(*kind, namespace, name)
-        .ok_or_else(|| StepError::Failed(Trouble::new(what.as_str(), format!("a {kind} is not rolled out"))))?;
-    let failed = |why: String, help: Option<String>| {
-        let help = help.unwrap_or_else(|| format!("kubectl -n {namespace} rollout status {kind}/{name}"));
-        StepError::Failed(Trouble::new(what.as_str(), why).help(help))
-    };
-    let began = Instant::now();
-    let (mut patience, mut last_words, mut failed_since) = (Patience::default(), String::new(), None);
-    let mut changes = Changes::new(&path);
-    loop {
-        let look_began = Instant::now();
-        let rolling: Rolling = site.api.get(&path).await.map_err(lost)?;
-        let pods = Replacements::of(site, &workload, &rolling).await.map_err(lost)?;
-        let is_seen = rolling.is_observed() && refers_to_seen(site, &workload, &rolling).await.map_err(lost)?;
-        let stand = if is_seen { rolling.stand(*kind) } else { Stand::Going(UNSEEN.into()) };
-        if !matches!(stand, Stand::Failed(_)) {
-            failed_since = None;
-        }
-        let mut words = match stand {
-            // What it says first after it was changed may still be of what was before.
-            Stand::Failed(why) if failed_since.get_or_insert(look_began).elapsed() < FAILED_FOR => why,
-            Stand::Failed(why) => {
-                let trouble = match pods.trouble() {
-                    Some(trouble) => Some(trouble),
-                    None => pods.why_unready(site).await,
-                };
-                let (why, help) = match trouble {
-                    Some(trouble) => (format!("{why}; {}", trouble.says), Some(trouble.help)),
-                    None => (why, None),
-                };
-                return Err(failed(why, help));
-            }
-            Stand::Asks(why) => return Err(StepError::Unsure(Trouble::new(what.as_str(), why))),
-            // The controller's count may be a moment behind what happened to a pod.
-            Stand::Complete => match rolling.wanted(*kind) {
-                Some(wanted) if pods.ready() < wanted => format!("{} of {wanted} ready", pods.ready()),
-                Some(_) | None => return Ok(()),
-            },
-            Stand::Going(words) => words,
-        };
-        // Before its controller has seen the change, the newest pods are those of what it is changed from.
-        if let Some(trouble) = pods.hopeless(&mut patience, look_began).filter(|_| is_seen) {
-            return Err(failed(trouble.says, Some(trouble.help)));
-        }
-        let is_late = began.elapsed() >= Duration::from_secs(within.into());
-        if let Some(trouble) = pods.trouble().filter(|_| is_seen) {
-            words = format!("{words}; {}", trouble.says);
-            if is_late {
-                return Err(failed(format!("after {within} s: {words}"), Some(trouble.help)));
-            }
-        } else if is_late {
-            let (told, help) = match pods.why_unready(site).await.filter(|_| is_seen) {
-                Some(trouble) => (format!("; {}", trouble.says), Some(trouble.help)),
-                None => (String::new(), None),
-            };
-            return Err(failed(format!("after {within} s: {words}{told}"), help));
-        }
-        if words != last_words {
-            progress(&words);
-            last_words = words;
-        }
-        let looked = look_began.elapsed();
-        changes.wait(site, &rolling.metadata.resource_version, LOOK.max(looked * SHARE), looked).await;
-    }
-}
-
-/// The controller of a Rollout whose template is another object's says apart which generation of that it has seen.
-async fn refers_to_seen(site: &Site, workload: &Workload, rolling: &Rolling) -> Result<bool, Fault> {
-    let Some(reference) = &rolling.spec.workload_ref else { return Ok(true) };
-    let referred = Referred::of(&json!({"spec": {"workloadRef": reference}}));
-    let Some(path) = referred.and_then(|referred| referred.path(&workload.namespace)) else { return Ok(true) };
-    let other: Value = site.api.get(&path).await?;
-    let generation = other["metadata"]["generation"].as_u64().unwrap_or(0);
-    Ok(generation <= rolling.status.workload_observed_generation)
 }
 
 #[cfg(test)]

@@ -12,14 +12,21 @@ use super::{
 };
 use crate::{
     backend::{Progress, StepError},
-    domain::{ServiceId, ServiceKind},
+    domain::{Object, ServiceId, ServiceKind, Trouble},
 };
 
-pub async fn scale(site: &Site, service: &ServiceId, to: u32, progress: &Progress) -> Result<(), StepError> {
+/// `object`: the one that was planned for, where that was known.
+pub async fn scale(
+    site: &Site,
+    service: &ServiceId,
+    (to, object): (u32, Option<&Object>),
+    progress: &Progress,
+) -> Result<(), StepError> {
     let what = format!("could not scale {service} to {to}");
     let workload = resolve(site, service).await.map_err(|fault| stopped(&fault, what.as_str()))?;
     let path = scalable_path(&workload, &what)?;
-    progress(match scaled(site, &path, &workload.uid, to, &what).await? {
+    let meant = object.map_or(&workload.uid, |object| &object.uid);
+    progress(match scaled(site, &path, meant, to, &what).await? {
         Made::Now => "asked for",
         Made::Already => "it is so already",
     });
@@ -59,7 +66,12 @@ fn scalable_path(workload: &Workload, what: &str) -> Result<String, StepError> {
     }
 }
 
-pub async fn pause(site: &Site, service: &ServiceId, paused: bool, progress: &Progress) -> Result<(), StepError> {
+pub async fn pause(
+    site: &Site,
+    service: &ServiceId,
+    (paused, object): (bool, Option<&Object>),
+    progress: &Progress,
+) -> Result<(), StepError> {
     let word = if paused { "pause" } else { "resume" };
     let what = format!("could not {word} {service}");
     let workload = resolve(site, service).await.map_err(|fault| stopped(&fault, what.as_str()))?;
@@ -78,8 +90,13 @@ pub async fn pause(site: &Site, service: &ServiceId, paused: bool, progress: &Pr
     };
     let path = path.ok_or_else(|| refuse(&what, format!("a {kind} cannot be paused")))?;
     let decide = |found: &Value| {
-        same(&what, found, uid)?;
+        same(&what, found, object.map_or(uid, |object| &object.uid))?;
         let now = found["spec"]["paused"] == true;
+        let waits = found["status"]["pauseConditions"].as_array().is_some_and(|conditions| !conditions.is_empty());
+        if !paused && !now && waits {
+            let trouble = Trouble::new(what.as_str(), "it was not paused: it waits at a step of its own");
+            return Err(StepError::Failed(trouble.help("promote it, and it goes on")));
+        }
         Ok((now != paused).then(|| Change::Merge(json!({"spec": {"paused": paused}}))))
     };
     progress(match make_so(site, &what, &path, "", decide).await? {

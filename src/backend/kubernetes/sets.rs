@@ -2,7 +2,7 @@
 
 mod front;
 
-pub use self::front::{PINS, sends_to};
+pub use self::front::{HASH, PINS, sends_to};
 
 use std::{
     sync::Arc,
@@ -15,16 +15,17 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Site,
-    change::{ASKED, gone_or_lost, is_asked, marks, refuse},
+    change::{ASKED, gone_or_lost, is_asked, marks, refuse, same},
     edits::edited,
     fault::Fault,
     resolve::{self, resolve},
     scale::scaled,
     steps::{MANAGER, stopped},
+    trial,
 };
 use crate::{
     backend::{Progress, StepError},
-    domain::{ServiceId, ServiceKind, Trouble, text::clean},
+    domain::{Object, ServiceId, ServiceKind, Trouble, text::clean},
     plan::{Edits, Stamp, TRACK},
 };
 
@@ -49,6 +50,8 @@ pub struct Wanted<'a> {
     pub replicas: u32,
     pub front: Option<&'a Arc<str>>,
     pub stamp: &'a Stamp,
+    /// What `like` must be, where that was known.
+    pub object: Option<&'a Object>,
 }
 
 pub async fn make(site: &Site, set: &ServiceId, wanted: Wanted<'_>, progress: &Progress) -> Result<(), StepError> {
@@ -61,7 +64,12 @@ pub async fn make(site: &Site, set: &ServiceId, wanted: Wanted<'_>, progress: &P
     let own = resolve::path(like.kind, &like.namespace, &like.name)
         .ok_or_else(|| refuse(&what, "its name is none of Kubernetes"))?;
     let main: Value = site.api.get(&own).await.map_err(|fault| gone_or_lost(&fault, &what))?;
+    if let Some(object) = wanted.object {
+        same(&what, &main, &object.uid)?;
+    }
     let made = definition(&set.name, &main, &wanted).map_err(|why| refuse(&what, why))?;
+    trial::update(site, &own, &main, wanted.edits, &what).await?;
+    trial::pod(site, &like, &made["spec"]["template"], &Edits::default(), &what).await?;
     match create(site, &path, &made).await {
         Ok(()) => progress("its deployment is made"),
         Err(fault) if is_there(&fault) => {
@@ -213,7 +221,7 @@ mod tests {
         let mut edits = Edits::default();
         edits.images.insert("web".into(), "web:v2".into());
         let like = ServiceId::new(&"lab".into(), &"shop".into(), "web");
-        let wanted = Wanted { like: &like, edits: &edits, replicas: 2, front: None, stamp: &stamp(100) };
+        let wanted = Wanted { like: &like, edits: &edits, replicas: 2, front: None, stamp: &stamp(100), object: None };
         definition("web-canary", &main, &wanted).expect("a definition")
     }
 

@@ -4,22 +4,29 @@ use serde_json::{Value, json};
 
 use super::{
     Site, argo,
-    change::{Change, Made, make_so, refuse, unmoved},
+    change::{Change, Made, make_so, refuse, same},
     resolve::{self, resolve},
     steps::stopped,
 };
 use crate::{
     backend::{Progress, StepError},
-    domain::{Object, ServiceId, ServiceKind},
+    domain::{Object, ServiceId, ServiceKind, Trouble},
     plan::Steer,
 };
 
-/// `at`: the step at which the word was given.
+pub struct Told<'a> {
+    pub object: &'a Object,
+    pub word: Steer,
+    /// The step at which the word was given.
+    pub at: Option<u32>,
+    /// The release that it was given for.
+    pub release: Option<&'a str>,
+}
+
 pub async fn steer(
     site: &Site,
     service: &ServiceId,
-    object: &Object,
-    (word, at): (Steer, Option<u32>),
+    Told { object, word, at, release }: Told<'_>,
     progress: &Progress,
 ) -> Result<(), StepError> {
     let what = match word {
@@ -39,10 +46,15 @@ pub async fn steer(
         Ok(_) | Err(_) => "/status",
     };
     let of_status = |found: &Value| {
-        unmoved(&what, found, object)?;
-        of_status(found, word, at)
-            .map(|status| status.map(|status| Change::Merge(json!({"status": status}))))
-            .map_err(|why| refuse(&what, why))
+        // Not by its generation: whoever scales it raises that, and so does what this very word does to its definition.
+        same(&what, found, &object.uid)?;
+        let status = of_status(found, word, at).map_err(|why| refuse(&what, why))?;
+        let now = &found["status"]["currentPodHash"];
+        if status.is_some() && release.is_some_and(|release| now != release) {
+            let trouble = Trouble::new(what.as_str(), "another release is under way than the one that was meant");
+            return Err(StepError::Failed(trouble.help("look at what it is, and say it again")));
+        }
+        Ok(status.map(|status| Change::Merge(json!({"status": status}))))
     };
     let waits_for_spec = |found: &Value| {
         let is_told = word == Steer::Promote && found["spec"]["paused"] == true;

@@ -1,10 +1,7 @@
 //! Makes one step of a plan so. Doing it again, or when it is already so, is no error. Every change is sent once: what may have been
 //! received and was not answered is lost, and the same step is done again.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use http::Method;
 use jiff::Timestamp;
@@ -13,28 +10,23 @@ use serde_json::{Value, json};
 
 use super::{
     Site,
+    change::CAUSE,
     directory::Workload,
     drain,
     evidence::KubernetesEvidence,
     fault::Fault,
-    helm_steps,
-    pod::Pod,
-    readiness,
+    helm_steps, readiness, replace,
     resolve::{self, resolve},
     rollout, scale, sets, shift, steer, undo, update,
 };
 use crate::{
     backend::{Progress, StepError, gate::Look},
-    domain::{InstanceId, ServiceId, ServiceKind, Trouble},
+    domain::{Object, ServiceId, ServiceKind, Trouble, text::clean},
     plan::Step,
 };
 
 /// In a pod template, the time at which its pods were last asked to be replaced: kubectl's, so that each knows of the other's restarts.
 pub const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
-/// Between two looks at a pod that is ending.
-const LOOK: Duration = Duration::from_millis(500);
-/// What a kubelet needs itself to end a pod and to say so.
-const BEYOND_GRACE: u32 = 30;
 /// Who changed it, in the object's own records.
 pub const MANAGER: &str = "midwatch";
 /// Flux takes away what others add, a restart's mark too, and so would restart everything again; not so what comes by this name, as its
@@ -43,11 +35,17 @@ pub const FLUX_MANAGER: &str = "flux-client-side-apply";
 
 pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), StepError> {
     match step {
-        Step::Redeploy { service, asked } => redeploy(&site, &service, asked, &progress).await,
-        Step::Replace { instance, name, grace, alone } => {
-            replace(&site, &instance, &name, (grace, alone), &progress).await
+        Step::Redeploy { service, asked, cause, object } => {
+            let wanted = Restart { asked, cause: cause.as_deref(), object: object.as_ref() };
+            redeploy(&site, &service, wanted, &progress).await
         }
-        Step::AwaitRollout { service, within } => rollout::wait(&site, &service, within, &progress).await,
+        Step::Replace { instance, name, grace, alone } => {
+            replace::replace(&site, &instance, &name, (grace, alone), &progress).await
+        }
+        Step::AwaitRollout { service, within, wants } => {
+            let awaited = rollout::Awaited { within, wants: wants.as_ref() };
+            rollout::wait(&site, &service, awaited, &progress).await
+        }
         Step::Stop { name, .. } => Err(never(format!("could not stop {name}"))),
         Step::Start { name, .. } => Err(never(format!("could not start {name}"))),
         Step::AwaitReady { instance, name, within, steady } => {
@@ -59,8 +57,9 @@ pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), S
         Step::Rename { name, .. } => Err(never(format!("could not rename {name}"))),
         Step::Remove { name, .. } => Err(never(format!("could not remove {name}"))),
         Step::Record { service, .. } => Err(never(format!("could not write down a release of {service}"))),
-        Step::Update { service, object, edits, pace, stamp } => {
-            let wanted = update::Wanted { object: &object, edits: &edits, pace, stamp: &stamp };
+        Step::Update { service, object, edits, pace, stamp, own_pace } => {
+            let own_pace = own_pace.as_deref();
+            let wanted = update::Wanted { object: &object, edits: &edits, pace, own_pace, stamp: &stamp };
             update::update(&site, &service, wanted, &progress).await
         }
         Step::Return { service, object, release, stamp } => {
@@ -70,13 +69,17 @@ pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), S
             let wanted = helm_steps::Wanted { release: &release, revision, within };
             helm_steps::roll_back(&site, &service, wanted, &progress).await
         }
-        Step::Scale { service, to } => scale::scale(&site, &service, to, &progress).await,
-        Step::Pause { service, paused } => scale::pause(&site, &service, paused, &progress).await,
-        Step::Steer { service, object, word, at } => {
-            steer::steer(&site, &service, &object, (word, at), &progress).await
+        Step::Scale { service, to, object } => scale::scale(&site, &service, (to, object.as_ref()), &progress).await,
+        Step::Pause { service, paused, object } => {
+            scale::pause(&site, &service, (paused, object.as_ref()), &progress).await
         }
-        Step::MakeSet { set, like, edits, replicas, front, stamp } => {
-            let wanted = sets::Wanted { like: &like, edits: &edits, replicas, front: front.as_ref(), stamp: &stamp };
+        Step::Steer { service, object, word, at, release } => {
+            let told = steer::Told { object: &object, word, at, release: release.as_deref() };
+            steer::steer(&site, &service, told, &progress).await
+        }
+        Step::MakeSet { set, like, edits, replicas, front, stamp, object } => {
+            let (front, object) = (front.as_ref(), object.as_ref());
+            let wanted = sets::Wanted { like: &like, edits: &edits, replicas, front, stamp: &stamp, object };
             sets::make(&site, &set, wanted, &progress).await
         }
         Step::DiscardSet { set } => sets::discard(&site, &set, &progress).await,
@@ -115,21 +118,10 @@ struct Definition {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Metadata {
     uid: Arc<str>,
     #[serde(default)]
     labels: Value,
-    #[serde(default)]
-    owner_references: Vec<Owner>,
-    deletion_timestamp: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Owner {
-    kind: String,
-    #[serde(default)]
-    controller: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -173,10 +165,11 @@ impl Definition {
         has("kustomize.toolkit.fluxcd.io/name") || has("helm.toolkit.fluxcd.io/name")
     }
 
-    fn refusal(&self, workload: &Workload) -> Option<Trouble> {
-        let Workload { kind, namespace, name, uid, .. } = workload;
+    /// `meant`: the uid of the object that was planned for.
+    fn refusal(&self, workload: &Workload, meant: &str) -> Option<Trouble> {
+        let Workload { kind, namespace, name, .. } = workload;
         let what = format!("could not restart {namespace}/{name}");
-        if self.metadata.uid != *uid {
+        if *self.metadata.uid != *meant {
             return Some(Trouble::new(what, "it was deleted and made anew meanwhile").help("plan it again"));
         }
         if self.spec.paused && *kind == ServiceKind::Deployment {
@@ -192,10 +185,16 @@ impl Definition {
     }
 }
 
+struct Restart<'a> {
+    asked: Option<Timestamp>,
+    cause: Option<&'a str>,
+    object: Option<&'a Object>,
+}
+
 async fn redeploy(
     site: &Site,
     service: &ServiceId,
-    asked: Option<Timestamp>,
+    Restart { asked, cause, object }: Restart<'_>,
     progress: &Progress,
 ) -> Result<(), StepError> {
     let what = format!("could not restart {service}");
@@ -203,7 +202,8 @@ async fn redeploy(
     let workload = resolve(site, service).await.map_err(lost)?;
     let path = restartable_path(&workload, &what)?;
     let definition: Definition = site.api.get(&path).await.map_err(lost)?;
-    if let Some(trouble) = definition.refusal(&workload) {
+    let meant = object.map_or(&workload.uid, |object| &object.uid);
+    if let Some(trouble) = definition.refusal(&workload, meant) {
         return Err(StepError::Failed(trouble));
     }
     // To the second, as kubectl writes it and as a Rollout keeps it.
@@ -212,9 +212,12 @@ async fn redeploy(
         progress("was asked for already");
         return Ok(());
     }
+    if workload.kind == ServiceKind::Deployment {
+        refuse_pinned(site, &workload, &path, &what).await?;
+    }
     let manager = if definition.is_flux_managed() { FLUX_MANAGER } else { MANAGER };
     let path = format!("{path}?fieldManager={manager}");
-    let (kind, patch) = restart_patch(&workload, &mark);
+    let (kind, patch) = restart_patch(&workload, &mark, cause);
     site.api.change::<IgnoredAny>(Method::PATCH, &path, kind, &patch).await.map_err(lost)?;
     progress("asked for");
     Ok(())
@@ -237,78 +240,37 @@ fn restartable_path(workload: &Workload, what: &str) -> Result<String, StepError
     path.ok_or_else(|| StepError::Failed(Trouble::new(what, format!("a {kind} has no pods to roll"))))
 }
 
+/// A Service that sends to one template's pods alone would send to nobody when these have gone.
+async fn refuse_pinned(site: &Site, workload: &Workload, path: &str, what: &str) -> Result<(), StepError> {
+    let found: Value = site.api.get(path).await.map_err(|fault| stopped(&fault, what))?;
+    let services: Value = match site.api.get(&format!("/api/v1/namespaces/{}/services", workload.namespace)).await {
+        Ok(services) => services,
+        Err(fault) if fault.is_denied() => return Ok(()),
+        Err(fault) => return Err(stopped(&fault, what)),
+    };
+    let is_pinned = |service: &&Value| {
+        let selector = &service["spec"]["selector"];
+        selector[sets::HASH].is_string() && sets::sends_to(selector, &found["spec"]["template"])
+    };
+    let Some(pinned) = services["items"].as_array().into_iter().flatten().find(is_pinned) else { return Ok(()) };
+    let name = clean(pinned["metadata"]["name"].as_str().unwrap_or_default()).into_owned();
+    let why = format!("service {name} sends to the pods of one release alone, and these would go");
+    let help = "an operation that was left did that: resume or undo it first, or roll out or back";
+    Err(StepError::Failed(Trouble::new(what, why).help(help)))
+}
+
 /// Bound to this very object: another one of its name is refused by the server.
-fn restart_patch(workload: &Workload, mark: &str) -> (&'static str, Value) {
-    let metadata = json!({"uid": &*workload.uid});
+fn restart_patch(workload: &Workload, mark: &str, cause: Option<&str>) -> (&'static str, Value) {
+    let mut metadata = json!({"uid": &*workload.uid});
+    // Else what is kept of it would be told with the reason of the change before.
+    if let Some(cause) = cause {
+        metadata["annotations"] = json!({CAUSE: cause});
+    }
     if workload.kind == ServiceKind::Rollout {
         return ("application/merge-patch+json", json!({"metadata": metadata, "spec": {"restartAt": mark}}));
     }
     let template = json!({"metadata": {"annotations": {RESTARTED: mark}}});
     ("application/strategic-merge-patch+json", json!({"metadata": metadata, "spec": {"template": template}}))
-}
-
-#[derive(Deserialize)]
-struct Ending {
-    metadata: Metadata,
-}
-
-async fn replace(
-    site: &Site,
-    instance: &InstanceId,
-    name: &str,
-    (grace, alone): (u32, bool),
-    progress: &Progress,
-) -> Result<(), StepError> {
-    let what = format!("could not replace {name}");
-    let pod = Pod::of(instance).map_err(|fault| stopped(&fault, what.as_str()))?;
-    let began = Instant::now();
-    let mut is_asked = false;
-    while let Some(there) = look(site, &pod).await.map_err(|fault| stopped(&fault, what.as_str()))? {
-        if there.metadata.deletion_timestamp.is_none() && !is_asked {
-            if !alone {
-                refuse_without_controller(&there, &what)?;
-            }
-            delete(site, &pod, &what).await?;
-            is_asked = true;
-        }
-        let waited = began.elapsed().as_secs();
-        if waited >= u64::from(grace.saturating_add(BEYOND_GRACE)) {
-            let trouble = Trouble::new(what, format!("after {waited} s it has not ended: its node may not answer"));
-            let help = format!("kubectl -n {} describe pod {}", pod.namespace, pod.name);
-            return Err(StepError::Failed(trouble.help(help)));
-        }
-        progress(&format!("ending, {waited} s of {grace} s"));
-        tokio::time::sleep(LOOK).await;
-    }
-    progress("has ended");
-    Ok(())
-}
-
-/// `None` when it is gone; another pod of its name is another pod.
-async fn look(site: &Site, pod: &Pod<'_>) -> Result<Option<Ending>, Fault> {
-    match site.api.get::<Ending>(&pod.path()).await {
-        Ok(there) => Ok(Some(there).filter(|there| &*there.metadata.uid == pod.uid)),
-        Err(fault) if fault.is_missing() => Ok(None),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// The plan refused it by what was known then; the server is asked once more, since this cannot be taken back.
-fn refuse_without_controller(pod: &Ending, what: &str) -> Result<(), StepError> {
-    let why = match pod.metadata.owner_references.iter().find(|owner| owner.controller) {
-        None => "it has no controller that would make it anew",
-        Some(owner) if owner.kind == "Job" => "its job would take that for a failed try",
-        Some(_) => return Ok(()),
-    };
-    Err(StepError::Failed(Trouble::new(what, why)))
-}
-
-pub async fn delete(site: &Site, pod: &Pod<'_>, what: &str) -> Result<(), StepError> {
-    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}});
-    match site.api.change::<IgnoredAny>(Method::DELETE, &pod.path(), "application/json", &options).await {
-        Ok(_) | Err(Fault::Refused { code: 404 | 409, .. }) => Ok(()),
-        Err(fault) => Err(stopped(&fault, what)),
-    }
 }
 
 #[cfg(test)]
@@ -326,11 +288,13 @@ mod tests {
 
     #[test]
     fn a_restart_is_bound_to_the_object_that_was_meant() {
-        let (kind, patch) = restart_patch(&workload(ServiceKind::Deployment), "2026-11-21T12:00:00Z");
+        let (kind, patch) =
+            restart_patch(&workload(ServiceKind::Deployment), "2026-11-21T12:00:00Z", Some("restart web by ann"));
         assert_eq!(kind, "application/strategic-merge-patch+json");
         assert_eq!(patch["metadata"]["uid"], "u-1");
+        assert_eq!(patch["metadata"]["annotations"][CAUSE], "restart web by ann");
         assert_eq!(patch["spec"]["template"]["metadata"]["annotations"][RESTARTED], "2026-11-21T12:00:00Z");
-        let (kind, patch) = restart_patch(&workload(ServiceKind::Rollout), "2026-11-21T12:00:00Z");
+        let (kind, patch) = restart_patch(&workload(ServiceKind::Rollout), "2026-11-21T12:00:00Z", None);
         assert_eq!(
             (kind, &patch["spec"]["restartAt"]),
             ("application/merge-patch+json", &json!("2026-11-21T12:00:00Z"))
@@ -339,18 +303,20 @@ mod tests {
 
     #[test]
     fn an_object_of_the_same_name_that_was_made_anew_is_another_one() {
-        let other = Workload { uid: "u-0".into(), ..workload(ServiceKind::Deployment) };
-        let trouble = definition(json!({})).refusal(&other).expect("refused");
+        let trouble = definition(json!({})).refusal(&workload(ServiceKind::Deployment), "u-0").expect("refused");
         assert!(trouble.why.contains("made anew"), "{trouble}");
     }
 
     #[test]
     fn what_would_replace_nothing_is_refused_in_words() {
-        let paused = definition(json!({"paused": true})).refusal(&workload(ServiceKind::Deployment)).expect("refused");
+        let paused =
+            definition(json!({"paused": true})).refusal(&workload(ServiceKind::Deployment), "u-1").expect("refused");
         assert_eq!(paused.help.as_deref(), Some("kubectl -n shop rollout resume deployment/web"));
         let on_delete = definition(json!({"updateStrategy": {"type": "OnDelete"}}));
-        assert!(on_delete.refusal(&workload(ServiceKind::StatefulSet)).expect("refused").why.contains("OnDelete"));
-        assert!(definition(json!({})).refusal(&workload(ServiceKind::StatefulSet)).is_none());
+        assert!(
+            on_delete.refusal(&workload(ServiceKind::StatefulSet), "u-1").expect("refused").why.contains("OnDelete")
+        );
+        assert!(definition(json!({})).refusal(&workload(ServiceKind::StatefulSet), "u-1").is_none());
     }
 
     #[test]

@@ -13,8 +13,9 @@ use super::{
     fault::Fault,
     holder::{self, Holder},
     pod::{Pod, is_name},
+    replace,
     resolve::{self, resolve},
-    steps::{self, stopped},
+    steps::{RESTARTED, stopped},
 };
 use crate::{
     backend::{Progress, StepError},
@@ -64,42 +65,54 @@ pub async fn give_back(
 }
 
 /// A StatefulSet's controller waits for a pod that is not ready, whatever definition that is of, and replaces none meanwhile (a known
-/// limit of its rolling update): so what is not ready and of another definition is ended here.
+/// limit of its rolling update): so what is not ready and of another definition is ended here. Not where it would come back as it is, below
+/// the partition, nor where pods are a person's to end.
 async fn unblock(site: &Site, workload: &Workload, what: &str, progress: &Progress) -> Result<(), StepError> {
     let lost = |fault: Fault| stopped(&fault, what);
     let Workload { kind, namespace, name, selector, .. } = workload;
     let Some(path) = resolve::path(*kind, namespace, name) else { return Ok(()) };
     let began = Instant::now();
     // Before its controller has seen the change, it would make the same anew.
-    let wanted = loop {
-        let set: Value = site.api.get(&path).await.map_err(lost)?;
+    let (wanted, strategy) = loop {
+        let mut set: Value = site.api.get(&path).await.map_err(lost)?;
         let status = &set["status"];
         if status["observedGeneration"].as_u64() >= set["metadata"]["generation"].as_u64() {
-            break status["updateRevision"].as_str().unwrap_or_default().to_owned();
+            let wanted = status["updateRevision"].as_str().unwrap_or_default().to_owned();
+            break (wanted, set["spec"]["updateStrategy"].take());
         }
         if began.elapsed() >= SEEN_WITHIN {
             return Err(refuse(what, "its controller has not seen the change"));
         }
         tokio::time::sleep(LOOK).await;
     };
+    if strategy["type"] == "OnDelete" {
+        return Ok(());
+    }
+    let partition = strategy["rollingUpdate"]["partition"].as_u64().unwrap_or(0);
     let list: Value = site
         .api
         .get(&format!("/api/v1/namespaces/{namespace}/pods?labelSelector={}", encoded(selector)))
         .await
         .map_err(lost)?;
-    for pod in list["items"].as_array().into_iter().flatten().filter(|pod| blocks(pod, &workload.uid, &wanted)) {
+    for pod in
+        list["items"].as_array().into_iter().flatten().filter(|pod| blocks(pod, &workload.uid, &wanted, partition))
+    {
         let metadata = &pod["metadata"];
         let (Some(pod), Some(uid)) = (metadata["name"].as_str(), metadata["uid"].as_str()) else { continue };
         let pod = Pod { namespace, name: pod, uid, container: None };
         progress(&format!("ends {}, which is not ready", clean(pod.name)));
-        steps::delete(site, &pod, what).await?;
+        replace::delete(site, &pod, what).await?;
     }
     Ok(())
 }
 
-/// It is the set's, of another definition than `wanted`, and not ready.
-fn blocks(pod: &Value, set: &str, wanted: &str) -> bool {
+/// It is the set's, of another definition than `wanted`, and not ready; and its number is not below the partition.
+fn blocks(pod: &Value, set: &str, wanted: &str, partition: u64) -> bool {
     let metadata = &pod["metadata"];
+    let number = metadata["name"].as_str().and_then(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
+    if number.is_some_and(|number| number < partition) {
+        return false;
+    }
     let is_its = metadata["ownerReferences"].as_array().into_iter().flatten().any(|owner| owner["uid"] == set);
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     let is_ready =
@@ -109,14 +122,14 @@ fn blocks(pod: &Value, set: &str, wanted: &str) -> bool {
 }
 
 /// What the cluster keeps of a release.
-enum Kept {
+pub enum Kept {
     /// As a ReplicaSet has it, without the mark of the set, and the annotations that go with it.
     Template { template: Value, annotations: Map<String, Value> },
     /// As a ControllerRevision has it: a patch.
     Patch(Value),
 }
 
-async fn kept(
+pub async fn kept(
     site: &Site,
     workload: &Workload,
     object: &Object,
@@ -161,6 +174,38 @@ async fn kept(
     })
 }
 
+impl Kept {
+    fn is_so(&self, now: &Value) -> bool {
+        match self {
+            Self::Template { template, .. } => now == template,
+            Self::Patch(patch) => *now == unpatched(patch),
+        }
+    }
+
+    /// Also where its pods were asked to be replaced by like ones since.
+    pub fn is_in(&self, template: &Value) -> bool {
+        let unmarked = |template: &Value| {
+            let mut template = unhashed(template);
+            if let Some(metadata) = template["metadata"].as_object_mut() {
+                let annotations = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+                let is_bare = annotations.is_none_or(|annotations| {
+                    annotations.remove(RESTARTED);
+                    annotations.is_empty()
+                });
+                if is_bare {
+                    metadata.remove("annotations");
+                }
+            }
+            template
+        };
+        let kept = match self {
+            Self::Template { template, .. } => unmarked(template),
+            Self::Patch(patch) => unmarked(&unpatched(patch)),
+        };
+        unmarked(template) == kept
+    }
+}
+
 fn unhashed(template: &Value) -> Value {
     let mut template = without_nulls(template);
     if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
@@ -181,12 +226,7 @@ fn decide(
     if holder.referred.is_none() {
         same(what, found, &object.uid)?;
     }
-    let now = unhashed(holder.template(found));
-    let is_so = match kept {
-        Kept::Template { template, .. } => now == *template,
-        Kept::Patch(patch) => now == unpatched(patch),
-    };
-    if is_so {
+    if kept.is_so(&unhashed(holder.template(found))) {
         return Ok(None);
     }
     if holder.is_native && found["spec"]["paused"] == true {
@@ -259,7 +299,7 @@ mod tests {
     }
 
     fn decided(kept: &Kept, found: &Value, generation: Option<u64>) -> Result<Option<Change>, String> {
-        let object = Object { uid: "u-1".into(), generation };
+        let object = Object { uid: "u-1".into(), generation, template: None };
         let stamp = Stamp { asked: None, cause: Some("roll back by ann".into()) };
         decide("x", &holder(), &object, kept, &stamp, found).map_err(|error| format!("{error:?}"))
     }
@@ -289,6 +329,32 @@ mod tests {
         assert!(decided(&replica_set("web:v2"), &found("web:v2"), Some(1)).expect("decided").is_none());
         assert!(decided(&replica_set("web:v1"), &found("web:v2"), Some(1)).is_err(), "it moved");
         assert!(decided(&replica_set("web:v1"), &found("web:v2"), None).expect("decided").is_some());
+    }
+
+    #[test]
+    fn a_stateful_sets_pod_is_ended_when_it_is_broken_and_not_held_back_by_the_partition() {
+        let pod = |name: &str, ready: &str, revision: &str| {
+            json!({
+                "metadata": {
+                    "name": name, "ownerReferences": [{"uid": "u-1"}], "labels": {"controller-revision-hash": revision},
+                },
+                "status": {"conditions": [{"type": "Ready", "status": ready}]},
+            })
+        };
+        assert!(blocks(&pod("db-2", "False", "bad"), "u-1", "good", 0));
+        assert!(!blocks(&pod("db-2", "True", "bad"), "u-1", "good", 0));
+        assert!(!blocks(&pod("db-2", "False", "good"), "u-1", "good", 0));
+        assert!(!blocks(&pod("db-2", "False", "bad"), "u-2", "good", 0));
+        assert!(!blocks(&pod("db-2", "False", "bad"), "u-1", "good", 3), "it would come back as it is");
+    }
+
+    #[test]
+    fn a_restart_of_a_release_is_that_release() {
+        let kept = replica_set("web:v1");
+        let mut restarted = template("web:v1");
+        restarted["metadata"]["annotations"] = json!({RESTARTED: "2026-11-21T12:00:00Z"});
+        assert!(kept.is_in(&restarted) && kept.is_in(&template("web:v1")));
+        assert!(!kept.is_in(&template("web:v2")));
     }
 
     #[test]

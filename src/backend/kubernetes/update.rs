@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::{
     Site,
-    change::{Change, Made, is_asked, make_so, marks, refuse, same},
+    change::{Change, Made, gone_or_lost, is_asked, make_so, marks, refuse, same},
     edits::{edited, strategic},
     holder::{self, Holder},
     resolve::resolve,
     steps::stopped,
+    trial,
 };
 use crate::{
     backend::{Progress, StepError},
@@ -20,6 +21,8 @@ pub struct Wanted<'a> {
     pub object: &'a Object,
     pub edits: &'a Edits,
     pub pace: Option<Pace>,
+    /// In place of it: what `pace::rules` told.
+    pub own_pace: Option<&'a str>,
     pub stamp: &'a Stamp,
 }
 
@@ -32,6 +35,11 @@ pub async fn update(
     let what = format!("could not change {service}");
     let workload = resolve(site, service).await.map_err(|fault| stopped(&fault, what.as_str()))?;
     let holder = holder::of(site, &workload, wanted.object, &what).await?;
+    let found: Value = site.api.get(&holder.path).await.map_err(|fault| gone_or_lost(&fault, &what))?;
+    // Else it would be met by the first new pod, with the template changed already.
+    if decide(&what, workload.kind, &holder, &wanted, &found)?.is_some() {
+        trial::pod(site, &workload, holder.template(&found), wanted.edits, &what).await?;
+    }
     let made = make_so(site, &what, &holder.path, "", |found| decide(&what, workload.kind, &holder, &wanted, found));
     progress(match made.await? {
         Made::Now => "its template is changed",
@@ -53,15 +61,16 @@ fn decide(
     }
     let template = holder.template(found);
     let new = edited(template, wanted.edits).map_err(|why| refuse(what, why))?;
-    let pace = match wanted.pace {
-        Some(pace) if holder.is_native => paced(kind, pace, &found["spec"]).map_err(|why| refuse(what, why))?,
+    let pace = match (wanted.own_pace, wanted.pace) {
+        (Some(own), _) if holder.is_native => serde_json::from_str(own).map_err(|error| refuse(what, error))?,
+        (None, Some(pace)) if holder.is_native => paced(kind, pace, &found["spec"]).map_err(|why| refuse(what, why))?,
         // A controller with steps of its own has a pace of its own.
-        Some(_) | None => json!({}),
+        (Some(_) | None, _) => json!({}),
     };
     if new == *template && holds(&found["spec"], &pace) {
         return Ok(None);
     }
-    if is_asked(found, wanted.stamp) && wanted.object.generation.is_some() {
+    if is_asked(found, wanted.stamp) && wanted.object.is_bound() {
         let trouble = Trouble::new(what, "it was changed, and somebody changed it again since");
         return Err(StepError::Failed(trouble.help("look at what was changed, and plan it again")));
     }
@@ -117,7 +126,7 @@ fn paced(kind: ServiceKind, pace: Pace, spec: &Value) -> Result<Value, String> {
     };
     // Absent is none, and a server that does not know it of this kind leaves it out.
     if min_ready != spec["minReadySeconds"].as_u64().map_or(0, |seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
-        && kind == ServiceKind::Deployment
+        && matches!(kind, ServiceKind::Deployment | ServiceKind::DaemonSet)
     {
         wanted["minReadySeconds"] = json!(min_ready);
     }
@@ -153,10 +162,10 @@ mod tests {
     fn decided(found: &Value, pace: Option<Pace>, is_native: bool) -> Result<Option<Value>, String> {
         let mut edits = Edits::default();
         edits.images.insert("web".into(), "web:v2".into());
-        let object = Object { uid: "u-1".into(), generation: Some(1) };
+        let object = Object { uid: "u-1".into(), generation: Some(1), template: None };
         let at = "2026-11-21T02:14:06Z".parse().expect("a time");
         let stamp = Stamp { asked: Some(at), cause: Some("ann: OPS-1".into()) };
-        let wanted = Wanted { object: &object, edits: &edits, pace, stamp: &stamp };
+        let wanted = Wanted { object: &object, edits: &edits, pace, own_pace: None, stamp: &stamp };
         match decide("x", ServiceKind::Deployment, &holder(is_native), &wanted, found) {
             Ok(None) => Ok(None),
             Ok(Some(Change::Strategic(patch) | Change::Merge(patch))) => Ok(Some(patch)),

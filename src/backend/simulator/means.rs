@@ -1,6 +1,6 @@
 //! With what a simulated service can be rolled out and back, and which releases it had.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     backend::mask,
     domain::{
-        Controller, Means, Object, Release, ReleaseSource, Running, ServiceId, ServiceKind, Trouble, text::clean,
+        Controller, Means, Object, Release, ReleaseSource, Rules, Running, ServiceId, ServiceKind, Trouble, text::clean,
     },
 };
 
@@ -33,7 +33,7 @@ impl World {
     pub fn object(&self, service: usize) -> Object {
         let chance = self.chance.of("object").at(service as u64);
         let uid = format!("{:016x}", chance.bits()).into();
-        Object { uid, generation: Some(self.services[service].spec.generation) }
+        Object { uid, generation: Some(self.services[service].spec.generation), template: None }
     }
 
     /// Another release is current from now on: a new one, or one that there was, under a new number.
@@ -118,6 +118,9 @@ pub fn means(world: &World, service: &ServiceId, now: Timestamp) -> Result<Means
         controller: argo,
         without_helm: Some("the simulator has no Helm".into()),
         obstacle: None,
+        full: None,
+        rules: Rules::default(),
+        denied: BTreeSet::new(),
         lease: world.leases.get(service).filter(|lease| lease.until > now).cloned(),
     })
 }

@@ -78,7 +78,9 @@ impl World {
         let name: Arc<str> = clean(&served.id.name).into();
         if is_kept(served.kind) {
             let uid = format!("{:016x}", self.chance.of("service").at(service as u64).bits()).into();
-            return vec![Route::Selector { name, uid, selector: self.selector(service), port }];
+            let (pins, selector) =
+                self.selector(service).into_iter().partition(|(key, _)| [HASH, TRACK].contains(&&**key));
+            return vec![Route::Selector { name, uid, selector, port, pins }];
         }
         let proxy = script.proxy.as_ref().and_then(|proxy| self.first_of(service, proxy.get_ref()));
         let proxy = proxy.map(|proxy| Route::Upstream {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Gate, Plan, Refusal, RollOut, Situation, Strategy, Target, wish::OnFailure};
-use crate::domain::ServiceKind;
+use crate::domain::{Means, ServiceKind};
 
 pub(super) mod containers;
 mod edits;
@@ -23,6 +23,10 @@ pub(super) fn roll_out(situation: &Situation<'_>, wish: &RollOut) -> Result<Plan
         return Err(Refusal::new(format!("nothing new may be created for {} now: {obstacle}", situation.subject()))
             .help("make room first, or ask who sets the limit"));
     }
+    if let Some(full) = means.full.as_ref().filter(|_| needs_room(situation, means, &wish.strategy)) {
+        return Err(Refusal::new(format!("there is no room for one more of {} now: {full}", situation.subject()))
+            .help("make room first, ask who sets the limit, or roll it with none more and one missing at a time"));
+    }
     let plan = match situation.service.kind {
         ServiceKind::ComposeService | ServiceKind::Container => containers::plan(situation, means, wish)?,
         ServiceKind::Deployment | ServiceKind::StatefulSet | ServiceKind::DaemonSet | ServiceKind::Rollout => {
@@ -35,6 +39,19 @@ pub(super) fn roll_out(situation: &Situation<'_>, wish: &RollOut) -> Result<Plan
         | ServiceKind::Pod => unreachable!("refused above"),
     };
     Ok(Plan { turns: wish.on_failure == OnFailure::Undo, ..plan })
+}
+
+/// Whether new ones are made before old ones go.
+fn needs_room(situation: &Situation<'_>, means: &Means, strategy: &Strategy) -> bool {
+    match strategy {
+        Strategy::Canary(_) | Strategy::BlueGreen(_) => true,
+        Strategy::Rolling(rolling) => {
+            let surge = rolling.pace.or(means.pace).map_or(0, |pace| pace.max_surge);
+            let missing = rolling.pace.or(means.pace).map_or(0, |pace| pace.max_unavailable);
+            // One that may be missing as well makes its own room.
+            situation.service.kind != ServiceKind::StatefulSet && surge > 0 && missing == 0
+        }
+    }
 }
 
 /// A release is the whole service's.

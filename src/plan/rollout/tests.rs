@@ -15,6 +15,7 @@ use crate::{
     },
 };
 
+mod guards;
 mod host;
 mod worlds;
 
@@ -622,6 +623,6 @@ fn an_autoscaler_is_named_where_a_canary_counts_pods() {
     let shop = Shop::kubernetes(3).but(|shop| shop.orchestration(|all| all.autoscaler = Some(scaler)));
     says(
         &shop.roll(canary_of(&[10])).expect("planned").explains.warnings,
-        "the autoscaler web counts only the old pods",
+        "the autoscaler web measures the new pods with the old ones",
     );
 }

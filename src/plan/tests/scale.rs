@@ -35,6 +35,14 @@ fn a_deployment_is_scaled_by_its_engine_and_back() {
 }
 
 #[test]
+fn what_was_not_whole_before_is_scaled_and_not_scaled_back_by_itself() {
+    let broken = Shop::kubernetes(3).but(|shop| shop.services[0].ready = 2);
+    let plan = scaled(&broken, 5);
+    assert!(!plan.turns && scaled(&Shop::kubernetes(3), 5).turns);
+    says(&plan.explains.undo, "nothing is taken back by itself");
+}
+
+#[test]
 fn ten_thousand_are_a_slip_of_the_finger_and_some_kinds_have_no_number() {
     refused_with(
         Shop::kubernetes(3).plan(Verb::Scale(10_000)),

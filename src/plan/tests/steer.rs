@@ -40,6 +40,14 @@ fn a_paused_argo_rollout_is_promoted_from_the_step_at_which_it_stands() {
 }
 
 #[test]
+fn what_waits_at_a_step_of_its_own_is_promoted_and_not_resumed() {
+    let waits = argo(|_| {}).but(|shop| shop.orchestration(|all| all.paused = true));
+    refused_with(waits.plan(Verb::Resume), "was not paused by anybody: it is Paused (CanaryPauseStep)", "promote it");
+    let by_hand = argo(|argo| argo.paused_by_hand = true).but(|shop| shop.orchestration(|all| all.paused = true));
+    by_hand.plan(Verb::Resume).expect("planned");
+}
+
+#[test]
 fn an_abort_says_that_the_bad_version_is_still_wanted_and_offers_to_roll_back() {
     let plan = told(&argo(|_| {}), Steer::Abort).expect("planned");
     says(&plan.explains.warnings, "its definition still says the new release");

@@ -241,7 +241,15 @@ async fn a_rollout_of_argos_is_steered_as_its_own_plugin_does_it() {
         let asks = lab.await_rollout(&service, 5).await;
         assert!(matches!(&asks, Err(StepError::Unsure(trouble)) if trouble.why.contains("promoted")), "{asks:?}");
 
-        let told = |word, at| Step::Steer { service: service.clone(), object: object(&made), word, at };
+        let told = |word, at| Step::Steer { service: service.clone(), object: object(&made), word, at, release: Some("web-new".into()) };
+        let of_another = Step::Steer {
+            service: service.clone(),
+            object: object(&made),
+            word: Steer::Promote,
+            at: Some(1),
+            release: Some("web-newer".into()),
+        };
+        assert!(failed(lab.execute(of_another).await).0.contains("another release is under way"));
         lab.execute(told(Steer::Promote, Some(1))).await.expect("promoted");
         assert!(lab.argo().await["status"]["pauseConditions"].is_null());
         // Its controller goes on to the next step, and the same word is said again.
@@ -275,11 +283,12 @@ async fn a_rollout_gets_a_new_template_and_an_old_one_back() {
             edits: edits(Some("lab/busybox:next"), &[]),
             pace: None,
             stamp: stamp("ann"),
+            own_pace: None,
         };
         lab.execute(update.clone()).await.expect("changed");
         assert_eq!(image(&lab.argo().await), "lab/busybox:next");
         assert_eq!(lab.execute(update).await.expect("again"), ["it is so already"]);
-        let any = Object { uid: uid(&made), generation: None };
+        let any = object(&made).whatever();
         lab.execute(Step::Return { service: service.clone(), object: any, release: old, stamp: stamp("ann") })
             .await
             .expect("returned");
@@ -287,8 +296,8 @@ async fn a_rollout_gets_a_new_template_and_an_old_one_back() {
         assert_eq!(image(&back), "lab/busybox");
         assert!(back["spec"]["template"]["metadata"]["labels"]["rollouts-pod-template-hash"].is_null());
         // Scaled by itself, since this kind serves no /scale here; paused by its own word.
-        lab.execute(Step::Scale { service: service.clone(), to: 4 }).await.expect("scaled");
-        lab.execute(Step::Pause { service, paused: true }).await.expect("paused");
+        lab.execute(Step::Scale { service: service.clone(), to: 4, object: None }).await.expect("scaled");
+        lab.execute(Step::Pause { service, paused: true, object: None }).await.expect("paused");
         let now = lab.argo().await;
         assert_eq!((&now["spec"]["replicas"], &now["spec"]["paused"]), (&json!(4), &json!(true)));
     })
@@ -304,10 +313,12 @@ async fn a_rollout_whose_template_is_a_deployments_is_changed_there() {
         let (service, old) = (lab.service("web"), lab.kept(&made, "web-old", "1").await);
         let update = Step::Update {
             service: service.clone(),
-            object: object(&made),
+            // As it is told: its uid, and the template that it refers to.
+            object: Object { template: object(&pods).template, ..object(&made) },
             edits: edits(None, &[("STEP", "2")]),
             pace: None,
             stamp: stamp("ann"),
+            own_pace: None,
         };
         lab.execute(update).await.expect("changed");
         let path = lab.path("deployments/web-pods");
@@ -321,7 +332,7 @@ async fn a_rollout_whose_template_is_a_deployments_is_changed_there() {
         assert!(line.contains("not seen the change"), "{line}");
         lab.says(json!({"workloadObservedGeneration": changed["metadata"]["generation"].to_string()})).await;
         lab.await_rollout(&service, 10).await.expect("its controller has seen it");
-        let release = Step::Return { service, object: object(&made), release: old, stamp: stamp("ann") };
+        let release = Step::Return { service, object: object(&made).whatever(), release: old, stamp: stamp("ann") };
         lab.execute(release).await.expect("returned");
         assert_eq!(step(&lab.get(&path).await), "1");
     })

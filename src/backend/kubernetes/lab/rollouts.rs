@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    backend::kubernetes::releases,
+    backend::kubernetes::{change::mark, releases},
     domain::{Object, ReleaseSource},
     plan::{Edits, ReleaseRef, Stamp},
 };
@@ -36,7 +36,8 @@ pub fn stamp(cause: &str) -> Stamp {
 
 pub fn object(found: &Value) -> Object {
     let uid = found["metadata"]["uid"].as_str().expect("a uid").into();
-    Object { uid, generation: found["metadata"]["generation"].as_u64() }
+    let template = Some(mark(&found["spec"]["template"]));
+    Object { uid, generation: found["metadata"]["generation"].as_u64(), template }
 }
 
 impl Lab {
@@ -78,7 +79,8 @@ impl Lab {
         edits: Edits,
         stamp: &Stamp,
     ) -> Result<Vec<String>, StepError> {
-        let step = Step::Update { service: service.clone(), object, edits, pace: None, stamp: stamp.clone() };
+        let step =
+            Step::Update { service: service.clone(), object, edits, pace: None, stamp: stamp.clone(), own_pace: None };
         self.execute(step).await
     }
 
@@ -95,7 +97,7 @@ impl Lab {
 
 /// Whatever it is by then.
 fn any(found: &Value) -> Object {
-    Object { generation: None, ..object(found) }
+    object(found).whatever()
 }
 
 fn step_of(found: &Value) -> (&Value, &Value) {
@@ -164,7 +166,7 @@ async fn what_others_changed_meanwhile_is_refused_with_who_did_it() {
         assert!(line.contains("it was changed meanwhile by kubectl-edit"), "{line}");
         assert!(help.contains("plan it again"), "{help}");
         assert!(failed(lab.give_back(&service, object(&before), &first).await).0.contains("kubectl-edit"));
-        let other = Object { uid: "00000000-0000-4000-8000-000000000000".into(), generation: None };
+        let other = Object { uid: "00000000-0000-4000-8000-000000000000".into(), generation: None, template: None };
         let refused = lab.update(&service, other, edits(None, &[("STEP", "2")]), &stamp("ann")).await;
         assert!(failed(refused).0.contains("made anew"));
         let nowhere = ReleaseRef { id: "web-nothing".into(), ..first };
@@ -222,19 +224,25 @@ async fn a_deadline_that_was_over_before_is_not_held_against_the_way_back() {
 }
 
 #[tokio::test]
-async fn a_stateful_set_that_is_stuck_goes_on_when_its_broken_pod_is_replaced() {
+async fn a_stateful_set_that_is_stuck_goes_back_and_only_its_broken_pod_is_ended() {
     in_the_lab("kube-stuck", |lab| async move {
         let service = lab.workload("statefulsets", 2).await;
         let (before, first) = (lab.web("statefulsets").await, lab.releases(&service).await.remove(0));
+        let uid = |name: &'static str| {
+            let path = format!("/api/v1/namespaces/{}/pods/{name}", lab.namespace);
+            let lab = lab.clone();
+            async move { lab.get(&path).await["metadata"]["uid"].clone() }
+        };
+        let well = uid("web-0").await;
         lab.update(&service, object(&before), edits(None, &[("CRASH", "1")]), &stamp("ann")).await.expect("changed");
         failed(lab.await_rollout(&service, 120).await);
-        lab.give_back(&service, any(&before), &first).await.expect("returned");
-        failed(lab.await_rollout(&service, 5).await);
-        let broken = lab.get(&format!("/api/v1/namespaces/{}/pods/web-1", lab.namespace)).await;
-        let uid = broken["metadata"]["uid"].as_str().expect("a uid");
-        let instance = instance(&"lab".into(), &lab.namespace, "web-1", uid);
-        lab.execute(Step::Replace { instance, name: "web-1".into(), grace: 1, alone: false }).await.expect("replaced");
-        lab.await_rollout(&service, 90).await.expect("as it was");
+        let broken = uid("web-1").await;
+        let words = lab.give_back(&service, any(&before), &first).await.expect("returned");
+        assert!(words.iter().any(|word| word.contains("ends web-1, which is not ready")), "{words:?}");
+        let wants = Some(crate::plan::Recipe::Release(first));
+        lab.execute(Step::AwaitRollout { service: service.clone(), within: 90, wants }).await.expect("as it was");
+        assert_eq!(uid("web-0").await, well, "it was never touched");
+        assert_ne!(uid("web-1").await, broken);
     })
     .await;
 }
@@ -243,7 +251,7 @@ async fn a_stateful_set_that_is_stuck_goes_on_when_its_broken_pod_is_replaced() 
 async fn a_paused_deployment_waits_and_goes_on_and_scaling_is_as_asked() {
     in_the_lab("kube-scale", |lab| async move {
         let service = lab.workload("deployments", 1).await;
-        let pause = |paused| Step::Pause { service: service.clone(), paused };
+        let pause = |paused| Step::Pause { service: service.clone(), paused, object: None };
         lab.execute(pause(true)).await.expect("paused");
         assert_eq!(lab.execute(pause(true)).await.expect("again"), ["it is so already"]);
         let before = lab.web("deployments").await;
@@ -255,7 +263,7 @@ async fn a_paused_deployment_waits_and_goes_on_and_scaling_is_as_asked() {
         lab.execute(pause(false)).await.expect("resumed");
         lab.await_rollout(&service, 60).await.expect("rolled out");
 
-        let scale = |to| Step::Scale { service: service.clone(), to };
+        let scale = |to| Step::Scale { service: service.clone(), to, object: None };
         lab.execute(scale(3)).await.expect("scaled");
         let generation = lab.generation().await;
         assert_eq!(lab.execute(scale(3)).await.expect("again"), ["it is so already"]);
@@ -273,9 +281,13 @@ async fn a_paused_deployment_waits_and_goes_on_and_scaling_is_as_asked() {
 async fn a_daemon_set_is_neither_scaled_nor_paused() {
     in_the_lab("kube-daemons", |lab| async move {
         let service = lab.workload("daemonsets", 1).await;
-        let refused = lab.execute(Step::Scale { service: service.clone(), to: 2 }).await;
+        let refused = lab.execute(Step::Scale { service: service.clone(), to: 2, object: None }).await;
         assert!(failed(refused).0.contains("on every machine"));
-        assert!(failed(lab.execute(Step::Pause { service, paused: true }).await).0.contains("cannot be paused"));
+        assert!(
+            failed(lab.execute(Step::Pause { service, paused: true, object: None }).await)
+                .0
+                .contains("cannot be paused")
+        );
     })
     .await;
 }

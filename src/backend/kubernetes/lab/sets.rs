@@ -47,6 +47,7 @@ impl Lab {
             replicas,
             front: Some(name.into()),
             stamp: stamp.clone(),
+            object: None,
         }
     }
 }
@@ -97,7 +98,8 @@ async fn a_service_is_switched_to_what_is_ready_and_to_nothing_else() {
         };
         let original = labels(&[("app", "web")]);
         let uid = front["metadata"]["uid"].as_str().expect("a uid").into();
-        let route = Route::Selector { name: "web".into(), uid, selector: original.clone(), port: 8080 };
+        let route =
+            Route::Selector { name: "web".into(), uid, selector: original.clone(), port: 8080, pins: BTreeMap::new() };
         let shift = |to: BTreeMap<_, _>| Step::Shift {
             service: lab.service("web"),
             route: route.clone(),
@@ -149,8 +151,9 @@ async fn what_a_deployment_can_be_changed_with_is_told_with_what_stands_in_the_w
         let path = lab.core("resourcequotas/few");
         lab.until("the quota to count", || lab.get(&path), |quota| quota["status"]["used"]["pods"] == "2").await;
         let found = means::of(&lab.site, &service).await.expect("means");
-        let obstacle = found.obstacle.expect("an obstacle");
-        assert!(obstacle.contains("exceeded quota: few") && obstacle.contains("pods=2"), "{obstacle}");
+        let full = found.full.expect("no room");
+        assert!(full.contains("exceeded quota: few") && full.contains("pods=2"), "{full}");
+        assert_eq!(found.obstacle, None, "what replaces one that goes may come");
         assert_eq!(lab.generation().await, 1, "it was only tried");
     })
     .await;

@@ -61,7 +61,9 @@ fn flagger(canary: &Value, workload: &Workload) -> Option<Controller> {
 fn gates(canary: &Value) -> Vec<Arc<str>> {
     let analysis = ["analysis", "canaryAnalysis"].into_iter().map(|key| &canary["spec"][key]["webhooks"]);
     let webhooks = analysis.flat_map(|webhooks| webhooks.as_array().into_iter().flatten());
-    let is_gate = |webhook: &&Value| webhook["type"].as_str().is_some_and(|kind| kind.starts_with("confirm-"));
+    let is_gate = |webhook: &&Value| {
+        webhook["type"].as_str().is_some_and(|kind| kind.starts_with("confirm-") || kind == "rollback")
+    };
     let told = |webhook: &Value| {
         let text = |key: &str| webhook[key].as_str().unwrap_or_default();
         let words = format!("{} {} ({})", text("type"), text("name"), mask::text(text("url")));
@@ -91,12 +93,16 @@ mod tests {
                 "spec": {"targetRef": {"kind": "Deployment", "name": name}, "analysis": {"webhooks": [
                     {"name": "load", "type": "rollout", "url": "http://load"},
                     {"name": "ask", "type": "confirm-promotion", "url": "http://gate.shop/gate/check"},
+                    {"name": "back", "type": "rollback", "url": "http://gate.shop/rollback/check"},
                 ]}},
                 "status": {"phase": "WaitingPromotion"},
             })
         };
         let found = flagger(&canary("web"), &workload).expect("its own");
-        let gates = vec!["confirm-promotion ask (http://gate.shop/gate/check)".into()];
+        let gates = vec![
+            "confirm-promotion ask (http://gate.shop/gate/check)".into(),
+            "rollback back (http://gate.shop/rollback/check)".into(),
+        ];
         assert_eq!(found, Controller::Flagger { name: "web".into(), phase: "WaitingPromotion".into(), gates });
         assert_eq!(flagger(&canary("api"), &workload), None);
     }

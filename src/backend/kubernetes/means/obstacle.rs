@@ -20,10 +20,22 @@ use crate::{
 /// How much of what it says is told.
 const SAID: usize = 240;
 
-pub async fn of(site: &Site, workload: &Workload, found: &Value, template: &Value) -> Result<Option<Arc<str>>, Fault> {
+/// Why nothing new may be created, and why there is no room for one more.
+pub async fn of(
+    site: &Site,
+    workload: &Workload,
+    found: &Value,
+    template: &Value,
+) -> Result<(Option<Arc<str>>, Option<Arc<str>>), Fault> {
     let (template_is_taken, pod_is_taken) =
         futures::try_join!(try_template(site, workload, found), try_pod(site, workload, template))?;
-    Ok(template_is_taken.or(pod_is_taken))
+    let (full, obstacle) = pod_is_taken.into_iter().partition::<Vec<_>, _>(|why| is_about_room(why));
+    Ok((template_is_taken.or(obstacle.into_iter().next()), full.into_iter().next()))
+}
+
+/// A quota lets another in when one has gone, unlike a policy.
+pub fn is_about_room(why: &str) -> bool {
+    why.contains("exceeded quota") || why.starts_with("quota ")
 }
 
 /// Another template in the same object: what admits it may refuse every one.
@@ -41,7 +53,7 @@ async fn try_template(site: &Site, workload: &Workload, found: &Value) -> Result
 }
 
 /// One pod more, which a quota, a limit or a policy may forbid. Its controller makes pods by a right of its own, so a person may lack it.
-async fn try_pod(site: &Site, workload: &Workload, template: &Value) -> Result<Option<Arc<str>>, Fault> {
+pub async fn try_pod(site: &Site, workload: &Workload, template: &Value) -> Result<Option<Arc<str>>, Fault> {
     if !template["spec"].is_object() {
         return Ok(None);
     }
@@ -61,7 +73,7 @@ async fn try_pod(site: &Site, workload: &Workload, template: &Value) -> Result<O
 }
 
 /// `Ok(Some)`: the server says no, in its words. What says neither yes nor no is no obstacle.
-fn said(answer: Result<IgnoredAny, Fault>) -> Result<Option<Arc<str>>, Fault> {
+pub fn said(answer: Result<IgnoredAny, Fault>) -> Result<Option<Arc<str>>, Fault> {
     match answer {
         Ok(_) => Ok(None),
         Err(fault) if lacks_right(&fault) => Ok(None),

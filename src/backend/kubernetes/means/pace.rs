@@ -1,8 +1,8 @@
 //! How fast a workload says that it is rolled, in instances. Pure.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::domain::{Pace, ServiceKind};
+use crate::domain::{Pace, Replaced, Rules, ServiceKind};
 
 /// `None` where nothing is replaced by itself.
 pub fn of(kind: ServiceKind, workload: &Value) -> Option<Pace> {
@@ -39,6 +39,39 @@ pub fn of(kind: ServiceKind, workload: &Value) -> Option<Pace> {
         | ServiceKind::ComposeService
         | ServiceKind::SwarmService
         | ServiceKind::Container => None,
+    }
+}
+
+/// How its pods are replaced, beside the pace.
+pub fn rules(kind: ServiceKind, workload: &Value) -> Rules {
+    let spec = &workload["spec"];
+    let strategy = match kind {
+        ServiceKind::Deployment => "strategy",
+        ServiceKind::StatefulSet | ServiceKind::DaemonSet => "updateStrategy",
+        ServiceKind::Rollout
+        | ServiceKind::Job
+        | ServiceKind::CronJob
+        | ServiceKind::Pod
+        | ServiceKind::Controlled
+        | ServiceKind::ComposeService
+        | ServiceKind::SwarmService
+        | ServiceKind::Container => return Rules::default(),
+    };
+    let replaced = match spec[strategy]["type"].as_str() {
+        Some("Recreate") => Replaced::AllAtOnce,
+        Some("OnDelete") => Replaced::ByHand,
+        Some(_) | None => Replaced::Rolling,
+    };
+    // To be merged into its `spec`: what is absent now is taken away again.
+    let own = json!({
+        strategy: {"rollingUpdate": spec[strategy]["rollingUpdate"]}, "minReadySeconds": spec["minReadySeconds"],
+    });
+    let has_pace = kind != ServiceKind::StatefulSet && replaced == Replaced::Rolling;
+    Rules {
+        replaced,
+        partition: number(&spec[strategy]["rollingUpdate"]["partition"]).unwrap_or(0),
+        kept: number(&spec["revisionHistoryLimit"]),
+        pace: has_pace.then(|| own.to_string().into()),
     }
 }
 
@@ -92,6 +125,21 @@ mod tests {
             pace(ServiceKind::Deployment, json!({"spec": {"replicas": 3, "strategy": {"type": "Recreate"}}})),
             Some((3, 0))
         );
+    }
+
+    #[test]
+    fn the_rules_keep_a_percentage_and_what_is_absent_as_they_are() {
+        let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "10%"}});
+        let told = rules(ServiceKind::Deployment, &json!({"spec": {"strategy": rolling, "revisionHistoryLimit": 0}}));
+        let own: Value = serde_json::from_str(&told.pace.expect("a pace")).expect("JSON");
+        let expected = json!({"strategy": {"rollingUpdate": rolling["rollingUpdate"]}, "minReadySeconds": null});
+        assert_eq!((own, told.kept), (expected, Some(0)));
+        let recreate = rules(ServiceKind::Deployment, &json!({"spec": {"strategy": {"type": "Recreate"}}}));
+        assert_eq!((recreate.replaced, recreate.pace), (Replaced::AllAtOnce, None));
+        let set = json!({"spec": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}});
+        assert_eq!(rules(ServiceKind::StatefulSet, &set).partition, 2);
+        let by_hand = json!({"spec": {"updateStrategy": {"type": "OnDelete"}}});
+        assert_eq!(rules(ServiceKind::DaemonSet, &by_hand).replaced, Replaced::ByHand);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What sends requests to a service and can be told where to: Services by their selectors, and what sends to those by weights.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
         Site,
         discovery::Resource,
         fault::Fault,
-        sets::sends_to,
+        sets::{PINS, sends_to},
         shift::{is_canary, is_service, service_of},
     },
     domain::{Route, text::clean},
@@ -56,7 +58,7 @@ fn service_name(route: &Route) -> Option<&str> {
     }
 }
 
-fn text(value: &Value) -> Option<std::sync::Arc<str>> {
+fn text(value: &Value) -> Option<Arc<str>> {
     value.as_str().map(|text| clean(text).into())
 }
 
@@ -67,11 +69,14 @@ fn selector(service: &Value, template: &Value) -> Option<Route> {
         return None;
     }
     let pairs = spec["selector"].as_object()?.iter();
+    let pairs = pairs.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())));
+    let (pins, selector) = pairs.partition(|(key, _): &(Arc<str>, Arc<str>)| PINS.contains(&&**key));
     Some(Route::Selector {
         name: text(&metadata["name"])?,
         uid: text(&metadata["uid"])?,
-        selector: pairs.filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into()))).collect(),
+        selector,
         port: port(&spec["ports"][0], template),
+        pins,
     })
 }
 
@@ -144,8 +149,15 @@ mod tests {
         assert_eq!((port(json!("http")), port(json!(9000)), port(Value::Null)), (8080, 9000, 80));
         assert!(selector(&service(json!({"app": "api"}), json!(1)), &template).is_none());
         assert!(selector(&service(Value::Null, json!(1)), &template).is_none());
-        // Pinned by a plan, which must find its way back.
-        assert!(selector(&service(json!({"app": "web", "pod-template-hash": "7f"}), json!(1)), &template).is_some());
+    }
+
+    #[test]
+    fn what_a_plan_that_was_left_has_pinned_is_no_part_of_what_the_service_is_for() {
+        let template = json!({"metadata": {"labels": {"app": "web"}}});
+        let pinned = json!({"metadata": {"name": "web", "uid": "u"}, "spec": {"selector": {"app": "web", "pod-template-hash": "7f"}}});
+        let Some(Route::Selector { selector, pins, .. }) = selector(&pinned, &template) else { panic!("it is one") };
+        let told = |labels: std::collections::BTreeMap<Arc<str>, Arc<str>>| format!("{labels:?}");
+        assert_eq!((told(selector), told(pins)), (r#"{"app": "web"}"#.into(), r#"{"pod-template-hash": "7f"}"#.into()));
     }
 
     #[test]

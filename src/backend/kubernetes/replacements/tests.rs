@@ -20,11 +20,19 @@ fn crashing(restarts: u32) -> Replacements {
 #[test]
 fn a_program_may_end_once_while_it_waits_for_others_but_not_again_and_again() {
     let now = Instant::now();
-    assert_eq!(crashing(1).hopeless(&mut Patience::default(), now), None);
-    let trouble = crashing(2).hopeless(&mut Patience::default(), now).expect("given up");
+    assert_eq!(crashing(1).hopeless(&mut Patience::of_new(), now), None);
+    let trouble = crashing(2).hopeless(&mut Patience::of_new(), now).expect("given up");
     assert!(trouble.says.starts_with("web-1: main ends again and again, with exit 3: no database"), "{trouble:?}");
     assert!(!trouble.says.contains('\u{1b}'), "{trouble:?}");
     assert_eq!(trouble.help, "kubectl -n shop logs web-1 -c main --previous");
+}
+
+#[test]
+fn what_ended_before_anybody_waited_for_it_is_not_held_against_it_but_what_ends_since_is() {
+    let (mut patience, now) = (Patience::default(), Instant::now());
+    assert_eq!(crashing(7).hopeless(&mut patience, now), None);
+    assert_eq!(crashing(8).hopeless(&mut patience, now), None);
+    assert!(crashing(9).hopeless(&mut patience, now).is_some());
 }
 
 #[test]

@@ -18,8 +18,10 @@ use crate::{
     plan::{Stamp, TRACK},
 };
 
+/// By which the pods of one template are told from those of another.
+pub const HASH: &str = "pod-template-hash";
 /// Added to a selector by a plan, and no part of what a Service is for.
-pub const PINS: [&str; 2] = ["pod-template-hash", TRACK];
+pub const PINS: [&str; 2] = [HASH, TRACK];
 
 pub async fn make(
     site: &Site,

@@ -25,7 +25,7 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
             let wait = waits::Wait { deadline: deadline(&line, within), within, steady };
             waits::await_ready(&line, &instance, &name, wait, &progress).await
         }
-        Step::AwaitRollout { service, within } => waits::await_rollout(&line, &service, within, &progress).await,
+        Step::AwaitRollout { service, within, .. } => waits::await_rollout(&line, &service, within, &progress).await,
         Step::Gate { gate, new, old, .. } => gate::gate(&line, &gate, (&new, &old), &progress).await,
 
         Step::Make { instance, name, like, recipe, stamp } => {
@@ -40,18 +40,18 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
             containers::record(&line, &service, release, &like, keep, &stamp)
         }
 
-        Step::Redeploy { service, asked } => orchestrated::redeploy(&line, &service, asked),
+        Step::Redeploy { service, asked, .. } => orchestrated::redeploy(&line, &service, asked),
         Step::Replace { instance, name, grace, alone } => {
             orchestrated::replace(&line, &instance, &name, (grace, alone), &progress).await
         }
-        Step::Update { service, object, edits, pace, stamp } => {
+        Step::Update { service, object, edits, pace, stamp, .. } => {
             orchestrated::update(&line, &service, &object, &edits, pace, &stamp)
         }
         Step::Return { service, object, release, stamp } => {
             orchestrated::give_back(&line, &service, &object, &release, &stamp)
         }
-        Step::Scale { service, to } => orchestrated::scale(&line, &service, to),
-        Step::Pause { service, paused } => orchestrated::pause(&line, &service, paused),
+        Step::Scale { service, to, .. } => orchestrated::scale(&line, &service, to),
+        Step::Pause { service, paused, .. } => orchestrated::pause(&line, &service, paused),
         Step::Steer { service, word, at, .. } => orchestrated::steer(&line, &service, word, at),
         Step::MakeSet { set, like, edits, replicas, stamp, .. } => {
             orchestrated::make_set(&line, &set, &like, &edits, replicas, &stamp)

@@ -186,8 +186,8 @@ fn taken_back_it_says_which_release_runs_again_or_still() {
 fn what_an_orchestrator_was_told_and_nothing_takes_back_is_not_called_undone() {
     let service = plan(Vec::new()).service;
     let steps = vec![
-        Planned::new(Step::Redeploy { service: service.clone(), asked: None }),
-        Planned::new(Step::AwaitRollout { service: service.clone(), within: 60 }),
+        Planned::new(Step::Redeploy { service: service.clone(), asked: None, cause: None, object: None }),
+        Planned::new(Step::AwaitRollout { service: service.clone(), within: 60, wants: None }),
     ];
     let mut execution = Execution::new(plan(vec![steps]));
     carry_out(&mut execution, &[Outcome::Done]);
@@ -200,7 +200,7 @@ fn what_an_orchestrator_was_told_and_nothing_takes_back_is_not_called_undone() {
 #[test]
 fn what_was_switched_twice_goes_back_all_the_way_although_the_last_switch_had_done_the_same() {
     let service = plan(Vec::new()).service;
-    let to = |count: u32| Step::Scale { service: service.clone(), to: count };
+    let to = |count: u32| Step::Scale { service: service.clone(), to: count, object: None };
     let steps = vec![
         Planned::new(to(5)).undone_by(vec![to(3)]),
         Planned::new(to(3)).undone_by(vec![to(5)]),
@@ -244,7 +244,7 @@ fn what_was_unwell_before_and_still_is_after_its_restart_is_not_called_undone() 
 /// It waits for a rollout of which its own controller asks whether it may go on.
 fn asked_by_a_controller() -> Execution {
     let service = plan(Vec::new()).service;
-    let follow = Planned::new(Step::AwaitRollout { service, within: 600 });
+    let follow = Planned::new(Step::AwaitRollout { service, within: 600, wants: None });
     let mut execution = Execution::new(plan(vec![vec![follow, Planned::new(start(2))]]));
     let paused = Trouble::new("prod/shop/web is not rolled out", "it waits to be promoted or aborted");
     carry_out(&mut execution, &[Outcome::Unsure(paused)]);

@@ -43,7 +43,8 @@ pub(super) fn plan(update: &Update<'_>, wish: &RollOut) -> Result<Plan, Refusal>
         ))
         .help(format!("resume it first: kubectl argo rollouts promote {} -n {}", id.name, id.scope)));
     }
-    let mut steps = vec![update.update(None, within), update.await_rollout(id, within)];
+    super::refuse_gates_without_way_back(update)?;
+    let mut steps = vec![update.update(None, within), update.await_update(within)];
     steps.extend(update.asked(&Group::Newest(id.clone()), &Group::Older(id.clone())));
     let stages = vec![Stage { title: id.name.clone(), steps }];
 

@@ -31,18 +31,22 @@ pub(super) fn plan(update: &Update<'_>, wish: &BlueGreen) -> Result<Plan, Refusa
 
     let mut beside = each(selectors.to_now(), &selectors.to_all());
     beside.push(set.make(wanted));
-    beside.push(update.await_rollout(&set.id, within));
+    beside.push(update.await_rollout(&set.id, within).undone_by(set.let_go(within, &selectors)));
     beside.extend(update.asked(&new, &old));
     if wish.ask {
         let says = format!("all of {} is ready: switch to it?", update.edits.title());
         beside.push(update.gate(ask(says), new.clone(), old.clone()));
+    }
+    if wish.ask || !update.gates.is_empty() {
+        // That was a while ago.
+        beside.push(update.await_rollout(&set.id, within));
     }
     let mut switch = each(selectors.to_set(&set.id), &selectors.to_now());
     let kept = wish.keep.max(wish.drain);
     if kept > 0 {
         switch.push(update.gate(Gate::Health { seconds: kept }, new, old));
     }
-    let mut main = vec![update.update(None, within), update.await_rollout(id, within)];
+    let mut main = vec![update.update(None, within), update.await_update(within)];
     main.extend(each(selectors.to_all(), &selectors.to_set(&set.id)));
     let stages = vec![
         Stage { title: set.id.name.clone(), steps: beside },
@@ -59,6 +63,16 @@ pub(super) fn plan(update: &Update<'_>, wish: &BlueGreen) -> Result<Plan, Refusa
         warnings: update.warnings(None),
         undo: update.undo_words(),
     };
+    if let Some(scaler) = situation.orchestration().and_then(|orchestration| orchestration.autoscaler.as_ref()) {
+        explains.warnings.push(
+            format!(
+                "the autoscaler {} measures the pods of both, and changes how many old ones there are: of the new ones there are {wanted} until the switch back",
+                scaler.name
+            )
+            .into(),
+        );
+    }
+    explains.warnings.push(update.alone());
     explains.undo.insert(
         0,
         format!("until {} itself is changed, going back is one switch: the old pods run on", id.name).into(),

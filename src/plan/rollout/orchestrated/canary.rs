@@ -7,7 +7,7 @@ use super::{
         ask, carriers, companions, percents, real_share,
         words::{self, several},
     },
-    Update,
+    Update, pins,
     set::{Selectors, Set, each},
 };
 use crate::{
@@ -30,6 +30,9 @@ pub(super) fn plan(update: &Update<'_>, wish: &Canary) -> Result<Plan, Refusal> 
 
     let mut stages = Vec::new();
     let mut running = 0;
+    if divider.is_none() {
+        stages.extend(pins::let_go(id, update.means));
+    }
     for weight in &wish.steps {
         let mut steps = Vec::new();
         let pods = pods(divider.is_some(), wanted, *weight);
@@ -42,7 +45,10 @@ pub(super) fn plan(update: &Update<'_>, wish: &Canary) -> Result<Plan, Refusal> 
             steps.push(set.scale(pods, running));
         }
         if pods > running {
-            steps.push(update.await_rollout(&set.id, within));
+            let wait = update.await_rollout(&set.id, within);
+            // Before the set is removed, which may take its time, nobody's requests hang on pods of one template.
+            let is_first = running == 0 && divider.is_some();
+            steps.push(if is_first { wait.undone_by(set.let_go(within, &selectors)) } else { wait });
         }
         running = running.max(pods);
         steps.extend(divider.map(|route| part(update, route, &set, weight.percent)));
@@ -58,7 +64,7 @@ pub(super) fn plan(update: &Update<'_>, wish: &Canary) -> Result<Plan, Refusal> 
         rest.push(Planned::new(shift(update, route, Traffic::Whole { canary: set.id.name.clone() })));
     }
     rest.push(update.update(None, within));
-    rest.push(update.await_rollout(id, within));
+    rest.push(update.await_update(within));
     stages.push(Stage { title: id.name.clone(), steps: rest });
     stages.push(Stage { title: "tidy up".into(), steps: vec![set.discard()] });
 
@@ -76,10 +82,14 @@ pub(super) fn plan(update: &Update<'_>, wish: &Canary) -> Result<Plan, Refusal> 
     );
     if let Some(scaler) = situation.orchestration().and_then(|orchestration| orchestration.autoscaler.as_ref()) {
         explains.warnings.push(
-            format!("the autoscaler {} counts only the old pods, and may change how many there are", scaler.name)
-                .into(),
+            format!(
+                "the autoscaler {} measures the new pods with the old ones, and may change how many old ones there are",
+                scaler.name
+            )
+            .into(),
         );
     }
+    explains.warnings.push(update.alone());
     if divider.is_none() && selectors.is_empty() {
         explains.warnings.push("no Service sends to it: the new pods get what they fetch themselves".into());
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::words;
 use crate::{
-    domain::{Controller, Means, Object, Pace, ServiceId, ServiceKind},
+    domain::{Controller, Means, Object, Pace, Replaced, ServiceId, ServiceKind},
     plan::{
-        Edits, Explanation, Gate, Group, Plan, Planned, Refusal, ReleaseRef, RollOut, Situation, Stage, Stamp, Step,
-        Strategy, restart,
+        Edits, Explanation, Gate, Group, Plan, Planned, Recipe, Refusal, ReleaseRef, RollOut, Situation, Stage, Stamp,
+        Step, Strategy, restart,
         wish::{Rolling, WITHIN},
     },
 };
@@ -15,10 +15,12 @@ use crate::{
 pub(in crate::plan) mod argo;
 mod blue_green;
 mod canary;
+pub(in crate::plan) mod pins;
 mod set;
 
 pub(in crate::plan) fn plan(situation: &Situation<'_>, means: &Means, wish: &RollOut) -> Result<Plan, Refusal> {
     refuse_paused(situation)?;
+    refuse_by_hand(situation, means)?;
     let update = Update::new(situation, means, wish)?;
     let kind = situation.service.kind;
     match (kind, &wish.strategy) {
@@ -71,6 +73,44 @@ pub(in crate::plan) fn refuse_paused(situation: &Situation<'_>) -> Result<(), Re
         .help(format!("resume it first: kubectl -n {} rollout resume deployment/{}", id.scope, id.name)))
 }
 
+/// Where a person replaces the pods, there is nothing to follow.
+pub(in crate::plan) fn refuse_by_hand(situation: &Situation<'_>, means: &Means) -> Result<(), Refusal> {
+    if means.rules.replaced != Replaced::ByHand {
+        return Ok(());
+    }
+    let (id, kind) = (&situation.service.id, situation.service.kind);
+    let why = format!(
+        "the update strategy of {} is OnDelete: its pods are replaced when somebody deletes them",
+        situation.subject()
+    );
+    Err(Refusal::new(why).help(format!(
+        "let it replace them itself: kubectl -n {} patch {kind} {} -p \
+         '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"RollingUpdate\"}}}}}}'; or change its template by kubectl and delete its pods one by one",
+        id.scope, id.name
+    )))
+}
+
+/// "only pods 2 and above", where a partition holds the others back.
+pub(in crate::plan) fn partition(means: &Means) -> Option<u32> {
+    Some(means.rules.partition).filter(|partition| *partition > 0)
+}
+
+/// The title says it too, so that the verdict does.
+pub(in crate::plan) fn of_partition(plan: Plan, means: &Means) -> Plan {
+    match partition(means) {
+        None => plan,
+        Some(from) => Plan { title: format!("{} (pods {from} and above)", plan.title).into(), ..plan },
+    }
+}
+
+pub(in crate::plan) fn partition_words(means: &Means) -> Option<Arc<str>> {
+    let from = partition(means)?;
+    Some(
+        format!("its partition is {from}: only pods {from} and above are replaced, those below keep what they run")
+            .into(),
+    )
+}
+
 pub(in crate::plan) fn object(situation: &Situation<'_>, means: &Means) -> Result<Object, Refusal> {
     means
         .object
@@ -82,12 +122,13 @@ pub(in crate::plan) fn object(situation: &Situation<'_>, means: &Means) -> Resul
 pub(in crate::plan) fn way_back(situation: &Situation<'_>, means: &Means, within: u32) -> Vec<Step> {
     let (Some(object), Some(current)) = (&means.object, current(means)) else { return Vec::new() };
     let service = situation.service.id.clone();
-    let object = Object { generation: None, ..object.clone() };
+    let wants = Some(Recipe::Release(current.clone()));
+    let object = object.whatever();
     let mut back = vec![Step::Return { service: service.clone(), object, release: current, stamp: Stamp::default() }];
     // What does not work now would be waited for in vain.
     if situation.is_whole() {
         // The way back must not be the first to lose its patience.
-        back.push(Step::AwaitRollout { service, within: within.saturating_mul(2) });
+        back.push(Step::AwaitRollout { service, within: within.saturating_mul(2), wants });
     }
     back
 }
@@ -135,12 +176,15 @@ impl<'a> Update<'a> {
     }
 
     fn update(&self, pace: Option<Pace>, within: u32) -> Planned {
+        // What is so already in numbers may be said in parts of a hundred, and is left alone.
+        let pace = pace.filter(|pace| self.means.pace != Some(*pace));
         let step = Step::Update {
             service: self.id().clone(),
             object: self.object.clone(),
             edits: self.edits.clone(),
             pace,
             stamp: Stamp::default(),
+            own_pace: None,
         };
         let mut undo = Vec::from_iter(self.pace_back(pace));
         undo.extend(way_back(self.situation, self.means, within));
@@ -152,15 +196,29 @@ impl<'a> Update<'a> {
         let before = self.means.pace.filter(|pace| given.is_some_and(|given| given != *pace))?;
         Some(Step::Update {
             service: self.id().clone(),
-            object: Object { generation: None, ..self.object.clone() },
+            object: self.object.whatever(),
             edits: Edits::default(),
             pace: Some(before),
             stamp: Stamp::default(),
+            own_pace: self.means.rules.pace.clone(),
         })
     }
 
+    /// Of a set, which is the plan's own.
     fn await_rollout(&self, service: &ServiceId, within: u32) -> Planned {
-        Planned::new(Step::AwaitRollout { service: service.clone(), within })
+        Planned::new(Step::AwaitRollout { service: service.clone(), within, wants: None })
+    }
+
+    /// Of the service itself, while it is nobody else's.
+    fn await_update(&self, within: u32) -> Planned {
+        let wants = Some(Recipe::Edited(self.edits.clone()));
+        Planned::new(Step::AwaitRollout { service: self.id().clone(), within, wants })
+    }
+
+    /// While requests are told which pods get them, or two releases are compared.
+    fn alone(&self) -> Arc<str> {
+        let name = &self.id().name;
+        format!("until it is over, nobody else must change {name}: keep CI, kubectl and whoever syncs it away").into()
     }
 
     fn gate(&self, gate: Gate, new: Group, old: Group) -> Planned {
@@ -210,6 +268,16 @@ impl<'a> Update<'a> {
         warnings.extend(words::budget(self.situation));
         warnings.extend(words::floating(self.edits));
         warnings.extend(flagger(self.means).into_iter().flatten());
+        warnings.extend(pins::warning(self.means));
+        warnings.extend(self.means.full.iter().map(|why| {
+            format!("there is no room for one pod more ({why}): where one has to go first, it may still get on").into()
+        }));
+        warnings.extend(partition_words(self.means));
+        if self.means.rules.kept == Some(0) {
+            warnings.push(
+                "its revisionHistoryLimit is 0: once all of it is replaced, nothing is kept to go back to".into(),
+            );
+        }
         if current(self.means).is_none() {
             warnings.push("what runs now is not kept as a release: there is no way back to it from here".into());
         }
@@ -241,11 +309,16 @@ fn rolling_plan(update: &Update<'_>, rolling: &Rolling) -> Result<Plan, Refusal>
         return Err(Refusal::new("a statefulset has no pace: its pods are replaced one at a time, the last one first")
             .help("roll it without one"));
     }
+    if let Some(pace) = rolling.pace {
+        refuse_pace(situation, update.means, pace)?;
+    }
+    refuse_gates_without_way_back(update)?;
     let within = if rolling.within == 0 { WITHIN } else { rolling.within };
-    let mut steps = vec![update.update(rolling.pace, within), update.await_rollout(id, within)];
+    let mut steps = vec![update.update(rolling.pace, within), update.await_update(within)];
     let (new, old) = (Group::Newest(id.clone()), Group::Older(id.clone()));
     steps.extend(update.asked(&new, &old));
-    let mut stages = vec![Stage { title: id.name.clone(), steps }];
+    let mut stages = Vec::from_iter(pins::let_go(id, update.means));
+    stages.push(Stage { title: id.name.clone(), steps });
     if let Some(step) = update.pace_back(rolling.pace) {
         stages.push(Stage { title: "tidy up".into(), steps: vec![Planned::tidying(step)] });
     }
@@ -264,7 +337,37 @@ fn rolling_plan(update: &Update<'_>, rolling: &Rolling) -> Result<Plan, Refusal>
         warnings,
         undo: update.undo_words(),
     };
-    Ok(Plan { minimum, ..situation.plan(stages, explains) })
+    Ok(of_partition(Plan { minimum, ..situation.plan(stages, explains) }, update.means))
+}
+
+/// What its engine would refuse when the plan has begun.
+fn refuse_pace(situation: &Situation<'_>, means: &Means, pace: Pace) -> Result<(), Refusal> {
+    let subject = situation.subject();
+    if means.rules.replaced == Replaced::AllAtOnce {
+        return Err(Refusal::new(format!(
+            "the strategy of {subject} is Recreate: all are ended before new ones begin, at no pace"
+        ))
+        .help("roll it without a pace, or beside the old ones: blue-green"));
+    }
+    if situation.service.kind == ServiceKind::DaemonSet && pace.max_surge > 0 && pace.max_unavailable > 0 {
+        return Err(Refusal::new("a daemonset has either more or missing ones on its nodes, not both")
+            .help("give one of both (max surge, max unavailable) as 0"));
+    }
+    Ok(())
+}
+
+/// A gate after all is replaced turns round to what is not kept any more.
+fn refuse_gates_without_way_back(update: &Update<'_>) -> Result<(), Refusal> {
+    if update.means.rules.kept != Some(0) || update.gates.is_empty() {
+        return Ok(());
+    }
+    let id = update.id();
+    let why = "its revisionHistoryLimit is 0: when a gate says no after all is replaced, nothing is left to go back to";
+    let kind = update.situation.service.kind;
+    Err(Refusal::new(why).help(format!(
+        "keep at least one: kubectl -n {} patch {kind} {} -p '{{\"spec\":{{\"revisionHistoryLimit\":2}}}}'; or roll it out without gates",
+        id.scope, id.name
+    )))
 }
 
 fn how(update: &Update<'_>, rolling: &Rolling, within: u32) -> Vec<Arc<str>> {

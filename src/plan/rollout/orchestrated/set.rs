@@ -43,13 +43,21 @@ impl<'a> Set<'a> {
             replicas,
             front: self.front.clone(),
             stamp: Stamp::default(),
+            object: Some(self.update.object.whatever()),
         };
         Planned::new(step).undone_by(vec![self.discard_step()])
     }
 
     pub fn scale(&self, to: u32, from: u32) -> Planned {
-        let scale = |to| Step::Scale { service: self.id.clone(), to };
+        let scale = |to| Step::Scale { service: self.id.clone(), to, object: None };
         Planned::new(scale(to)).undone_by(vec![scale(from)])
+    }
+
+    /// On the way back: no pod of it is left that could get a request, then everybody else may have them again.
+    pub fn let_go(&self, within: u32, selectors: &Selectors<'_>) -> Vec<Step> {
+        let none = Step::Scale { service: self.id.clone(), to: 0, object: None };
+        let gone = Step::AwaitRollout { service: self.id.clone(), within, wants: None };
+        [none, gone].into_iter().chain(selectors.to_all()).collect()
     }
 
     pub fn discard(&self) -> Planned {
