@@ -260,9 +260,15 @@ async fn a_lease_is_seen_by_every_connection_and_over_when_nobody_renews_it() {
     assert_eq!(claim(&second, &ben, Claim::Release).await, Ok(None), "what is not ours is given back by doing nothing");
     assert_eq!(play.means().await.lease.as_ref(), Some(&ann));
     assert_eq!(claim(&second, &ben, Claim::TakeOver).await, Ok(None));
-    assert_eq!(claim(&first, &ann, Claim::Take).await, Ok(Some(ben)));
+    assert_eq!(claim(&first, &ann, Claim::Take).await, Ok(Some(ben.clone())));
+    assert_eq!(claim(&first, &ann, Claim::Keep).await, Ok(Some(ben.clone())), "it cannot be kept any more");
+    assert_eq!(claim(&second, &ben, Claim::Keep).await, Ok(None));
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_eq!(play.means().await.lease, None);
+    assert_eq!(claim(&first, &ann, Claim::Keep).await, Ok(Some(ben.clone())), "ben had it since, though it ran out");
+    assert_eq!(claim(&second, &ben, Claim::Release).await, Ok(None));
+    let gone = claim(&first, &ann, Claim::Keep).await;
+    assert!(matches!(gone, Err(StepError::Unsure(_))), "what is nobody's is not had by keeping it: {gone:?}");
     assert_eq!(claim(&first, &lease("ann@laptop", play.stage.clock.now()), Claim::Take).await, Ok(None));
 }
 

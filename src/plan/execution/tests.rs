@@ -9,6 +9,8 @@ use crate::{
 mod any;
 mod held;
 mod model;
+mod orchestrated;
+mod play;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("in range")

@@ -146,10 +146,15 @@ impl Execution {
         if !planned.undo.is_empty() {
             return planned.undo.iter().all(|part| self.is_back(of, part));
         }
-        // Requests that nobody was left to get are sent back with whoever comes back, by the undo of his stop.
+        // Requests that nobody was left to get are sent back with whoever comes back, by the undo of his stop. And what sends them to where
+        // they went at first, is the way back.
         if let Step::Shift { route, .. } = &planned.step {
-            let is_same = |back: &&Back| matches!(&back.step, Step::Shift { route: other, .. } if other == route);
-            return self.undo.iter().filter(is_same).any(|back| back.line.is_done());
+            let is_same = |step: &Step| matches!(step, Step::Shift { route: other, .. } if other == route);
+            let first =
+                steps.iter().zip(&self.steps).find(|(planned, line)| line.began.is_some() && is_same(&planned.step));
+            let is_as_at_first = first.is_some_and(|(first, _)| first.undo.contains(&planned.step));
+            return is_as_at_first && self.steps[of].is_done()
+                || self.undo.iter().any(|back| is_same(&back.step) && back.line.is_done());
         }
         // What was made is removed by the undo of its making, and with it all that was done to it since.
         let replaced = matches!(planned.step, Step::Replace { alone: false, .. });

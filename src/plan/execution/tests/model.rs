@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use super::*;
+use super::{
+    play::{Model, Play, Turn, any_turn},
+    *,
+};
 use crate::{
-    domain::Pace,
+    domain::{Pace, ReleaseSource},
     plan::{
-        self, RollOut, Traffic,
-        execution::verdict::Fate,
+        self, ReleaseRef, RollOut, Traffic,
         fixture::{self, Shop},
         wish::Rolling,
     },
@@ -32,10 +34,10 @@ struct Container {
 }
 
 impl World {
-    /// In which `web-1` and so on run and serve.
-    fn of(instances: usize) -> Self {
+    /// In which `web-1` and so on are found by the service's name, and run or not.
+    fn of(instances: usize, runs: bool) -> Self {
         let instance = |number| InstanceId::new(&fixture::prod(), format!("web-{number}"));
-        let container = Container { runs: true, is_found: true };
+        let container = Container { runs, is_found: true };
         Self {
             containers: (1..=instances).map(|number| (instance(number), container.clone())).collect(),
             ..Self::default()
@@ -46,24 +48,12 @@ impl World {
         self.containers.get(instance).is_some_and(|container| container.runs) && !self.cursed.contains(instance)
     }
 
-    fn serving(&self) -> usize {
-        let is_asked = |(instance, container): &(&InstanceId, &Container)| match &self.traffic {
-            Some(sent_to) => sent_to.contains(*instance),
-            None => container.is_found,
-        };
-        self.containers.iter().filter(is_asked).filter(|(instance, _)| self.is_ready(instance)).count()
-    }
-
-    /// How many do not serve through no fault of the plan.
-    fn fallen(&self) -> usize {
-        self.cursed.iter().filter(|instance| self.containers.get(*instance).is_some_and(|one| one.runs)).count()
-    }
-
     fn running(&self) -> BTreeSet<&InstanceId> {
         self.containers.iter().filter(|(_, container)| container.runs).map(|(instance, _)| instance).collect()
     }
+}
 
-    /// As a backend would: makes it so, or says why not.
+impl Model for World {
     fn execute(&mut self, step: &Step) -> Outcome {
         let no = |why: &str| Outcome::Failed(Trouble::new(step.title(), why));
         let Target::Instance(instance) = step.object() else {
@@ -99,184 +89,37 @@ impl World {
         }
         Outcome::Done
     }
-}
 
-/// What happens around one step, or while it is held.
-#[derive(Clone, Debug)]
-enum Turn {
-    Goes,
-    /// The engine says no, and did nothing.
-    FailsBefore,
-    /// It was done, and came back as a failure.
-    FailsAfter,
-    /// Killed before or after it is done, and then resumed or undone.
-    Killed {
-        after: bool,
-        undone: bool,
-    },
-    CannotTell,
-    /// An instance is never ready again.
-    Falls(Index),
-    AskedToStop,
-    Word(PersonWord),
-}
-
-fn any_turn() -> impl Strategy<Value = Turn> {
-    use PersonWord::{Again, GoOn, Wait};
-    prop_oneof![
-        30 => Just(Turn::Goes),
-        1 => Just(Turn::FailsBefore),
-        1 => Just(Turn::FailsAfter),
-        2 => (any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(after, undone)| Turn::Killed { after, undone }),
-        1 => Just(Turn::CannotTell),
-        1 => any::<Index>().prop_map(Turn::Falls),
-        1 => Just(Turn::AskedToStop),
-        2 => prop_oneof![Just(GoOn), Just(Again), Just(Wait)].prop_map(Turn::Word),
-    ]
-}
-
-/// One execution in its world, with what is owed to the plan.
-struct Play {
-    plan: Plan,
-    before: World,
-    execution: Execution,
-    records: Vec<Record>,
-    world: World,
-    /// A person took for good what was not, and answers for it.
-    is_overridden: bool,
-    /// Something was not done on the way back.
-    is_blocked: bool,
-}
-
-impl Play {
-    fn of(plan: &Plan, before: &World) -> Self {
-        Self {
-            plan: plan.clone(),
-            before: before.clone(),
-            execution: Execution::new(plan.clone()),
-            records: Vec::new(),
-            world: before.clone(),
-            is_overridden: false,
-            is_blocked: false,
-        }
-    }
-
-    fn run(&mut self, turns: Vec<Turn>) -> Result<(), TestCaseError> {
-        let most = self.plan.steps().map(|planned| 2 + planned.undo.len()).sum::<usize>() + 3 * turns.len();
-        let mut turns = turns.into_iter();
-        for _ in 0..=most {
-            match (turns.next().unwrap_or(Turn::Goes), self.execution.next()) {
-                (_, Next::Ended(_)) => return Ok(()),
-                (Turn::Falls(which), _) => {
-                    let all: Vec<InstanceId> = self.world.containers.keys().cloned().collect();
-                    if !all.is_empty() {
-                        self.world.cursed.insert(which.get(&all).clone());
-                    }
-                }
-                (Turn::AskedToStop, _) => self.records.extend(self.execution.stop_and_undo("asked", at(0))),
-                (Turn::Word(word), next) => {
-                    let passes = matches!(next, Next::Held { step: Step::AwaitReady { .. }, .. });
-                    if let Ok(record) = self.execution.say(word, &"ann".into(), at(0)) {
-                        self.records.push(record);
-                        self.is_overridden |= passes && word == PersonWord::GoOn;
-                    }
-                }
-                (_, Next::Held { .. }) => {
-                    self.records.push(self.execution.may_wait_no_longer(at(0)).expect("it waits"));
-                }
-                (turn, Next::Do { .. } | Next::Undo { .. }) => self.step(&turn)?,
-            }
-        }
-        prop_assert!(false, "it does not end: {:#?}", self.execution);
-        Ok(())
-    }
-
-    fn step(&mut self, turn: &Turn) -> Result<(), TestCaseError> {
-        let begin = self.execution.beginning(at(1)).expect("in hand");
-        self.execution.apply(&begin).expect("follows");
-        self.records.push(begin);
-        let (_, step) = self.execution.in_hand().expect("begun");
-        let step = step.clone();
-        let no = || Outcome::Failed(Trouble::new(step.title(), "the engine said no"));
-        let outcome = match turn {
-            Turn::FailsBefore => no(),
-            Turn::Killed { after: false, .. } => Outcome::Done,
-            Turn::CannotTell if matches!(step, Step::Gate { .. }) => {
-                Outcome::Unsure(Trouble::new("check", "too few lines"))
-            }
-            _ => self.world.execute(&step),
+    fn serving(&self) -> usize {
+        let is_asked = |(instance, container): &(&InstanceId, &Container)| match &self.traffic {
+            Some(sent_to) => sent_to.contains(*instance),
+            None => container.is_found,
         };
-        let outcome = if matches!(turn, Turn::FailsAfter) { no() } else { outcome };
-        self.is_blocked |= self.execution.is_turned() && outcome != Outcome::Done;
-        self.keeps_its_promise(&step)?;
-        let Turn::Killed { undone, .. } = turn else {
-            self.records.extend(self.execution.told(outcome, at(2)));
-            return Ok(());
-        };
-        self.execution = Execution::replay(self.plan.clone(), &self.records).expect("was written so");
-        let word = if *undone { "undo" } else { "resume" };
-        let taken = Record::Taken { at: at(2), who: "ann".into(), word: word.into(), process: 1 };
-        self.execution.apply(&taken).expect("not over");
-        self.records.push(taken);
-        if *undone {
-            self.records.extend(self.execution.stop_and_undo("taken back", at(2)));
-        }
-        Ok(())
+        self.containers.iter().filter(is_asked).filter(|(instance, _)| self.is_ready(instance)).count()
     }
 
-    fn keeps_its_promise(&self, step: &Step) -> Result<(), TestCaseError> {
-        let least = (self.plan.minimum as usize).saturating_sub(self.world.fallen());
-        let serving = self.world.serving();
-        prop_assert!(
-            self.is_overridden || serving >= least,
-            "{serving} serve after '{}', and {least} were promised: {:#?}\n{:#?}",
-            step.title(),
-            self.world,
-            self.execution.report().iter().map(|step| (&step.title, step.state)).collect::<Vec<_>>()
-        );
-        Ok(())
+    fn fallen(&self) -> usize {
+        self.cursed.iter().filter(|instance| self.containers.get(*instance).is_some_and(|one| one.runs)).count()
     }
 
-    fn ends_well(&self, after: &World) -> Result<(), TestCaseError> {
-        let before = &self.before;
-        let Next::Ended(verdict) = self.execution.next() else { panic!("it has ended") };
-        let says = verdict.says();
-        match &verdict {
-            Verdict::Done { .. } => {
-                prop_assert_eq!(self.world.running(), after.running(), "{}", says);
-                prop_assert!(says.contains(", but ") || self.world.containers == after.containers, "{}", says);
-            }
-            Verdict::Undone { .. } => {
-                prop_assert_eq!(&self.world.containers, &before.containers, "{}", says);
-                let sent_to = &self.world.traffic;
-                let is_as_before = sent_to.as_ref().is_none_or(|to| to.iter().eq(before.containers.keys()));
-                prop_assert!(is_as_before, "{:?} after {}", sent_to, says);
-            }
-            Verdict::Stuck { .. } => {
-                let waited_in_vain = (0..self.execution.steps.len()).any(|of| self.execution.is_left_unwell(of));
-                prop_assert!(self.is_blocked || waited_in_vain, "nothing failed on the way back: {}", says);
-            }
-            Verdict::Left { .. } => prop_assert!(false, "nobody left it"),
-        }
-        self.standing_is_true()
+    fn falls(&mut self, which: usize) {
+        let among = self.containers.len().max(1);
+        self.cursed.extend(self.containers.keys().nth(which % among).cloned());
     }
 
-    /// What is said to be taken back, or not touched, is as it was before.
-    fn standing_is_true(&self) -> Result<(), TestCaseError> {
-        for (fate, stage) in self.execution.fates().zip(&self.plan.stages) {
-            match fate {
-                Fate::TakenBack | Fate::NotTouched => {}
-                Fate::Done | Fate::AsItIs | Fate::Nothing => continue,
-            }
-            for planned in &stage.steps {
-                let Target::Instance(instance) = planned.step.object() else { continue };
-                // The stage that makes or stops one answers for it; what tidies up only stops what another did.
-                let is_own = !planned.tidies && matches!(planned.step, Step::Make { .. } | Step::Stop { .. });
-                let is_as_before = self.world.containers.get(&instance) == self.before.containers.get(&instance);
-                prop_assert!(!is_own || is_as_before, "{instance} of {}, {fate:?}: {:#?}", stage.title, self.world);
-            }
-        }
-        Ok(())
+    fn is_as_planned(&self, smooth: &Self, is_untidy: bool) -> bool {
+        self.running() == smooth.running() && (is_untidy || self.containers == smooth.containers)
+    }
+
+    fn is_as_before(&self, before: &Self) -> bool {
+        let is_sent_to_all = |to: &BTreeSet<InstanceId>| to.iter().eq(before.containers.keys());
+        self.containers == before.containers && self.traffic.as_ref().is_none_or(is_sent_to_all)
+    }
+
+    fn has_untouched(&self, before: &Self, step: &Step) -> bool {
+        let Target::Instance(instance) = step.object() else { return true };
+        let is_own = matches!(step, Step::Make { .. } | Step::Stop { .. });
+        !is_own || self.containers.get(&instance) == before.containers.get(&instance)
     }
 }
 
@@ -291,14 +134,19 @@ struct Case {
 }
 
 impl Case {
+    fn is_running(&self) -> bool {
+        self.verb != Verb::Start
+    }
+
     fn plan(&self) -> Plan {
         let shop = if self.has_proxy { Shop::docker(self.instances) } else { Shop::by_names(self.instances) };
+        let shop = if self.is_running() { shop } else { stopped(shop) };
         Plan { turns: self.turns, ..shop.plan(self.verb.clone()).expect("planned") }
     }
 
     /// Whatever happens around the steps.
     fn prove(&self, turns: Vec<Turn>) -> Result<(), TestCaseError> {
-        let (plan, before) = (self.plan(), World::of(self.instances));
+        let (plan, before) = (self.plan(), World::of(self.instances, self.is_running()));
         let mut smooth = Play::of(&plan, &before);
         smooth.run(Vec::new())?;
         prop_assert!(matches!(smooth.execution.next(), Next::Ended(Verdict::Done { .. })), "{:#?}", smooth.execution);
@@ -318,8 +166,22 @@ fn verbs(instances: usize) -> Vec<Verb> {
         plan::Strategy::BlueGreen(Default::default()),
     ];
     let rollouts = strategies.map(|strategy| Verb::RollOut(Box::new(RollOut { strategy, ..fixture::wish() })));
-    let more = u32::try_from(instances).expect("few") + 2;
-    rollouts.into_iter().chain([Verb::Restart, Verb::Scale(more)]).collect()
+    let now = u32::try_from(instances).expect("few");
+    let back = ReleaseRef { source: ReleaseSource::Engine, id: "web-2".into(), title: "2 v0".into() };
+    let others = [Verb::RollBack(back), Verb::Restart, Verb::Stop, Verb::Start, Verb::Scale(now + 2)];
+    let fewer = (now > 1).then_some(Verb::Scale(1));
+    rollouts.into_iter().chain(others).chain(fewer).collect()
+}
+
+/// None of it runs.
+fn stopped(mut shop: Shop) -> Shop {
+    for instance in shop.instances.iter_mut().filter(|instance| &*instance.service.name == "web") {
+        instance.health = fixture::stopped();
+        instance.state = crate::domain::InstanceState::Exited { exit_code: 0, out_of_memory: false };
+    }
+    shop.services[0].health = fixture::stopped();
+    shop.services[0].ready = 0;
+    shop
 }
 
 fn any_case() -> impl Strategy<Value = Case> {
