@@ -35,7 +35,7 @@ pub struct Listed {
     network_settings: Option<Networks>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Networks {
     networks: Option<BTreeMap<String, Option<Endpoint>>>,
@@ -52,7 +52,7 @@ struct Endpoint {
 }
 
 /// `GET /containers/{id}/json`, as far as it matters here.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Seen {
     pub id: String,
@@ -64,13 +64,13 @@ pub struct Seen {
     network_settings: Networks,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct State {
     running: bool,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfig {
     network_mode: Option<String>,

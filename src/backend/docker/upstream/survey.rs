@@ -39,13 +39,12 @@ pub async fn survey(api: &Api, service: &ServiceId) -> Result<Survey, Fault> {
     let all = proxy::all(api).await?;
     let (ours, others): (Vec<_>, Vec<_>) = all.iter().partition(|(listed, _)| listed.is_of(service));
     let ours_listed: Vec<&proxy::Listed> = ours.iter().map(|(listed, _)| listed).collect();
-    let seen = |all: &[&(proxy::Listed, Seen)]| -> Vec<Seen> { all.iter().map(|(_, seen)| seen.clone()).collect() };
-    let (ours_seen, others_seen) = (seen(&ours), seen(&others));
-    let (ours, borrowed): (Vec<&Seen>, Vec<&Seen>) = (ours_seen.iter().collect(), others_seen.iter().collect());
-    let mut survey = Survey { lodgers: lodgers(&ours, &borrowed), ..Survey::default() };
+    let ours: Vec<&Seen> = ours.iter().map(|one| &one.1).collect();
+    let seen_others: Vec<&Seen> = others.iter().map(|one| &one.1).collect();
+    let mut survey = Survey { lodgers: lodgers(&ours, &seen_others), ..Survey::default() };
     let fronts = others.iter().filter(|(listed, seen)| listed.may_front(service, &ours_listed) && seen.is_running());
     for (listed, seen) in fronts.take(ASKED) {
-        match ask(api, seen, service, &Names::of(seen, &ours, &borrowed)).await {
+        match ask(api, seen, service, &Names::of(seen, &ours, &seen_others)).await {
             Ok(found) => {
                 survey.routes.extend(found.routes);
                 survey.hints.extend(found.hints);

@@ -18,11 +18,13 @@ pub(super) enum Turn {
 pub(super) fn refuse_lodgers(holders: &[&Instance], means: &Means) -> Result<(), Refusal> {
     let of = |instance: &Instance| means.particulars.get(&instance.id).map_or(&[][..], |of| &of.lodgers);
     let Some(instance) = holders.iter().find(|instance| !of(instance).is_empty()) else { return Ok(()) };
-    let (name, lodgers) = (&instance.name, of(instance).join(" and "));
+    let (name, lodgers) = (&instance.name, of(instance));
+    let (its, it, live) = if lodgers.len() == 1 { ("its", "it", "it lives") } else { ("their", "them", "they live") };
+    let lodgers = lodgers.join(" and ");
     Err(Refusal::new(format!(
-        "{lodgers} would lose its network: it lives in that of {name}, which another would replace"
+        "{lodgers} would lose {its} network: {live} in that of {name}, which another would replace"
     ))
-    .help(format!("remove {lodgers} first, and make it anew in the new one's network afterwards")))
+    .help(format!("remove {lodgers} first, and make {it} anew in the new one's network afterwards")))
 }
 
 pub(super) fn is_published(instance: &Instance) -> bool {

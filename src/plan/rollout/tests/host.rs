@@ -89,7 +89,7 @@ fn a_volume_without_a_name_is_never_two_containers_at_once() {
 #[test]
 fn whoever_lives_in_the_old_ones_network_is_named_and_nothing_is_done() {
     let shop = Shop::by_names(1).particular(|of| of.lodgers = vec!["sidecar".into(), "probe".into()]);
-    let why = "sidecar and probe would lose its network: it lives in that of web-1";
+    let why = "sidecar and probe would lose their network: they live in that of web-1";
     refused(shop.roll(Strategy::default()), why, "remove sidecar and probe first");
 }
 
