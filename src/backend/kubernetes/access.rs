@@ -115,7 +115,7 @@ pub async fn denied(site: &Site, scope: &Scope) -> Result<BTreeSet<Arc<str>>, Fa
         let is_allowed = review(site, right, scope).await?;
         Ok::<_, Fault>((right, is_allowed))
     });
-    match reviews.buffer_unordered(OF_PLANS.len()).try_collect::<Vec<_>>().await {
+    match reviews.buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<_>>().await {
         Ok(answers) => Ok(answers.iter().filter(|(_, may)| !may).map(|(right, _)| right.title().into()).collect()),
         // Nobody can be asked: the server says no to what may not be.
         Err(fault) if fault.is_missing() || fault.is_denied() => Ok(BTreeSet::new()),

@@ -96,6 +96,22 @@ async fn a_pod_that_ended_long_before_does_not_end_the_waiting_for_more_of_them(
 }
 
 #[tokio::test]
+async fn what_did_no_good_is_gone_when_none_of_it_is_wanted_any_more() {
+    in_the_lab("guard-none", |lab| async move {
+        let service = lab.workload("deployments", 1).await;
+        let probe = json!({"name": "main", "readinessProbe": {"exec": {"command": ["false"]}}});
+        let spec = json!({"progressDeadlineSeconds": 2, "template": {"spec": {"containers": [probe]}}});
+        lab.patch(&lab.path("deployments/web"), MERGE, json!({"spec": spec})).await;
+        let is_late = |web: &Value| web["status"]["conditions"].to_string().contains("ProgressDeadlineExceeded");
+        lab.until("the deadline", || lab.deployed(), is_late).await;
+        lab.execute(Step::Scale { service: service.clone(), to: 0, object: None }).await.expect("scaled");
+        lab.await_rollout(&service, 60).await.expect("none of it is there");
+        assert_eq!(lab.pods().await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn percentages_are_percentages_again_after_a_pace_of_numbers() {
     in_the_lab("guard-pace", |lab| async move {
         let service = lab.workload("deployments", 2).await;

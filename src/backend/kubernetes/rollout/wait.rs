@@ -58,7 +58,10 @@ pub async fn wait(
     };
     let began = Instant::now();
     // Pods of a release that this brought have no past; of others only what happens from now on counts.
-    let mut patience = if wants.is_some() { Patience::of_new() } else { Patience::default() };
+    let mut patience = match wants {
+        Some(Recipe::Edited(_)) => Patience::of_new(),
+        Some(Recipe::Release(_)) | None => Patience::default(),
+    };
     let (mut last_words, mut failed_since) = (String::new(), None);
     let mut meant = Meant::of(site, &workload, wants, &what).await?;
     let mut changes = Changes::new(&path);
@@ -78,7 +81,14 @@ pub async fn wait(
         }
         let pods = Replacements::of(site, &workload, &rolling).await.map_err(lost)?;
         let is_seen = rolling.is_observed() && other.as_ref().is_none_or(|other| rolling.has_seen(other));
-        let stand = if is_seen { rolling.stand(*kind) } else { Stand::Going(UNSEEN.into()) };
+        let stand = match if is_seen { rolling.stand(*kind) } else { Stand::Going(UNSEEN.into()) } {
+            // Where none is wanted any more, it does not matter that those before did no good.
+            Stand::Failed(_) if rolling.wanted(*kind) == Some(0) && pods.each().all(|pod| pod.is_ending) => {
+                Stand::Complete
+            }
+            Stand::Failed(why) if rolling.wanted(*kind) == Some(0) => Stand::Going(why),
+            stand => stand,
+        };
         if !matches!(stand, Stand::Failed(_)) {
             failed_since = None;
         }

@@ -66,7 +66,8 @@ pub(super) fn plan(update: &Update<'_>, wish: &BlueGreen) -> Result<Plan, Refusa
     if let Some(scaler) = situation.orchestration().and_then(|orchestration| orchestration.autoscaler.as_ref()) {
         explains.warnings.push(
             format!(
-                "the autoscaler {} measures the pods of both, and changes how many old ones there are: of the new ones there are {wanted} until the switch back",
+                "the autoscaler {} measures the pods of both, and changes how many old ones there are: of the new \
+                 ones there are {wanted} until the deployment itself is changed",
                 scaler.name
             )
             .into(),

@@ -85,7 +85,8 @@ pub(in crate::plan) fn refuse_by_hand(situation: &Situation<'_>, means: &Means) 
     );
     Err(Refusal::new(why).help(format!(
         "let it replace them itself: kubectl -n {} patch {kind} {} -p \
-         '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"RollingUpdate\"}}}}}}'; or change its template by kubectl and delete its pods one by one",
+         '{{\"spec\":{{\"updateStrategy\":{{\"type\":\"RollingUpdate\"}}}}}}'; or change its template by kubectl and \
+         delete its pods one by one",
         id.scope, id.name
     )))
 }
@@ -365,7 +366,8 @@ fn refuse_gates_without_way_back(update: &Update<'_>) -> Result<(), Refusal> {
     let why = "its revisionHistoryLimit is 0: when a gate says no after all is replaced, nothing is left to go back to";
     let kind = update.situation.service.kind;
     Err(Refusal::new(why).help(format!(
-        "keep at least one: kubectl -n {} patch {kind} {} -p '{{\"spec\":{{\"revisionHistoryLimit\":2}}}}'; or roll it out without gates",
+        "keep at least one: kubectl -n {} patch {kind} {} -p '{{\"spec\":{{\"revisionHistoryLimit\":2}}}}'; \
+         or roll it out without gates",
         id.scope, id.name
     )))
 }
