@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Site,
@@ -118,6 +118,12 @@ impl Replacements {
         u32::try_from(ready).unwrap_or(u32::MAX)
     }
 
+    /// Some have no readiness probe, and count as ready as soon as they run, also when they end a moment later.
+    pub fn has_unprobed(&self) -> bool {
+        let has_none = |pod: &Pod| pod.spec.containers.iter().any(|container| container.readiness_probe.is_none());
+        self.pods.iter().any(has_none)
+    }
+
     /// Why the first of those that run and are not ready is not: it ended before, or what its node said last. Asked only where nothing
     /// else tells.
     pub async fn why_unready(&self, site: &Site) -> Option<PodTrouble> {
@@ -211,7 +217,20 @@ struct Owner {
 #[serde(default)]
 struct Pod {
     metadata: Metadata,
+    spec: Spec,
     status: Status,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    containers: Vec<Specified>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Specified {
+    readiness_probe: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]

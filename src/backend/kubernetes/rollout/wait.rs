@@ -31,6 +31,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const SHARE: u32 = 10;
 /// For so long it must say that it failed.
 const FAILED_FOR: Duration = Duration::from_secs(3);
+/// What has no readiness probe must go on running for so long.
+const UNPROBED_FOR: Duration = Duration::from_secs(3);
 
 pub struct Awaited<'a> {
     pub within: u32,
@@ -62,7 +64,7 @@ pub async fn wait(
         Some(Recipe::Edited(_)) => Patience::of_new(),
         Some(Recipe::Release(_)) | None => Patience::default(),
     };
-    let (mut last_words, mut failed_since) = (String::new(), None);
+    let (mut last_words, mut failed_since, mut complete_since) = (String::new(), None, None);
     let mut meant = Meant::of(site, &workload, wants, &what).await?;
     let mut changes = Changes::new(&path);
     loop {
@@ -92,6 +94,12 @@ pub async fn wait(
         if !matches!(stand, Stand::Failed(_)) {
             failed_since = None;
         }
+        let wanted = rolling.wanted(*kind).unwrap_or(0);
+        let is_ready = pods.ready() >= wanted;
+        if !(matches!(stand, Stand::Complete) && is_ready) {
+            complete_since = None;
+        }
+        let is_late = began.elapsed() >= Duration::from_secs(within.into());
         let mut words = match stand {
             // What it says first after it was changed may still be of what was before.
             Stand::Failed(why) if failed_since.get_or_insert(look_began).elapsed() < FAILED_FOR => why,
@@ -108,13 +116,15 @@ pub async fn wait(
             }
             Stand::Asks(why) => return Err(StepError::Unsure(Trouble::new(what.as_str(), why))),
             // The controller's count may be a moment behind what happened to a pod.
-            Stand::Complete => match rolling.wanted(*kind) {
-                Some(wanted) if pods.ready() < wanted => format!("{} of {wanted} ready", pods.ready()),
-                Some(_) | None => {
+            Stand::Complete if !is_ready => format!("{} of {wanted} ready", pods.ready()),
+            Stand::Complete => {
+                let is_new = complete_since.get_or_insert(look_began).elapsed() < UNPROBED_FOR;
+                if !(is_new && pods.has_unprobed()) || is_late {
                     tell_of_partition(*kind, &rolling, progress);
                     return Ok(());
                 }
-            },
+                "complete; it has no readiness probe, so it is looked at a moment longer".into()
+            }
             Stand::Going(words) => words,
         };
         // Before its controller has seen the change, the newest pods are those of what it is changed from. And where none is wanted, those
@@ -123,7 +133,6 @@ pub async fn wait(
         if let Some(trouble) = pods.hopeless(&mut patience, look_began).filter(|_| is_seen && is_wanted) {
             return Err(failed(trouble.says, Some(trouble.help)));
         }
-        let is_late = began.elapsed() >= Duration::from_secs(within.into());
         if let Some(trouble) = pods.trouble().filter(|_| is_seen) {
             words = format!("{words}; {}", trouble.says);
             if is_late {
