@@ -39,7 +39,7 @@ pub fn older(stand: &dyn Stand, image: &str) -> String {
         .unwrap_or_else(|| panic!("no {image} in {listed}"))
 }
 
-fn under_load(stand: &dyn Stand, name: &str, wanted: &str, operate: impl FnOnce() -> (i32, String)) {
+pub fn under_load(stand: &dyn Stand, name: &str, wanted: &str, operate: impl FnOnce() -> (i32, String)) {
     let instances = stand.runs().len();
     let (address, path) = stand.door();
     let load = Load::on(address, &path);

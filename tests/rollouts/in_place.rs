@@ -1,9 +1,10 @@
-//! Kinds that replace their pods in place, out and back by the program; and a way to the server that breaks in the middle.
+//! Kinds that replace their pods in place, out and back by the program; a Service that was left pinned; and a way to the server that
+//! breaks in the middle.
 
 use std::time::Duration;
 
 use crate::{
-    good::older,
+    good::{ALONE, older, under_load},
     kubernetes::{Namespace, deployment, in_place},
     stand::{Stand, midwatch, one_image, until},
     way::Way,
@@ -50,6 +51,22 @@ fn a_daemon_set_is_rolled_out_and_back() {
     assert_eq!(code, 1, "{said}");
     until("the old one to be back", || (namespace.runs().len() == 1).then_some(()));
     assert_eq!(one_image(&namespace).as_deref(), Some("lab/shop:v1"), "{said}");
+}
+
+#[test]
+fn what_an_operation_left_pinned_is_rolled_out_without_a_failed_request() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(namespace) = Namespace::open("a pin that was left", 2, 0) else { return };
+    let hash = namespace.kubectl(&["get", "rs", "-o", "jsonpath={.items[0].metadata.labels.pod-template-hash}"]);
+    let pin = format!(r#"{{"spec":{{"selector":{{"pod-template-hash":"{hash}"}}}}}}"#);
+    namespace.kubectl(&["patch", "service", "web", "-p", &pin]);
+    let mut told = String::new();
+    under_load(&namespace, "a pin that was left", "lab/shop:v2", || {
+        let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:v2", "--within", "120s"]);
+        told.clone_from(&said);
+        (code, said)
+    });
+    assert!(told.contains("service web: to app=web"), "{told}");
 }
 
 #[test]
