@@ -117,7 +117,7 @@ mod tests {
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
             .args(["-subj", "/CN=shop", "-addext", "subjectAltName=IP:127.0.0.1"])
-            // By itself it would be one that signs others.
+            // An authority's own, which openssl makes by default, is no server's.
             .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
             .args([&key, Path::new("-out"), &certificate])
             .output()
