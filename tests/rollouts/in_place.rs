@@ -55,7 +55,7 @@ fn a_daemon_set_is_rolled_out_and_back() {
 
 #[test]
 fn what_an_operation_left_pinned_is_rolled_out_without_a_failed_request() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(namespace) = Namespace::open("a pin that was left", 2, 0) else { return };
     let hash = namespace.kubectl(&["get", "rs", "-o", "jsonpath={.items[0].metadata.labels.pod-template-hash}"]);
     let pin = format!(r#"{{"spec":{{"selector":{{"pod-template-hash":"{hash}"}}}}}}"#);

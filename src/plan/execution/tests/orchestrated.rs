@@ -89,7 +89,7 @@ impl Model for Cluster {
                 }
                 (self.is_moving, self.ready) = (false, self.wanted);
             }
-            Step::Scale { service: of, to } if *of == service("web") => {
+            Step::Scale { service: of, to, .. } if *of == service("web") => {
                 (self.wanted, self.ready) = (*to, self.ready.min(*to));
             }
             Step::MakeSet { replicas, .. } => _ = self.set.get_or_insert(Set { wanted: *replicas, ready: 0 }),
@@ -108,7 +108,7 @@ impl Model for Cluster {
                 Traffic::Labels(_) => self.sends_to = SendsTo::All,
                 Traffic::Part { percent, .. } => self.part = *percent,
                 Traffic::Whole { .. } => self.part = 0,
-                Traffic::Instances(_) | Traffic::Body(_) => return no("that is a host's"),
+                Traffic::Instances(_) | Traffic::LookUp { .. } | Traffic::Body(_) => return no("that is a host's"),
             },
             _ => {}
         }
