@@ -179,13 +179,13 @@ impl Execution {
             && !self.undo.iter().any(|back| back.step.is_about_same(step))
     }
 
-    /// It was done on the way back, or a later step of the plan had done it already.
+    /// It was done on the way back, or a later step of the plan had done it already, if only in the eyes of the person who passed it.
     fn is_back(&self, of: usize, part: &Step) -> bool {
         match self.undo.iter().find(|back| back.of == of && back.step == *part) {
             Some(back) => back.line.is_done(),
             None => {
                 let mut later = self.steps.iter().zip(self.plan.steps()).skip(of + 1);
-                later.any(|(line, planned)| planned.step == *part && matches!(line.ended, Some((_, Outcome::Done))))
+                later.any(|(line, planned)| planned.step == *part && line.is_done())
             }
         }
     }

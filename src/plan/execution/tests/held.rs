@@ -287,3 +287,12 @@ fn a_step_that_was_cut_off_does_not_run_for_ever_beside_its_undo() {
         assert_eq!(first.note.as_deref(), Some("cut off: how far it came is not known"));
     }
 }
+
+#[test]
+fn what_a_person_took_for_ready_and_nothing_was_done_to_since_is_not_called_stuck() {
+    let mut execution = Execution::new(Plan { turns: false, ..restart(2) });
+    carry_out(&mut execution, &[Outcome::Done, Outcome::Done, failed()]);
+    execution.say(PersonWord::GoOn, &ann(), at(3)).expect("a check");
+    execution.stop_and_undo("stopped by hand", at(3)).expect("it can go back");
+    assert!(matches!(verdict(&execution), Verdict::Undone { .. }), "{:?}", verdict(&execution));
+}
