@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{
-    play::{Model, Play, Turn, any_turn},
+    play::{Model, Play, Turn, any_turn, at_each_step},
     *,
 };
 use crate::{
@@ -212,15 +212,6 @@ fn killed_failed_or_stopped_before_and_after_each_step_every_rollout_converges()
         [false, true].into_iter().flat_map(|has_proxy| verbs(2).into_iter().map(move |verb| (has_proxy, verb)))
     {
         let case = Case { instances: 2, has_proxy, verb, turns: true };
-        let killed = [(false, false), (false, true), (true, false), (true, true)];
-        let killed = killed.map(|(after, undone)| Turn::Killed { after, undone });
-        for fault in killed.into_iter().chain([Turn::FailsBefore, Turn::FailsAfter, Turn::AskedToStop]) {
-            for place in 0..case.plan().steps().count() {
-                let mut turns = vec![Turn::Goes; place];
-                turns.push(fault.clone());
-                let proven = case.prove(turns);
-                proven.unwrap_or_else(|error| panic!("{case:?}, {fault:?} at step {place}: {error}"));
-            }
-        }
+        at_each_step(case.plan().steps().count(), &case, |turns| case.prove(turns));
     }
 }

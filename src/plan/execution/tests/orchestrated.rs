@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{
-    play::{Model, Play, Turn, any_turn},
+    play::{Model, Play, Turn, any_turn, at_each_step},
     *,
 };
 use crate::{
@@ -231,16 +231,6 @@ fn killed_failed_or_stopped_before_and_after_each_step_every_rollout_of_a_deploy
         .into_iter()
         .flat_map(|divider| verbs(3).into_iter().map(move |verb| Case { wanted: 3, divider, verb, turns: true }));
     for case in cases {
-        let killed = [(false, false), (false, true), (true, false), (true, true)];
-        let killed = killed.map(|(after, undone)| Turn::Killed { after, undone });
-        for fault in killed.into_iter().chain([Turn::FailsBefore, Turn::FailsAfter, Turn::AskedToStop, Turn::Falls(0)])
-        {
-            for place in 0..case.plan().steps().count() {
-                let mut turns = vec![Turn::Goes; place];
-                turns.push(fault.clone());
-                let proven = case.prove(turns);
-                proven.unwrap_or_else(|error| panic!("{case:?}, {fault:?} at step {place}: {error}"));
-            }
-        }
+        at_each_step(case.plan().steps().count(), &case, |turns| case.prove(turns));
     }
 }

@@ -197,3 +197,16 @@ impl<W: Model> Play<W> {
         Ok(())
     }
 }
+
+/// Proves that a case with so many steps ends well whatever happens at each of them, in each way, not by chance.
+pub fn at_each_step(steps: usize, case: &impl Debug, prove: impl Fn(Vec<Turn>) -> Result<(), TestCaseError>) {
+    let killed = [(false, false), (false, true), (true, false), (true, true)];
+    let killed = killed.map(|(after, undone)| Turn::Killed { after, undone });
+    for fault in killed.into_iter().chain([Turn::FailsBefore, Turn::FailsAfter, Turn::AskedToStop, Turn::Falls(0)]) {
+        for place in 0..steps {
+            let mut turns = vec![Turn::Goes; place];
+            turns.push(fault.clone());
+            prove(turns).unwrap_or_else(|error| panic!("{case:?}, {fault:?} at step {place}: {error}"));
+        }
+    }
+}
