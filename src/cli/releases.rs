@@ -196,9 +196,15 @@ pub fn listed(service: &ServiceId, releases: &[Release]) -> String {
 /// How it does, or how long it did.
 fn outcome(release: &Release, now: Timestamp) -> String {
     let healthy = release.healthy_since.map(|since| format!("healthy {}", units::age_of(since, now)));
-    let served = release.served.map(|seconds| format!("served {}", units::age(seconds)));
-    let told = release.outcome.as_ref().map(ToString::to_string);
-    [healthy, served, told].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let served = release.served.map(units::age);
+    let told = match (served, &release.outcome) {
+        // Some tell it themselves.
+        (Some(served), Some(told)) if told.starts_with(&served) => Some(format!("served {told}")),
+        (Some(served), Some(told)) => Some(format!("served {served}, {told}")),
+        (Some(served), None) => Some(format!("served {served}")),
+        (None, told) => told.as_ref().map(ToString::to_string),
+    };
+    [healthy, told].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn short(digest: &str) -> &str {

@@ -57,6 +57,14 @@ async fn releases_are_listed_with_how_long_they_served_and_the_one_to_go_back_to
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_long_a_release_served_is_said_once_although_its_engine_tells_it_too() {
+    let ended = Release { outcome: Some("2h00m, healthy to its end".into()), ..release(2, false) };
+    let script = Script::of("here").service("web", Health::Healthy).releases(vec![release(3, true), ended]);
+    let ran = run("midwatch releases web", [script]).await;
+    assert!(ran.out.contains("  served 2h00m, healthy to its end  web:v2"), "{}", ran.out);
+}
+
+#[tokio::test(start_paused = true)]
 async fn as_json_a_release_tells_all_that_is_known_of_it() {
     let objects = ran("midwatch releases web --json").await.objects();
     let of = |place: usize, field: &str| objects[place][field].clone();
