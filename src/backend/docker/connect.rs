@@ -14,6 +14,7 @@ use super::{
     ssh::Way,
     tls,
     watch::Cursor,
+    wire::Version,
 };
 use crate::{
     backend::{Backend, Connector, Loss},
@@ -23,6 +24,8 @@ use crate::{
 
 /// In seconds; each question sets its own.
 const TIMEOUT: u64 = 20;
+/// How often a connection that went without a word is made again, to hear the word.
+const GOODBYES: u32 = 4;
 const WITHOUT_TLS: &str =
     "does it want TLS? name the certificates in [clusters.tls], or set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH";
 
@@ -71,7 +74,7 @@ impl Inner {
                 (unix(tunnel.socket())?, Some(tunnel))
             }
         };
-        let negotiated = Api::negotiate(client).await;
+        let negotiated = self.negotiate(client).await;
         let (api, said) = match (negotiated, &self.host.endpoint) {
             (Err(fault), Endpoint::Ssh { destination, socket }) => {
                 let help = format!("does {} on {destination} exist, and may you read it?", socket.display());
@@ -97,6 +100,22 @@ impl Inner {
             cursor: self.cursor.clone(),
             tunnel,
         })
+    }
+}
+
+impl Inner {
+    /// An engine that does not take our certificate says so when the handshake is over for us. Whether we hear that, or only find the
+    /// connection gone, is a matter of moments: then it is asked again.
+    async fn negotiate(&self, client: Client) -> Result<(Api, Version), Fault> {
+        let mut negotiated = Api::negotiate(client).await;
+        let Endpoint::Tcp { address, tls: Some(tls) } = &self.host.endpoint else { return negotiated };
+        for _ in 0..GOODBYES {
+            match negotiated {
+                Err(fault) if fault.is_cut() => negotiated = Api::negotiate(encrypted(address, tls)?).await,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        negotiated
     }
 }
 

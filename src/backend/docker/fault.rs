@@ -20,6 +20,9 @@ pub enum Fault {
     Garbled(Arc<str>),
 }
 
+/// What is said when a connection is gone again before a question was put to it.
+const CUT: &str = "the connection ended before anything was asked";
+
 impl Fault {
     pub fn way(kind: LossKind, why: impl fmt::Display) -> Self {
         Self::Way { kind, why: clean(&why.to_string()).into(), help: None }
@@ -35,6 +38,11 @@ impl Fault {
     pub fn hung(after: std::time::Duration) -> Self {
         Self::way(LossKind::Hung, format!("it accepted the connection and said nothing for {} s", after.as_secs()))
             .helped("the engine may be overloaded or stuck: systemctl status docker")
+    }
+
+    /// Why it ended may be heard on another connection.
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Way { why, .. } if &**why == CUT)
     }
 
     pub fn is_not_found(&self) -> bool {
@@ -113,6 +121,12 @@ fn from_chain(error: &(dyn Error + 'static)) -> Fault {
         Some(kind) => from_io_kind(kind, &root),
         None if chain.iter().any(|error| error.to_string().contains("invalid HTTP")) => {
             Fault::Garbled(clean(&root).into())
+        }
+        None if chain
+            .iter()
+            .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)) =>
+        {
+            Fault::way(LossKind::Unreachable, CUT)
         }
         None => Fault::way(LossKind::Unreachable, root),
     }
