@@ -77,7 +77,7 @@ fn killed_at(stand: &dyn Stand, child: &mut Child, record: usize) -> bool {
         if child.try_wait().expect("its state").is_some() {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

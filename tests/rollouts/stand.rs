@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// An upper bound, not a time to wait.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// A look may be a program that is started, and several tests look at once.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 pub trait Stand: Send + Sync {
     /// `shop/web`
@@ -102,6 +104,6 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(began.elapsed() < PATIENCE, "gave up on {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(BETWEEN_LOOKS);
     }
 }
