@@ -27,6 +27,8 @@ pub struct PlanScreen {
     wanted: Wanted,
     service: ServiceId,
     made: Made,
+    /// It was made before the engine told what more there is to know of the service, and is made anew when that comes.
+    is_early: bool,
     /// What changed since the plan was first made: it was made anew, and has to be read again.
     moved: Option<String>,
     asking: Option<Asking>,
@@ -57,7 +59,7 @@ impl PlanScreen {
         let take_over = request.take_over;
         let wanted = Wanted { wish, target: request.target.clone(), why: request.why.clone(), take_over };
         let service = plan.service.clone();
-        Self::made(wanted, service, Made::Planned(Box::new(plan)))
+        Self { is_early: true, ..Self::made(wanted, service, Made::Planned(Box::new(plan))) }
     }
 
     /// What an action that changes something opens. What is refused without asking anybody opens no screen; what has to be asked for
@@ -77,7 +79,16 @@ impl PlanScreen {
     }
 
     fn made(wanted: Wanted, service: ServiceId, made: Made) -> Self {
-        Self { wanted, service, made, moved: None, asking: None, scroll: Scroll::default(), painted: Cell::new(false) }
+        Self {
+            wanted,
+            service,
+            made,
+            is_early: false,
+            moved: None,
+            asking: None,
+            scroll: Scroll::default(),
+            painted: Cell::new(false),
+        }
     }
 
     pub fn wanted(&self) -> &Wanted {
@@ -318,11 +329,24 @@ impl Page for PlanScreen {
         }
     }
 
-    /// A plan that stands is not pulled away from under whoever reads it: what changed since is told when it is confirmed.
+    /// A plan that stands is not pulled away from under whoever reads it: what changed since is told when it is confirmed. One that was
+    /// made in the very moment when the engine was asked becomes what it says, if that makes a difference.
     fn answered(&mut self, question: &Question, world: &World) {
-        let is_ours = matches!(question, Question::Means(service) if *service == self.service);
-        if is_ours && self.plan().is_none() {
-            self.make(world);
+        if !matches!(question, Question::Means(service) if *service == self.service) {
+            return;
+        }
+        let is_first = std::mem::take(&mut self.is_early);
+        match self.plan() {
+            None => self.make(world),
+            Some(plan) if is_first && self.asking.is_none() => {
+                let differs = plan::make(&world.inventory, &plan.request).map_or(true, |today| !today.reads_as(plan));
+                // Where it cannot be told, what is watched is enough for it.
+                let is_told = !matches!(world.answers.get(question), Some(Err(_)));
+                if differs && is_told && world.inventory.means(&self.service).is_some() {
+                    self.make(world);
+                }
+            }
+            Some(_) => {}
         }
     }
 

@@ -295,6 +295,22 @@ fn a_restart_of_a_service_that_somebody_else_works_on_can_take_over() {
     assert_eq!(screen.held_by(&world), None, "what was asked a while ago is over");
 }
 
+/// A restart is planned without them, and they come a moment later.
+#[test]
+fn what_the_engine_tells_of_a_service_right_after_it_was_planned_is_no_move_of_the_world() {
+    let mut shop = Shop::kubernetes(2);
+    let means = shop.means().clone();
+    let mut world = world(&shop);
+    world.inventory.forget_means(&id("web"));
+    let mut screen = screen(&world);
+    world.inventory.set_means(&id("web"), means);
+    screen.answered(&Question::Means(id("web")), &world);
+    begins_nothing(&screen.act(Action::Confirm, &world));
+    assert_eq!(screen.moved(), None);
+    screen.was_painted();
+    begins(&screen.act(Action::Confirm, &world));
+}
+
 #[test]
 fn a_word_to_a_rollout_is_said_while_an_operation_waits_for_it() {
     let mut world = world(&Shop::healthy(1));
