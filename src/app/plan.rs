@@ -170,8 +170,19 @@ impl PlanScreen {
 
     /// Plans it by what is known now.
     fn make(&mut self, world: &World) {
+        let made = self.today(world);
+        self.show(made);
+    }
+
+    fn show(&mut self, made: Made) {
+        self.made = made;
+        self.painted.set(false);
+        self.scroll.to_top();
+    }
+
+    fn today(&self, world: &World) -> Made {
         let means = world.inventory.means(&self.service);
-        self.made = match (world.answers.get(&Question::Means(self.service.clone())), means) {
+        match (world.answers.get(&Question::Means(self.service.clone())), means) {
             (Some(Err(trouble)), _) => {
                 let refusal = Refusal::new(trouble.line());
                 Made::Refused(match &trouble.help {
@@ -188,9 +199,7 @@ impl PlanScreen {
                     Err(refusal) => Made::Refused(refusal),
                 }
             }
-        };
-        self.painted.set(false);
-        self.scroll.to_top();
+        }
     }
 
     fn confirmable(&self) -> Result<&Plan, String> {
@@ -273,9 +282,7 @@ impl PlanScreen {
         if !today.reads_as(plan) {
             let moved = plan.has_moved(&world.inventory);
             self.moved = Some(moved.unwrap_or_else(|| "what it depends on has changed".into()));
-            self.made = Made::Planned(Box::new(today));
-            self.painted.set(false);
-            self.scroll.to_top();
+            self.show(Made::Planned(Box::new(today)));
             return Reply::refuse("the world has moved: read the plan again");
         }
         let screen = OperationScreen::begun(&today, world);
@@ -338,12 +345,12 @@ impl Page for PlanScreen {
         let is_first = std::mem::take(&mut self.is_early);
         match self.plan() {
             None => self.make(world),
-            Some(plan) if is_first && self.asking.is_none() => {
-                let differs = plan::make(&world.inventory, &plan.request).map_or(true, |today| !today.reads_as(plan));
-                // Where it cannot be told, what is watched is enough for it.
-                let is_told = !matches!(world.answers.get(question), Some(Err(_)));
-                if differs && is_told && world.inventory.means(&self.service).is_some() {
-                    self.make(world);
+            // Where it cannot be told, what is watched is enough for it.
+            Some(plan) if is_first && self.asking.is_none() && !matches!(world.answers.get(question), Some(Err(_))) => {
+                match self.today(world) {
+                    Made::Asked => {}
+                    Made::Planned(today) if today.reads_as(plan) => {}
+                    made => self.show(made),
                 }
             }
             Some(_) => {}

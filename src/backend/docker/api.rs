@@ -121,17 +121,12 @@ impl Api {
         auth: Option<HeaderValue>,
         patience: Duration,
     ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
-        let path = format!("{}{path}", self.version);
-        let docker =
-            self.docker.clone().with_timeout(patience).with_request_modifier(move |mut request: BollardRequest| {
-                readdress(&mut request, &path);
-                *request.method_mut() = Method::POST;
-                if let Some(auth) = auth.clone() {
-                    request.headers_mut().insert("X-Registry-Auth", auth);
-                }
-                request
-            });
-        docker.export_container("any").map_err(Fault::from)
+        self.altered(path, patience, move |request| {
+            *request.method_mut() = Method::POST;
+            if let Some(auth) = auth.clone() {
+                request.headers_mut().insert("X-Registry-Auth", auth);
+            }
+        })
     }
 
     /// Bollard's own types would lose what they do not know of a container's configuration, so that what is sent is JSON as we have it.
@@ -158,16 +153,28 @@ impl Api {
         framing: Framing,
         patience: Duration,
     ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<> {
+        self.altered(path, patience, move |request| {
+            *request.method_mut() = method.clone();
+            *request.body_mut() = bollard::body_full(body.clone());
+            match framing {
+                Framing::Chunked => {}
+                Framing::UntilClosed => *request.version_mut() = http::Version::HTTP_10,
+            }
+        })
+    }
+
+    /// The one call of bollard's that hands a body out, sent to this path and made into another request.
+    fn altered<A: Fn(&mut BollardRequest) + Send + Sync + 'static>(
+        &self,
+        path: &str,
+        patience: Duration,
+        alter: A,
+    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<A> {
         let path = format!("{}{path}", self.version);
         let docker =
             self.docker.clone().with_timeout(patience).with_request_modifier(move |mut request: BollardRequest| {
                 readdress(&mut request, &path);
-                *request.method_mut() = method.clone();
-                *request.body_mut() = bollard::body_full(body.clone());
-                match framing {
-                    Framing::Chunked => {}
-                    Framing::UntilClosed => *request.version_mut() = http::Version::HTTP_10,
-                }
+                alter(&mut request);
                 request
             });
         docker.export_container("any").map_err(Fault::from)
