@@ -42,11 +42,12 @@ struct Front {
 
 impl Front {
     async fn start(case: &str) -> Option<Self> {
-        Self::start_with(case, "server").await
+        Self::start_with(case, "server", 0).await
     }
 
-    /// With this certificate. `None`, loudly, where the tools for it are not there.
-    async fn start_with(case: &str, server: &str) -> Option<Self> {
+    /// With this certificate, ending as many connections as said without a word before any is served. `None`, loudly, where the tools
+    /// for it are not there.
+    async fn start_with(case: &str, server: &str, curt: usize) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             assert!(
                 !docker::is_demanded(),
@@ -67,7 +68,11 @@ impl Front {
         let acceptor = acceptor(directory.path(), server);
         let socket = engine.socket();
         let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            for nth in 0.. {
+                let Ok((stream, _)) = listener.accept().await else { break };
+                if nth < curt {
+                    continue;
+                }
                 tokio::spawn(pass_on(acceptor.clone(), stream, socket.clone()));
             }
         });
@@ -171,7 +176,9 @@ async fn an_engine_that_another_ca_signed_is_not_believed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engines_certificate_that_has_run_out_is_told_as_such() {
-    let Some(front) = Front::start_with("an_engines_certificate_that_has_run_out", "server_old").await else { return };
+    let Some(front) = Front::start_with("an_engines_certificate_that_has_run_out", "server_old", 0).await else {
+        return;
+    };
     let loss = front.refusal(Some(front.tls("ca.pem", "client"))).await;
     assert_eq!(loss.kind, LossKind::Expired, "{}", loss.why);
     assert_eq!(&*loss.why.why, "the engine's certificate ran out on 2020-02-01");
@@ -185,6 +192,20 @@ async fn our_certificate_that_the_engine_does_not_take_is_told_from_its_own() {
         assert_eq!(loss.kind, kind, "{client}: {}", loss.why);
         assert!(loss.why.why.contains("our certificate"), "{}", loss.why);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_against_our_certificate_is_heard_where_a_connection_just_ended() {
+    let Some(front) = Front::start_with("what_is_said_against_our_certificate", "server", 1).await else { return };
+    let loss = front.refusal(Some(front.tls("ca.pem", "client_old"))).await;
+    assert_eq!(loss.kind, LossKind::Expired, "{}", loss.why);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_just_ends_is_told_as_such_where_nothing_is_said_against_our_certificate() {
+    let Some(front) = Front::start_with("a_connection_that_just_ends", "server", usize::MAX).await else { return };
+    let loss = front.refusal(Some(front.tls("ca.pem", "client"))).await;
+    assert_eq!(loss.kind, LossKind::Unreachable, "{}", loss.why);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

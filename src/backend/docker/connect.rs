@@ -24,8 +24,6 @@ use crate::{
 
 /// In seconds; each question sets its own.
 const TIMEOUT: u64 = 20;
-/// How often a connection that went without a word is made again, to hear the word.
-const GOODBYES: u32 = 4;
 const WITHOUT_TLS: &str =
     "does it want TLS? name the certificates in [clusters.tls], or set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH";
 
@@ -104,18 +102,16 @@ impl Inner {
 }
 
 impl Inner {
-    /// An engine that does not take our certificate says so when the handshake is over for us. Whether we hear that, or only find the
-    /// connection gone, is a matter of moments: then it is asked again.
+    /// An engine that does not take our certificate may have closed the connection before its reason was read: then the reason is asked for.
     async fn negotiate(&self, client: Client) -> Result<(Api, Version), Fault> {
-        let mut negotiated = Api::negotiate(client).await;
-        let Endpoint::Tcp { address, tls: Some(tls) } = &self.host.endpoint else { return negotiated };
-        for _ in 0..GOODBYES {
-            match negotiated {
-                Err(fault) if fault.is_cut() => negotiated = Api::negotiate(encrypted(address, tls)?).await,
-                Ok(_) | Err(_) => break,
-            }
+        let negotiated = Api::negotiate(client).await;
+        match (&self.host.endpoint, negotiated) {
+            (
+                Endpoint::Tcp { address, tls: Some(tls) },
+                Err(fault @ Fault::Way { kind: LossKind::Unreachable, .. }),
+            ) => Err(tls::objection(address, tls).await.unwrap_or(fault)),
+            (_, negotiated) => negotiated,
         }
-        negotiated
     }
 }
 

@@ -20,9 +20,6 @@ pub enum Fault {
     Garbled(Arc<str>),
 }
 
-/// What is said when a connection is gone again before a question was put to it.
-const CUT: &str = "the connection ended before anything was asked";
-
 impl Fault {
     pub fn way(kind: LossKind, why: impl fmt::Display) -> Self {
         Self::Way { kind, why: clean(&why.to_string()).into(), help: None }
@@ -38,11 +35,6 @@ impl Fault {
     pub fn hung(after: std::time::Duration) -> Self {
         Self::way(LossKind::Hung, format!("it accepted the connection and said nothing for {} s", after.as_secs()))
             .helped("the engine may be overloaded or stuck: systemctl status docker")
-    }
-
-    /// Why it ended may be heard on another connection.
-    pub fn is_cut(&self) -> bool {
-        matches!(self, Self::Way { why, .. } if &**why == CUT)
     }
 
     pub fn is_not_found(&self) -> bool {
@@ -126,14 +118,14 @@ fn from_chain(error: &(dyn Error + 'static)) -> Fault {
             .iter()
             .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)) =>
         {
-            Fault::way(LossKind::Unreachable, CUT)
+            Fault::way(LossKind::Unreachable, "the connection ended before anything was asked")
         }
         None => Fault::way(LossKind::Unreachable, root),
     }
 }
 
 /// What is wrapped into an error of I/O is not among its sources.
-fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = || error.downcast_ref::<io::Error>()?.get_ref().and_then(|inner| of_tls(inner));
     error.downcast_ref().or_else(wrapped).or_else(|| error.source().and_then(of_tls))
 }

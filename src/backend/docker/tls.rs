@@ -1,17 +1,22 @@
 //! TLS to an engine: whether our files are of use, before they are tried, and what went wrong, in the words of who has to mend it.
 
-use std::path::Path;
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rustls::{
-    AlertDescription, CertificateError, Error,
+    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     sign::CertifiedKey,
 };
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
-use super::fault::Fault;
+use super::fault::{Fault, of_tls};
 use crate::{config::Tls, domain::LossKind};
+
+/// How long an engine that does not take our certificate is given to say so.
+const OBJECTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bollard reads the files itself, and shows up without a certificate where it cannot.
 pub fn check(tls: &Tls) -> Result<(), Fault> {
@@ -37,6 +42,37 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
 
 fn useless(path: &Path, why: &str) -> Fault {
     Fault::way(LossKind::Denied, format!("{} {why}", path.display())).helped("look at the cluster's TLS files")
+}
+
+/// What the engine holds against our certificate, `None` if it does not say. With TLS 1.3 it says so when the handshake is over for us; a
+/// question that is on its way by then makes the connection break, and the words can be lost. So nothing is asked here, only listened.
+/// Listening costs the whole time with an engine that has nothing to object.
+pub async fn objection(address: &str, tls: &Tls) -> Option<Fault> {
+    let error = timeout(OBJECTS_WITHIN, listen(address, tls)).await.ok()?.err()?;
+    of_tls(&error).map(fault)
+}
+
+async fn listen(address: &str, tls: &Tls) -> io::Result<()> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let connector = TlsConnector::from(Arc::new(ours(tls).map_err(io::Error::other)?));
+    let mut secured = connector.connect(name, TcpStream::connect(address).await?).await?;
+    secured.read(&mut [0]).await.map(drop)
+}
+
+/// Us as bollard shows us to the engine.
+fn ours(tls: &Tls) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let mut trusted = RootCertStore::empty();
+    trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(ca) = &tls.ca {
+        trusted.add_parsable_certificates(CertificateDer::pem_file_iter(ca)?.flatten());
+    }
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key)?;
+    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusted)
+        .with_client_auth_cert(chain, key)?)
 }
 
 /// What the two sides hold against each other's certificates.
