@@ -13,11 +13,11 @@ use tokio::{
 };
 
 use super::{
-    arguments::{Interrupted, Listing, Options},
+    arguments::{Consent, Interrupted, Listing, Options},
     asked::{Asked, Of},
     exit::{Exit, Stop},
     keyboard,
-    operate::{self, Desk, Ending, Outside, Streams, Word},
+    operate::{self, Desk, Ending, Outside, Streams},
     printer::Printer,
     session::{Narrow, Session},
 };
@@ -28,7 +28,7 @@ use crate::{
     plan::Request,
     runtime::{
         gate::Gate,
-        operate::{Operator, Parts},
+        operate::{Operator, Parts, Word, foretell},
     },
     setup::{self, Books, Setup},
 };
@@ -90,7 +90,8 @@ pub async fn decide(
             trouble.help(format!("to stop it and take back what it did: midwatch abort {}", operation.id)),
         ));
     }
-    take_over(&setup, &books, &operation, word, asked.yes, printer).await
+    let consent = Consent { yes: asked.yes, dry_run: asked.dry_run, ..Consent::default() };
+    take_over(&setup, &books, &operation, word, &consent, printer).await
 }
 
 /// As it is written down now.
@@ -106,10 +107,13 @@ pub async fn take_over(
     books: &Books,
     operation: &Operation,
     word: Word,
-    yes: bool,
+    consent: &Consent,
     printer: &mut Printer<'_>,
 ) -> Result<Exit, Stop> {
-    if !yes && !confirmed(setup, operation, word.name(), printer).await? {
+    if consent.dry_run {
+        return foretold(books, operation, word, printer);
+    }
+    if !consent.yes && !confirmed(setup, operation, word.name(), printer).await? {
         return Ok(Exit::Refused);
     }
     let mut session = match word {
@@ -127,6 +131,22 @@ pub async fn take_over(
     }
     let task = Task::TakeOver(operation.id.clone(), word);
     at_desk(&mut session, setup, books, how(Listing::default()), task, printer).await
+}
+
+fn foretold(books: &Books, operation: &Operation, word: Word, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
+    let journal = books.open().map_err(failed)?;
+    let steps = foretell(&journal, &operation.id, word, &setup::who(), Clock::system().now());
+    let steps = steps.map_err(|trouble| Stop::Because(Exit::Refused, trouble))?;
+    let would = match word {
+        Word::Resume => "would be gone on with where it was cut off",
+        Word::Undo => "would be taken back, as far as it came",
+        Word::Leave => "would be left as it is",
+    };
+    printer.line(&format!("{}: {would}; nothing was done", operation.title))?;
+    for step in steps {
+        printer.line(&format!("  {step}"))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// `midwatch operations`.

@@ -34,7 +34,6 @@ use self::{
     arguments::{Arguments, Command, Options},
     asked::Asked,
     exit::{Exit, Stop},
-    operate::Word,
     printer::Printer,
     session::{Narrow, Session},
 };
@@ -42,6 +41,7 @@ use crate::{
     clock::Clock,
     domain::Trouble,
     plan::{Steer, Verb},
+    runtime::operate::Word,
     setup::Setup,
 };
 

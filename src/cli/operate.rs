@@ -13,7 +13,7 @@ use crate::{
     domain::{Inventory, Operation, OperationId, OperationState, Trouble, Verdict, text::clean},
     message::{Event, Weight},
     plan::{self, Plan, Refusal, Request},
-    runtime::operate::Operator,
+    runtime::operate::{Operator, Word},
 };
 
 mod held;
@@ -63,23 +63,6 @@ pub enum Ending {
     /// By the plan, by read-only, by another operation, or by the person.
     Refused,
     Unreachable,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    Resume,
-    Undo,
-    Leave,
-}
-
-impl Word {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Resume => "resume",
-            Self::Undo => "undo",
-            Self::Leave => "leave",
-        }
-    }
 }
 
 /// Everything that a command works with.

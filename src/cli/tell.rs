@@ -6,7 +6,6 @@ use super::{
     arguments::{Options, Told},
     asked::Asked,
     exit::{Exit, Stop},
-    operate::Word,
     printer::Printer,
     session::Session,
 };
@@ -14,7 +13,7 @@ use crate::{
     clock::Clock,
     domain::{Address, Operation, OperationState, PersonWord, Trouble},
     plan::{Steer, Verb},
-    runtime::gate::Gate,
+    runtime::{gate::Gate, operate::Word},
     setup::{Books, Setup},
 };
 
@@ -24,19 +23,6 @@ enum Said {
     Word(PersonWord),
     StopAndUndo,
     TakeOver(Word),
-}
-
-impl Said {
-    /// "stopped after its step, and what it did taken back"
-    fn done(self, verb: &Verb) -> String {
-        match self {
-            Self::Word(_) => format!("told to {}", verb.word()),
-            Self::StopAndUndo => "stopped after its step, and what it did taken back".into(),
-            Self::TakeOver(Word::Resume) => "gone on with where it was cut off".into(),
-            Self::TakeOver(Word::Undo) => "taken back, as far as it came".into(),
-            Self::TakeOver(Word::Leave) => "left as it is".into(),
-        }
-    }
 }
 
 pub async fn tell(options: &Options, verb: Verb, told: Told, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
@@ -94,12 +80,14 @@ async fn tell_operation(
         let trouble = Trouble::new(format!("{} was not told to {}", operation.title, verb.word()), why);
         return Err(Stop::Because(Exit::Refused, trouble));
     }
+    let dry = match said {
+        Said::TakeOver(word) => return take_over(setup, books, operation, word, &told.consent, printer).await,
+        Said::Word(_) => format!("told to {}", verb.word()),
+        Said::StopAndUndo => "stopped after its step, and what it did taken back".into(),
+    };
     if told.consent.dry_run {
-        printer.line(&format!("{}: would be {}; nothing was done", operation.title, said.done(verb)))?;
+        printer.line(&format!("{}: would be {dry}; nothing was done", operation.title))?;
         return Ok(Exit::Done);
-    }
-    if let Said::TakeOver(word) = said {
-        return take_over(setup, books, operation, word, told.consent.yes, printer).await;
     }
     if !told.consent.yes && !confirmed(setup, operation, verb.word(), printer).await? {
         return Ok(Exit::Refused);
@@ -172,7 +160,8 @@ mod tests {
         }
         drop(page);
         let text = String::from_utf8(out).expect("utf-8");
-        assert!(text.contains("would be stopped after its step") && text.contains("would be gone on with"), "{text}");
+        assert!(text.contains("would be stopped after its step"), "{text}");
+        assert!(text.contains("would be gone on with where it was cut off; nothing was done\n  stop web-1 "), "{text}");
         assert_eq!(journal.operation(&opening.id).expect("known").state, OperationState::Interrupted);
     }
 

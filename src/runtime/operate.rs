@@ -35,7 +35,7 @@ mod run;
 mod tests;
 
 use ask::Asked;
-use begin::Word;
+pub use begin::{Word, foretell};
 use run::publish;
 
 #[derive(Clone)]

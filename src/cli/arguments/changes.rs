@@ -160,8 +160,11 @@ pub struct Interrupted {
     #[arg(value_name = "OPERATION")]
     pub id: String,
     /// Do it without asking
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `web:v2`, or `app=web:v2`: no image's name holds `=`.

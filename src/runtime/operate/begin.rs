@@ -18,11 +18,21 @@ use crate::{
 };
 
 /// What a person wants of an interrupted operation.
-#[derive(Clone, Copy)]
-pub(super) enum Word {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
     Resume,
     Undo,
     Leave,
+}
+
+impl Word {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Undo => "undo",
+            Self::Leave => "leave",
+        }
+    }
 }
 
 pub(super) async fn open(inner: &Arc<Inner>, plan: Plan) -> Result<Run, Trouble> {
@@ -116,6 +126,42 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
     }
 }
 
+/// The steps that would be done if an interrupted operation were taken over with this word, as far as the journal alone can tell. `Err` if
+/// it would be refused.
+pub fn foretell(
+    journal: &Journal,
+    id: &OperationId,
+    word: Word,
+    who: &str,
+    at: jiff::Timestamp,
+) -> Result<Vec<Arc<str>>, Trouble> {
+    let (operation, mut execution) = journal.look(id)?;
+    match word {
+        Word::Resume => refuse_overtaken(journal, &operation)?,
+        Word::Undo => {
+            refuse_overtaken(journal, &operation)?;
+            refuse_undo(&execution)?;
+        }
+        Word::Leave => {}
+    }
+    // One that cannot turn any more goes on as it is.
+    _ = follow(&mut execution, word, who, at);
+    let is_ahead = |state| match state {
+        StepState::Waiting | StepState::Running | StepState::Held => true,
+        StepState::Done | StepState::Failed | StepState::Skipped => false,
+    };
+    Ok(execution.report().into_iter().filter(|step| is_ahead(step.state)).map(|step| step.title).collect())
+}
+
+/// What an execution makes of a word, and what is to be written down of it.
+fn follow(execution: &mut Execution, word: Word, who: &str, at: jiff::Timestamp) -> Option<Record> {
+    match word {
+        Word::Resume => None,
+        Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at).ok(),
+        Word::Leave => execution.leave(who, at),
+    }
+}
+
 /// Whatever was begun on the service since was planned from what this one left, and would be undone by it.
 fn refuse_overtaken(journal: &Journal, operation: &Operation) -> Result<(), Trouble> {
     let known = journal.operations().operations;
@@ -143,19 +189,10 @@ fn write_word(
     who: &Arc<str>,
     at: jiff::Timestamp,
 ) -> Result<(Execution, Page), Trouble> {
-    let name = match word {
-        Word::Resume => "resume",
-        Word::Undo => "undo",
-        Word::Leave => "leave",
-    };
-    let taken = Record::Taken { at, who: who.clone(), word: name.into(), process: std::process::id() };
+    let taken = Record::Taken { at, who: who.clone(), word: word.name().into(), process: std::process::id() };
     page.write(&taken)?;
     execution.apply(&taken).expect("it is not over, or it could not have been taken over");
-    let further = match word {
-        Word::Resume => None,
-        Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at).ok(),
-        Word::Leave => execution.leave(who, at),
-    };
+    let further = follow(&mut execution, word, who, at);
     further.map_or(Ok(()), |record| page.write(&record))?;
     Ok((execution, page))
 }

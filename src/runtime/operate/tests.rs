@@ -163,6 +163,10 @@ async fn what_was_cut_off_is_only_left_once_another_one_has_changed_the_service(
     assert!(matches!(desk.verdict().await, Verdict::Done { .. }));
     desk.operator.finished().await;
 
+    for word in [Word::Resume, Word::Undo] {
+        let trouble = foretell(&journal, &opening.id, word, "ops@laptop", noon()).expect_err("overtaken");
+        assert!(trouble.why.contains("no longer as it left it"), "{trouble}");
+    }
     for taken_up in [desk.operator.resume(&opening.id), desk.operator.undo(&opening.id)] {
         let trouble = taken_up.await.unwrap().expect_err("the service is another one now");
         assert!(trouble.why.contains("restart shop/web by ops@laptop, begun 12:00:01 UTC, is done"), "{trouble}");
@@ -268,11 +272,20 @@ async fn cut_off_at_any_byte_an_operation_is_resumed_undone_or_left_to_a_whole_w
             let journal = desk.operator.journal().clone().unwrap();
             assert_eq!(journal.operation(&id).expect("readable").state, OperationState::Interrupted, "{cut}");
 
+            let foretold = foretell(&journal, &id, word, "ops@laptop", noon()).expect("not refused");
             desk.operator.take_over(&id, word).await.unwrap().expect("taken over");
             let verdict = desk.verdict().await;
             desk.operator.finished().await;
             assert!(journal.operation(&id).expect("readable").is_over(), "{cut}");
             let executed = fake.executed()[before..].to_vec();
+            let done = journal.operation(&id).expect("readable").steps.into_iter();
+            let done = done.filter(|step| step.state == StepState::Done && step.is_undo == (word == Word::Undo));
+            let done: Vec<Arc<str>> = done.map(|step| step.title).collect();
+            match word {
+                Word::Resume => assert_eq!(foretold, done[records / 2..], "{cut}"),
+                Word::Undo => assert_eq!(foretold, done, "{cut}"),
+                Word::Leave => assert_eq!(foretold.len(), 0, "{cut}"),
+            }
             match word {
                 Word::Resume => {
                     assert!(matches!(verdict, Verdict::Done { .. }), "{cut}: {verdict:?}");
