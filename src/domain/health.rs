@@ -38,6 +38,15 @@ impl Health {
         }
     }
 
+    /// "failing: exit 1"; a reason that has the word already says it once.
+    pub fn says(&self) -> String {
+        match self.reason() {
+            Some(reason) if reason.text.starts_with(self.word()) => reason.text.to_string(),
+            Some(reason) => format!("{}: {}", self.word(), reason.text),
+            None => self.word().into(),
+        }
+    }
+
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Failing(reason)
@@ -80,5 +89,17 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_health_says_its_word_once() {
+        assert_eq!(Health::Healthy.says(), "healthy");
+        assert_eq!(Health::Failing(Reason::new("exit 1")).says(), "failing: exit 1");
+        assert_eq!(Health::Stopped(Reason::new("stopped: exit 137 (killed)")).says(), "stopped: exit 137 (killed)");
     }
 }

@@ -62,9 +62,8 @@ fn health(lines: &mut Facts, theme: &Theme, world: &World, instance: &Instance) 
     let health = &instance.health;
     let text = match health.reason() {
         _ if !is_known => format!("{mark} not known now; it was: {}", instances::why(health)),
-        Some(reason) => format!("{mark} {}: {}", health.word(), reason.text),
         None if instance.has_health_check => format!("{mark} {}, by its health check", health.word()),
-        None => format!("{mark} {}", health.word()),
+        Some(_) | None => format!("{mark} {}", health.says()),
     };
     lines.push("health", &text, role);
     if let Some(reason) = health.reason() {

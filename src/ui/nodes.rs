@@ -180,10 +180,9 @@ fn facts(theme: &Theme, world: &World, node: &Node, width: u16) -> Facts {
     let mut facts = Facts::new(width);
     let is_known = is_known(world, node);
     let (mark, role) = widget::health(theme, is_known.then_some(&node.health));
-    let told = match node.health.reason() {
-        _ if !is_known => format!("{mark} not known now; it was: {}", instances::why(&node.health)),
-        Some(reason) => format!("{mark} {}: {}", node.health.word(), reason.text),
-        None => format!("{mark} {}", node.health.word()),
+    let told = match is_known {
+        true => format!("{mark} {}", node.health.says()),
+        false => format!("{mark} not known now; it was: {}", instances::why(&node.health)),
     };
     let since = node.since.map_or_else(String::new, |since| format!(", since {}", world.time(since)));
     facts.push("health", &format!("{told}{since}"), role);

@@ -53,9 +53,8 @@ pub fn instances(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) -> u16 
     for (y, instance) in (area.y + 1..area.bottom()).zip(&members) {
         let (sign, role) = widget::health(paint.theme, Some(&instance.health));
         paint.text(Rect { x: area.x + 1, width: 1, y, height: 1 }, sign, role);
-        let reason = instance.health.reason().map_or(String::new(), |reason| format!(": {reason}"));
         let (name, release) = (&instance.name, instance.image.release());
-        let text = format!("{name:<names$}  {release:<releases$}  {}{reason}", instance.health.word());
+        let text = format!("{name:<names$}  {release:<releases$}  {}", instance.health.says());
         paint.text(Rect { x: area.x + 3, width: area.width.saturating_sub(3), y, height: 1 }, &text, Role::Text);
     }
     u16::try_from(members.len() + 1).unwrap_or(area.height)
