@@ -108,7 +108,7 @@ impl<O: Outside> Desk<'_, O> {
             Err(refusal) => return self.refused(&request, &refusal),
         };
         let began = self.operator.begin(plan);
-        self.follow(began).await
+        self.follow(began, Ending::Failed).await
     }
 
     /// What to do with an operation that was interrupted.
@@ -123,11 +123,15 @@ impl<O: Outside> Desk<'_, O> {
             let taken = taken.await.unwrap_or_else(|error| Err(Trouble::new("it was not taken over", error)));
             taken.map(|()| id)
         });
-        self.follow(began).await
+        let undone = match word {
+            Word::Undo => Ending::Done,
+            Word::Resume | Word::Leave => Ending::Failed,
+        };
+        self.follow(began, undone).await
     }
 
-    /// Tells of the way until it has ended.
-    async fn follow(mut self, began: JoinHandle<Result<OperationId, Trouble>>) -> io::Result<Ending> {
+    /// Tells of the way until it has ended. `undone`: what it is to whoever asked that all was taken back.
+    async fn follow(mut self, began: JoinHandle<Result<OperationId, Trouble>>, undone: Ending) -> io::Result<Ending> {
         let mut began = Some(began);
         let mut id: Option<OperationId> = None;
         let (mut asked, mut stopping) = (false, false);
@@ -192,7 +196,7 @@ impl<O: Outside> Desk<'_, O> {
             for operation in early.drain(..).filter(|operation| operation.id == *id) {
                 told.tell(&operation, self.streams.err)?;
                 held.tell(&operation, self.options.is_terminal, &mut self.streams)?;
-                if let Some(ending) = ending(&operation) {
+                if let Some(ending) = ending(&operation, undone) {
                     conclude(&operation, self.options.json, &mut self.streams)?;
                     return Ok(ending);
                 }
@@ -275,12 +279,13 @@ async fn answer<T>(asked: &mut Option<JoinHandle<Result<T, Trouble>>>) -> Result
 }
 
 /// `None` while it goes on.
-fn ending(operation: &Operation) -> Option<Ending> {
+fn ending(operation: &Operation, undone: Ending) -> Option<Ending> {
     match &operation.state {
         OperationState::Running | OperationState::Held { .. } | OperationState::Undoing => None,
         OperationState::Interrupted => Some(Ending::Unreachable),
         OperationState::Ended(Verdict::Done { .. } | Verdict::Left { .. }) => Some(Ending::Done),
-        OperationState::Ended(Verdict::Undone { .. } | Verdict::Stuck { .. }) => Some(Ending::Failed),
+        OperationState::Ended(Verdict::Undone { .. }) => Some(undone),
+        OperationState::Ended(Verdict::Stuck { .. }) => Some(Ending::Failed),
     }
 }
 

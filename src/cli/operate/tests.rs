@@ -269,12 +269,7 @@ async fn the_result_and_the_list_as_json_are_the_same_object() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_operation_is_found_by_the_end_of_its_id_and_resumed() {
     let mut shell = Shell::open(&Shop::healthy(1));
-    shell.restart(yes()).await;
-    shell.operator.finished().await;
-    let file = std::fs::read_dir(shell.state.path().join("operations")).unwrap().flatten().next().unwrap().path();
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.split_inclusive('\n').take(2).collect::<String>()).unwrap();
-    shell.out.clear();
+    cut_off_restart(&mut shell).await;
 
     let known = shell.operator.journal().as_ref().unwrap().operations().operations;
     let typed = &known[0].id.as_str()[16..];
@@ -285,6 +280,26 @@ async fn an_interrupted_operation_is_found_by_the_end_of_its_id_and_resumed() {
     let again = shell.run(yes(), async |desk| desk.take_over(&id, Word::Undo).await).await.unwrap();
     assert_eq!(again, Ending::Refused, "it is over");
     assert!(find(&known, "zzzz").is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_an_undo_is_told_that_it_worked() {
+    let mut shell = Shell::open(&Shop::healthy(1));
+    cut_off_restart(&mut shell).await;
+    let id = shell.operator.journal().as_ref().unwrap().operations().operations[0].id.clone();
+    let ending = shell.run(yes(), async |desk| desk.take_over(&id, Word::Undo).await).await.unwrap();
+    assert_eq!(ending, Ending::Done);
+    assert!(shell.out().contains("ops@laptop took it back"), "{}", shell.out());
+}
+
+/// The plan, and the beginning of its first step.
+async fn cut_off_restart(shell: &mut Shell) {
+    shell.restart(yes()).await;
+    shell.operator.finished().await;
+    let file = std::fs::read_dir(shell.state.path().join("operations")).unwrap().flatten().next().unwrap().path();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.split_inclusive('\n').take(2).collect::<String>()).unwrap();
+    shell.out.clear();
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,7 +92,7 @@ async fn ctrl_c_while_it_only_tidies_up_promises_nothing_and_says_why() {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         fake.hold(false);
     });
-    let ending = shell.run(yes(), async |desk| desk.follow(began).await).await.expect("written");
+    let ending = shell.run(yes(), async |desk| desk.follow(began, Ending::Failed).await).await.expect("written");
     assert_eq!(ending, Ending::Done);
     let err = shell.err();
     assert!(err.contains("it only tidies up") && !err.contains("stops after this step"), "{err}");
