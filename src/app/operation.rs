@@ -12,7 +12,7 @@ use crate::{
         prompt::Prompt,
         scroll::Scroll,
     },
-    domain::{Operation, OperationId, OperationState, PersonWord, ServiceId},
+    domain::{Operation, OperationId, OperationState, PersonWord, ServiceId, StepReport},
     message::{Effect, Subscriptions},
     plan::Plan,
 };
@@ -81,6 +81,12 @@ impl OperationScreen {
 
     pub fn scroll(&self) -> &Scroll {
         &self.scroll
+    }
+
+    /// The steps that a person is asked to confirm the taking back by.
+    pub fn asked<'a>(&self, operation: &'a Operation) -> &'a [StepReport] {
+        let asks = self.asking.as_ref().is_some_and(|asking| asking.word == Action::Undo);
+        if asks { &operation.way_back } else { &[] }
     }
 
     pub fn follows(&self) -> bool {

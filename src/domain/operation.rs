@@ -27,6 +27,9 @@ pub struct Operation {
     /// Why what it does cannot be taken back any more; `None` where it can, and where there is nothing to take back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_way_back: Option<Arc<str>>,
+    /// The steps that would take back what one that was interrupted did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub way_back: Vec<StepReport>,
 }
 
 impl Operation {

@@ -278,6 +278,13 @@ impl Opening {
             None if execution.is_turned() => OperationState::Undoing,
             None => execution.held().map_or(OperationState::Running, |why| OperationState::Held { why }),
         };
+        let way_back = match state {
+            OperationState::Interrupted => execution.way_back(),
+            OperationState::Running
+            | OperationState::Held { .. }
+            | OperationState::Undoing
+            | OperationState::Ended(_) => Vec::new(),
+        };
         Operation {
             id: self.id.clone(),
             title: self.plan.title.clone(),
@@ -290,6 +297,7 @@ impl Opening {
             steps: execution.report(),
             is_word: self.plan.request.verb.is_word(),
             no_way_back: execution.no_way_back().map(Into::into),
+            way_back,
         }
     }
 }

@@ -59,10 +59,14 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
     let taken = held(operation, paint, body);
     let body = Rect { y: body.y + taken, height: body.height - taken, ..body };
     let body = verdict(operation, world, paint, body);
-    let rows = steps::rows(operation);
+    let asked = screen.asked(operation);
+    let rows = steps::rows(operation, asked);
     let body = if area.width >= WIDE { body } else { below(operation, rows.len(), paint, body) };
-    if screen.follows() {
-        let at = steps::in_hand(operation, &rows);
+    if screen.follows() || !asked.is_empty() {
+        let at = match asked.len() {
+            0 => steps::in_hand(operation, &rows),
+            asked => rows.len() - asked - 1..rows.len(),
+        };
         screen.scroll().reveal(at, rows.len(), usize::from(body.height));
     }
     let shown = screen.scroll().window(rows.len(), usize::from(body.height));

@@ -368,6 +368,7 @@ fn operation(state: OperationState, steps: Vec<StepReport>) -> App {
         steps,
         is_word: false,
         no_way_back: None,
+        way_back: Vec::new(),
     };
     app.world.operations.insert(id, operation);
     act(&mut app, &[Action::Operations, Action::Open]);

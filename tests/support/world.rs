@@ -297,6 +297,7 @@ impl Builder {
             steps: Vec::new(),
             is_word: false,
             no_way_back: None,
+            way_back: Vec::new(),
         };
         self.world.operations.insert(id, operation);
         self

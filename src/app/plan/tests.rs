@@ -57,6 +57,7 @@ fn operation(number: u32, state: OperationState) -> Operation {
         steps: Vec::new(),
         is_word: false,
         no_way_back: None,
+        way_back: Vec::new(),
     }
 }
 

@@ -325,6 +325,7 @@ async fn what_waits_is_listed_before_all_others_with_its_reason() {
         steps: Vec::new(),
         is_word: false,
         no_way_back: None,
+        way_back: Vec::new(),
     };
     let held = OperationState::Held { why: "too few lines".into() };
     let known = [

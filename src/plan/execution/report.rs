@@ -27,6 +27,16 @@ impl Execution {
         let forward = forward.zip(stages).map(|(report, stage)| StepReport { stage: Some(stage), ..report });
         forward.chain(back).collect()
     }
+
+    /// The steps that would be done if it turned round now; none where it cannot.
+    pub fn way_back(&self) -> Vec<StepReport> {
+        if self.may_turn().is_err() {
+            return Vec::new();
+        }
+        let mut turned = self.clone();
+        turned.turn("".into());
+        turned.report().into_iter().filter(|step| step.is_undo && step.state == StepState::Waiting).collect()
+    }
 }
 
 impl Line {

@@ -221,6 +221,7 @@ pub(super) async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
         steps: plan.steps().map(skipped).collect(),
         is_word: plan.request.verb.is_word(),
         no_way_back: None,
+        way_back: Vec::new(),
     };
     publish(inner, Event::Operation(Box::new(operation))).await;
 }

@@ -21,7 +21,8 @@ pub enum Row<'a> {
     Note(&'a str),
 }
 
-pub fn rows(operation: &Operation) -> Vec<Row<'_>> {
+/// `asked`: the steps of a way back that a person is asked to confirm.
+pub fn rows<'a>(operation: &'a Operation, asked: &'a [StepReport]) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'_>> = operation.why.iter().map(|why| Row::Why(why)).collect();
     let mut stages: Vec<&str> = operation.steps.iter().filter_map(|step| step.stage.as_deref()).collect();
     stages.dedup();
@@ -38,6 +39,10 @@ pub fn rows(operation: &Operation) -> Vec<Row<'_>> {
         stage.clone_from(&step.stage);
         rows.push(Row::Step(step));
         rows.extend(step.note.as_deref().map(Row::Note));
+    }
+    if !asked.is_empty() {
+        rows.push(Row::Title("TO TAKE IT BACK"));
+        rows.extend(asked.iter().map(Row::Step));
     }
     rows
 }

@@ -80,6 +80,7 @@ fn operation(state: OperationState) -> Operation {
         steps,
         is_word: false,
         no_way_back: None,
+        way_back: execution.way_back(),
     }
 }
 
@@ -123,6 +124,23 @@ fn what_was_cut_off_is_marked_as_not_known_and_says_the_three_ways_on() {
     let picture = operation_picture(OperationState::Interrupted, 80, 24);
     assert!(picture.contains(" ? wait until web-1 is ready"), "{picture}");
     assert!(picture.contains("Resume it, take back what was done, or leave"), "{picture}");
+}
+
+#[test]
+fn whoever_is_asked_to_take_it_back_sees_by_which_steps() {
+    let mut app = app();
+    let operation = operation(OperationState::Interrupted);
+    let mut screen = OperationScreen::new(&operation);
+    app.world.operations.insert(operation.id.clone(), operation);
+    screen.act(Action::Undo, &app.world);
+    insta::assert_snapshot!(
+        "operation_undo_80x24",
+        picture(&app, 80, 24, |paint, area| super::draw(&screen, paint, area))
+    );
+    screen.act(Action::Back, &app.world);
+    screen.act(Action::Resume, &app.world);
+    let resumed = picture(&app, 80, 24, |paint, area| super::draw(&screen, paint, area));
+    assert!(!resumed.contains("TO TAKE IT BACK"), "{resumed}");
 }
 
 #[test]
