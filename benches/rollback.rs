@@ -28,6 +28,9 @@ fn main() {
         command.env("DOCKER_HOST", "unix:///nowhere.sock").stdout(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().expect("it runs").success(), "midwatch {arguments:?}");
     };
+    let context = Command::new("kubectl").args(["--kubeconfig", &kubeconfig, "config", "current-context"]).output();
+    let context = String::from_utf8(context.expect("kubectl runs").stdout).expect("a name");
+    let address = format!("{}/{NAMESPACE}/web", context.trim());
     kubectl(&["create", "namespace", NAMESPACE]);
     let mut apply = Command::new("kubectl");
     apply.args(["--kubeconfig", &kubeconfig, "-n", NAMESPACE, "apply", "-f", "-"]).stdout(Stdio::null());
@@ -54,7 +57,7 @@ fn main() {
             settled();
         }));
         // The first release never served for long enough to be suggested, so it is named.
-        ours.push(timed(&|| midwatch(&["rollback", &format!("{NAMESPACE}/web"), "v1", "--yes"])));
+        ours.push(timed(&|| midwatch(&["rollback", &address, "v1", "--yes"])));
     }
     kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
     let median = |took: &mut Vec<Duration>| {
