@@ -213,7 +213,7 @@ async fn a_new_template_that_crashes_is_given_up_early_and_in_words() {
         let (line, help) = failed(lab.await_rollout(&service, 300).await);
         assert!(line.contains("main ends again and again, with exit 3"), "{line}");
         assert!(help.contains("logs web-") && help.ends_with("-c main --previous"), "{help}");
-        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(250), "of 300 s it took {:?}", began.elapsed());
     })
     .await;
 }

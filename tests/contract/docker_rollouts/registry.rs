@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{World, image, inspect};
-use crate::{docker::docker, docker_traffic::has_program};
+use crate::{docker::docker, docker_traffic::has_program, observer::PATIENCE};
 
 /// Debian's docker-registry, on a port of its own, as long as this lives.
 struct Registry {
@@ -42,7 +42,7 @@ impl Registry {
         let registry = Self { server: command.spawn().expect("it starts"), address, _files: files };
         let began = Instant::now();
         while TcpStream::connect(&registry.address).await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "docker-registry did not come up");
+            assert!(began.elapsed() < PATIENCE, "docker-registry did not come up");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Some(registry)
