@@ -30,7 +30,7 @@ use crate::{
 
 const FILE: &str = "/etc/nginx/conf.d/shop.conf";
 const PROXY: &str = "lab/stack";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Takes nothing more when it is told to end, and ends a moment later.
 const SERVES: &str = "mkdir /www; hostname > /www/index.html; echo fine > /www/health; httpd -f -p 8080 -h /www & trap 'kill $!; sleep 0.5; \
                       exit 0' TERM; wait $!";

@@ -17,7 +17,7 @@ use midwatch::{
 
 use crate::fake::{FakeEngine, Reply};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One service `shop_web` of three, of which two run and one was rejected; `update` is its update status.
 fn engine(update: impl Fn() -> &'static str + Send + Sync + 'static) -> FakeEngine {
