@@ -135,7 +135,7 @@ pub async fn take_over(
 
 fn foretold(books: &Books, operation: &Operation, word: Word, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let journal = books.open().map_err(failed)?;
-    let steps = foretell(&journal, &operation.id, word, &setup::who(), Clock::system().now());
+    let steps = foretell(&journal, &operation.id, word);
     let steps = steps.map_err(|trouble| Stop::Because(Exit::Refused, trouble))?;
     let would = match word {
         Word::Resume => "would be gone on with where it was cut off",
@@ -144,7 +144,7 @@ fn foretold(books: &Books, operation: &Operation, word: Word, printer: &mut Prin
     };
     printer.line(&format!("{}: {would}; nothing was done", operation.title))?;
     for step in steps {
-        printer.line(&format!("  {step}"))?;
+        printer.line(&format!("  {}", step.title))?;
     }
     Ok(Exit::Done)
 }

@@ -145,9 +145,7 @@ impl Journal {
             return Err(Trouble::new(what(), "another midwatch is carrying it out"));
         }
         let (opening, execution, whole) = read(&file).map_err(|why| Trouble::new(what(), why))?;
-        if let Some((_, verdict)) = execution.ended() {
-            return Err(Trouble::new(what(), format!("it is over: {}", verdict.says())));
-        }
+        refuse_ended(id, &execution)?;
         // The line that was being written when the process ended. The next one must not be glued to it.
         file.set_len(whole).map_err(failed)?;
         Ok((opening, execution, Page { file, path, whole }))
@@ -278,13 +276,7 @@ impl Opening {
             None if execution.is_turned() => OperationState::Undoing,
             None => execution.held().map_or(OperationState::Running, |why| OperationState::Held { why }),
         };
-        let way_back = match state {
-            OperationState::Interrupted => execution.way_back(),
-            OperationState::Running
-            | OperationState::Held { .. }
-            | OperationState::Undoing
-            | OperationState::Ended(_) => Vec::new(),
-        };
+        let way_back = if state == OperationState::Interrupted { execution.way_back() } else { Vec::new() };
         Operation {
             id: self.id.clone(),
             title: self.plan.title.clone(),
@@ -300,6 +292,13 @@ impl Opening {
             way_back,
         }
     }
+}
+
+/// What is over is not taken over.
+pub fn refuse_ended(id: &OperationId, execution: &Execution) -> Result<(), Trouble> {
+    execution.ended().map_or(Ok(()), |(_, verdict)| {
+        Err(Trouble::new(format!("{id} was not taken over"), format!("it is over: {}", verdict.says())))
+    })
 }
 
 fn line(of: &impl Serialize) -> io::Result<Vec<u8>> {

@@ -63,10 +63,7 @@ pub fn draw(screen: &OperationScreen, paint: &mut Paint<'_>, area: Rect) {
     let rows = steps::rows(operation, asked);
     let body = if area.width >= WIDE { body } else { below(operation, rows.len(), paint, body) };
     if screen.follows() || !asked.is_empty() {
-        let at = match asked.len() {
-            0 => steps::in_hand(operation, &rows),
-            asked => rows.len() - asked - 1..rows.len(),
-        };
+        let at = steps::in_hand(operation, asked, &rows);
         screen.scroll().reveal(at, rows.len(), usize::from(body.height));
     }
     let shown = screen.scroll().window(rows.len(), usize::from(body.height));

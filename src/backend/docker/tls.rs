@@ -24,8 +24,7 @@ pub fn check(tls: &Tls) -> Result<(), Fault> {
         certificates(ca)?;
     }
     let chain = certificates(&tls.certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&tls.key)?).map_err(|_| useless(&tls.key, "holds no private key"))?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map(drop).map_err(|error| match error {
+    CertifiedKey::from_der(chain, key(tls)?, &aws_lc_rs::default_provider()).map(drop).map_err(|error| match error {
         Error::InconsistentKeys(_) => useless(&tls.key, &format!("is not the key of {}", tls.certificate.display())),
         error => useless(&tls.key, &format!("cannot be used: {error}")),
     })
@@ -34,6 +33,10 @@ pub fn check(tls: &Tls) -> Result<(), Fault> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     found.ok().filter(|found| !found.is_empty()).ok_or_else(|| useless(path, "holds no certificate"))
+}
+
+fn key(tls: &Tls) -> Result<PrivateKeyDer<'static>, Fault> {
+    PrivateKeyDer::from_pem_slice(&read(&tls.key)?).map_err(|_| useless(&tls.key, "holds no private key"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
@@ -48,31 +51,32 @@ fn useless(path: &Path, why: &str) -> Fault {
 /// question that is on its way by then makes the connection break, and the words can be lost. So nothing is asked here, only listened.
 /// Listening costs the whole time with an engine that has nothing to object.
 pub async fn objection(address: &str, tls: &Tls) -> Option<Fault> {
-    let error = timeout(OBJECTS_WITHIN, listen(address, tls)).await.ok()?.err()?;
+    let config = ours(tls)?;
+    let error = timeout(OBJECTS_WITHIN, listen(address, config)).await.ok()?.err()?;
     of_tls(&error).map(fault)
 }
 
-async fn listen(address: &str, tls: &Tls) -> io::Result<()> {
+async fn listen(address: &str, config: ClientConfig) -> io::Result<()> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(Arc::new(ours(tls).map_err(io::Error::other)?));
-    let mut secured = connector.connect(name, TcpStream::connect(address).await?).await?;
+    let stream = TcpStream::connect(address).await?;
+    let mut secured = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     secured.read(&mut [0]).await.map(drop)
 }
 
-/// Us as bollard shows us to the engine.
-fn ours(tls: &Tls) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+/// Us as bollard shows us to the engine, with files that were found to be of use.
+fn ours(tls: &Tls) -> Option<ClientConfig> {
     let mut trusted = RootCertStore::empty();
     trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(ca) = &tls.ca {
-        trusted.add_parsable_certificates(CertificateDer::pem_file_iter(ca)?.flatten());
+        trusted.add_parsable_certificates(certificates(ca).ok()?);
     }
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)?.collect::<Result<_, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key)?;
-    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .ok()?
         .with_root_certificates(trusted)
-        .with_client_auth_cert(chain, key)?)
+        .with_client_auth_cert(certificates(&tls.certificate).ok()?, key(tls).ok()?)
+        .ok()
 }
 
 /// What the two sides hold against each other's certificates.

@@ -28,6 +28,15 @@ impl Execution {
         forward.chain(back).collect()
     }
 
+    /// The steps that are still to be done, with the one that was cut off.
+    pub fn ahead(&self) -> Vec<StepReport> {
+        let is_ahead = |step: &StepReport| match step.state {
+            StepState::Waiting | StepState::Running | StepState::Held => true,
+            StepState::Done | StepState::Failed | StepState::Skipped => false,
+        };
+        self.report().into_iter().filter(is_ahead).collect()
+    }
+
     /// The steps that would be done if it turned round now; none where it cannot.
     pub fn way_back(&self) -> Vec<StepReport> {
         if self.may_turn().is_err() {

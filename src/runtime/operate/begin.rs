@@ -14,7 +14,7 @@ use crate::{
         Plan,
         execution::{Execution, Record},
     },
-    runtime::journal::{Hold, Journal, Page},
+    runtime::journal::{Hold, Journal, Page, refuse_ended},
 };
 
 /// What a person wants of an interrupted operation.
@@ -98,7 +98,7 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
                     gate.check(&plan.service.cluster)?;
                     let hold = hold(&journal, plan, &who, at)?;
                     // Asked while nobody else can begin.
-                    refuse_overtaken(&journal, &opening.operation(&execution, false))?;
+                    refuse_word(&journal, &opening.operation(&execution, false), &execution, word)?;
                     hold
                 }
                 Word::Leave => None,
@@ -108,10 +108,6 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
     };
     let (opening, execution, page, hold) = blocking(files).await?;
     let mut tenure = Tenure::new(inner, &opening.plan, &opening.id, at);
-    match word {
-        Word::Undo => refuse_undo(&execution)?,
-        Word::Resume | Word::Leave => {}
-    }
     if hold.is_some()
         && let Claimed::Theirs(trouble) = tenure.claim(Claim::Take).await
     {
@@ -128,37 +124,23 @@ pub(super) async fn take_over(inner: &Arc<Inner>, id: OperationId, word: Word) -
 
 /// The steps that would be done if an interrupted operation were taken over with this word, as far as the journal alone can tell. `Err` if
 /// it would be refused.
-pub fn foretell(
-    journal: &Journal,
-    id: &OperationId,
-    word: Word,
-    who: &str,
-    at: jiff::Timestamp,
-) -> Result<Vec<Arc<str>>, Trouble> {
-    let (operation, mut execution) = journal.look(id)?;
-    match word {
-        Word::Resume => refuse_overtaken(journal, &operation)?,
-        Word::Undo => {
-            refuse_overtaken(journal, &operation)?;
-            refuse_undo(&execution)?;
-        }
-        Word::Leave => {}
-    }
-    // One that cannot turn any more goes on as it is.
-    _ = follow(&mut execution, word, who, at);
-    let is_ahead = |state| match state {
-        StepState::Waiting | StepState::Running | StepState::Held => true,
-        StepState::Done | StepState::Failed | StepState::Skipped => false,
-    };
-    Ok(execution.report().into_iter().filter(|step| is_ahead(step.state)).map(|step| step.title).collect())
+pub fn foretell(journal: &Journal, id: &OperationId, word: Word) -> Result<Vec<StepReport>, Trouble> {
+    let (operation, execution) = journal.look(id)?;
+    refuse_ended(id, &execution)?;
+    refuse_word(journal, &operation, &execution, word)?;
+    Ok(match word {
+        Word::Undo if !execution.is_turned() => execution.way_back(),
+        Word::Resume | Word::Undo => execution.ahead(),
+        Word::Leave => Vec::new(),
+    })
 }
 
-/// What an execution makes of a word, and what is to be written down of it.
-fn follow(execution: &mut Execution, word: Word, who: &str, at: jiff::Timestamp) -> Option<Record> {
+/// It is left whatever happened; what else is done about it has to find what it left.
+fn refuse_word(journal: &Journal, operation: &Operation, execution: &Execution, word: Word) -> Result<(), Trouble> {
     match word {
-        Word::Resume => None,
-        Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at).ok(),
-        Word::Leave => execution.leave(who, at),
+        Word::Resume => refuse_overtaken(journal, operation),
+        Word::Undo => refuse_overtaken(journal, operation).and_then(|()| refuse_undo(execution)),
+        Word::Leave => Ok(()),
     }
 }
 
@@ -192,7 +174,11 @@ fn write_word(
     let taken = Record::Taken { at, who: who.clone(), word: word.name().into(), process: std::process::id() };
     page.write(&taken)?;
     execution.apply(&taken).expect("it is not over, or it could not have been taken over");
-    let further = follow(&mut execution, word, who, at);
+    let further = match word {
+        Word::Resume => None,
+        Word::Undo => execution.stop_and_undo(format!("{who} took it back"), at).ok(),
+        Word::Leave => execution.leave(who, at),
+    };
     further.map_or(Ok(()), |record| page.write(&record))?;
     Ok((execution, page))
 }

@@ -164,7 +164,7 @@ async fn what_was_cut_off_is_only_left_once_another_one_has_changed_the_service(
     desk.operator.finished().await;
 
     for word in [Word::Resume, Word::Undo] {
-        let trouble = foretell(&journal, &opening.id, word, "ops@laptop", noon()).expect_err("overtaken");
+        let trouble = foretell(&journal, &opening.id, word).expect_err("overtaken");
         assert!(trouble.why.contains("no longer as it left it"), "{trouble}");
     }
     for taken_up in [desk.operator.resume(&opening.id), desk.operator.undo(&opening.id)] {
@@ -274,11 +274,13 @@ async fn cut_off_at_any_byte_an_operation_is_resumed_undone_or_left_to_a_whole_w
             assert_eq!(known.state, OperationState::Interrupted, "{cut}");
             let way_back: Vec<Arc<str>> = known.way_back.into_iter().map(|step| step.title).collect();
 
-            let foretold = foretell(&journal, &id, word, "ops@laptop", noon()).expect("not refused");
+            let foretold = foretell(&journal, &id, word).expect("not refused").into_iter();
+            let foretold: Vec<Arc<str>> = foretold.map(|step| step.title).collect();
             desk.operator.take_over(&id, word).await.unwrap().expect("taken over");
             let verdict = desk.verdict().await;
             desk.operator.finished().await;
             assert!(journal.operation(&id).expect("readable").is_over(), "{cut}");
+            assert!(foretell(&journal, &id, word).is_err_and(|trouble| trouble.why.starts_with("it is over")), "{cut}");
             let executed = fake.executed()[before..].to_vec();
             let done = journal.operation(&id).expect("readable").steps.into_iter();
             let done = done.filter(|step| step.state == StepState::Done && step.is_undo == (word == Word::Undo));

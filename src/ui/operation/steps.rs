@@ -47,8 +47,11 @@ pub fn rows<'a>(operation: &'a Operation, asked: &'a [StepReport]) -> Vec<Row<'a
     rows
 }
 
-/// The rows to look at: of the step that is under way or asks; else of the one that failed last, or that was the last to be done.
-pub fn in_hand(operation: &Operation, rows: &[Row<'_>]) -> Range<usize> {
+/// The rows to look at: of what a person is asked to confirm; else of the step that is under way or asks; else of the one that failed last, or that was the last to be done.
+pub fn in_hand(operation: &Operation, asked: &[StepReport], rows: &[Row<'_>]) -> Range<usize> {
+    if !asked.is_empty() {
+        return rows.len() - asked.len() - 1..rows.len();
+    }
     let last = |states: &[StepState]| {
         rows.iter().rposition(|row| matches!(row, Row::Step(step) if states.contains(&step.state)))
     };
