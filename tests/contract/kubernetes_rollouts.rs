@@ -209,7 +209,7 @@ impl Load {
         Self { goes_on, sent, failed, task, began: Instant::now() }
     }
 
-    /// None failed, of so many that it means something.
+    /// None failed, and they were as many as they should be.
     async fn none_failed(self, during: &str) {
         let took = self.began.elapsed();
         self.goes_on.store(false, Ordering::Relaxed);
@@ -217,7 +217,7 @@ impl Load {
         let (sent, failed) = (self.sent.load(Ordering::Relaxed), self.failed.lock().expect("whole").clone());
         println!("{during}: {} of {sent} requests failed in {:.1} s", failed.len(), took.as_secs_f64());
         assert_eq!(failed, Vec::<String>::new(), "{during}");
-        assert!(sent > rate(), "{sent} in {took:?}: that was no load");
+        assert!(f64::from(sent) > took.as_secs_f64() * f64::from(rate()) * 0.5, "{sent} in {took:?}: that was no load");
     }
 }
 

@@ -1,6 +1,11 @@
 //! Engines that do not answer, files that cannot be read or written: each gets a clear line, and the console keeps running.
 
-use std::{fs, os::unix::net::UnixListener, path::Path};
+use std::{
+    fs,
+    os::unix::net::UnixListener,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::terminal::{Size, Terminal};
 
@@ -29,6 +34,7 @@ fn an_engine_that_accepts_and_never_answers_holds_nothing_up_and_is_called_hung(
     let socket = directory.path().join("silent.sock");
     // The kernel accepts into the backlog; nobody ever reads.
     let _listener = UnixListener::bind(&socket).expect("a socket");
+    let began = Instant::now();
     let mut terminal = console_on(&socket);
     terminal.wait_for("connecting");
     terminal.keys("?");
@@ -37,7 +43,10 @@ fn an_engine_that_accepts_and_never_answers_holds_nothing_up_and_is_called_hung(
     terminal.wait_until("the help is closed", |screen| !screen.contents().contains("one row up"));
     assert!(!terminal.text().contains("hung"), "keys were answered only after the engine was given up");
     terminal.wait_for("hung");
+    assert!(began.elapsed() < Duration::from_secs(12), "it took {:?} to call it hung", began.elapsed());
+    let asked = Instant::now();
     quit(terminal);
+    assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?} to quit", asked.elapsed());
 }
 
 #[test]
