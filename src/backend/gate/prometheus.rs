@@ -50,7 +50,6 @@ fn is_beyond(number: f64, limit: Limit) -> bool {
 }
 
 /// A limit that a person wrote has no 16 digits.
-#[allow(clippy::cast_precision_loss)]
 fn exact(thousandths: i64) -> f64 {
     thousandths as f64
 }
