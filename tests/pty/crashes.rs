@@ -46,10 +46,12 @@ fn a_restart_that_was_killed_is_resumed() {
 fn a_restart_that_was_killed_is_undone() {
     let Some(project) = Project::open("undo") else { return };
     let container = slow(&project);
+    let before = project.inspect(&container, "{{.State.StartedAt}}");
     let id = killed_in_the_middle(&project);
     let output = project.output(&["undo", &id, "--yes"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(project.runs(&container), "{}", String::from_utf8_lossy(&output.stderr));
+    // The engine was still at the stop, and would have killed it later.
+    assert!(project.runs(&container) && project.inspect(&container, "{{.State.StartedAt}}") != before);
     assert_eq!(project.operations()[0]["state"], "undone");
 }
 

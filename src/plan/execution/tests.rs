@@ -116,6 +116,20 @@ fn a_stop_that_failed_is_taken_back_because_it_may_have_half_happened() {
 }
 
 #[test]
+fn a_stop_that_was_cut_off_is_ended_before_it_is_taken_back_and_taken_back_in_any_case() {
+    for ended in [Outcome::Done, failed()] {
+        let mut execution = Execution::new(restart(2));
+        let begin = execution.beginning(at(1)).expect("in hand");
+        execution.apply(&begin).expect("follows");
+        execution.stop_and_undo("undone by ann", at(2)).expect("it was begun");
+        let done = carry_out(&mut execution, &[ended.clone(), Outcome::Done, Outcome::Done]);
+        assert_eq!(done, [stop(1), start(1), ready(1)]);
+        assert!(ended != Outcome::Done || matches!(verdict(&execution), Verdict::Undone { .. }));
+        assert!(ended == Outcome::Done || matches!(verdict(&execution), Verdict::Stuck { .. }));
+    }
+}
+
+#[test]
 fn what_cannot_be_taken_back_is_said_with_the_command_that_would() {
     let mut execution = Execution::new(restart(2));
     let done = carry_out(&mut execution, &[failed(), failed(), Outcome::Done]);

@@ -30,6 +30,10 @@ impl Execution {
             if self.steps[of].began.is_none() {
                 continue;
             }
+            if self.steps[of].is_cut_off && matches!(planned.step, Step::Stop { .. }) && !planned.undo.is_empty() {
+                // The engine may be in the middle of it still, and would end what is started again before that.
+                undo.push(Back { of, step: planned.step.clone(), line: Line::default() });
+            }
             for step in &planned.undo {
                 if !self.was_made_so(of, step, &undo) {
                     undo.push(Back { of, step: step.clone(), line: Line::default() });
@@ -80,7 +84,8 @@ impl Execution {
             if would_harm {
                 given_up.insert(stage);
             }
-            if !pointless && back.line.trouble().is_some() {
+            let ends_what_was_begun = back.step == *self.step(back.of);
+            if !pointless && !ends_what_was_begun && back.line.trouble().is_some() {
                 failed.insert(back.of);
                 is_missing |= matches!(part, Part::Gives | Part::Moves);
             }

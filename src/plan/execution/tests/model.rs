@@ -25,6 +25,8 @@ struct World {
     traffic: Option<BTreeSet<InstanceId>>,
     /// What will never be ready again, through no fault of a plan.
     cursed: BTreeSet<InstanceId>,
+    /// The engine was asked to stop it, and does so when the next thing is done.
+    stopping: Option<InstanceId>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +53,8 @@ impl World {
     fn running(&self) -> BTreeSet<&InstanceId> {
         self.containers.iter().filter(|(_, container)| container.runs).map(|(instance, _)| instance).collect()
     }
-}
 
-impl Model for World {
-    fn execute(&mut self, step: &Step) -> Outcome {
+    fn make_so(&mut self, step: &Step) -> Outcome {
         let no = |why: &str| Outcome::Failed(Trouble::new(step.title(), why));
         let Target::Instance(instance) = step.object() else {
             if let Step::Shift { to, .. } = step {
@@ -88,6 +88,22 @@ impl Model for World {
             _ => {}
         }
         Outcome::Done
+    }
+}
+
+impl Model for World {
+    fn execute(&mut self, step: &Step) -> Outcome {
+        let outcome = self.make_so(step);
+        if let Some(container) = self.stopping.take().and_then(|instance| self.containers.get_mut(&instance)) {
+            container.runs = false;
+        }
+        outcome
+    }
+
+    fn begin(&mut self, step: &Step) {
+        if let Step::Stop { instance, .. } = step {
+            self.stopping = Some(instance.clone());
+        }
     }
 
     fn serving(&self) -> usize {

@@ -115,6 +115,10 @@ impl Model for Cluster {
         Outcome::Done
     }
 
+    fn begin(&mut self, step: &Step) {
+        self.execute(step);
+    }
+
     fn serving(&self) -> usize {
         let serving = match (self.part, self.ready_in_set()) {
             (0, _) => self.behind_service(),

@@ -12,6 +12,9 @@ pub trait Model: Clone + PartialEq + Debug {
     /// As a backend would: makes it so, or says why not.
     fn execute(&mut self, step: &Step) -> Outcome;
 
+    /// An engine that is slow has only been asked for it when whoever asked dies.
+    fn begin(&mut self, step: &Step);
+
     fn serving(&self) -> usize;
 
     /// How many do not serve through no fault of the plan.
@@ -37,9 +40,9 @@ pub enum Turn {
     FailsBefore,
     /// It was done, and came back as a failure.
     FailsAfter,
-    /// Killed before or after it is done, and then resumed or undone.
+    /// Killed, and then resumed or undone.
     Killed {
-        after: bool,
+        when: When,
         undone: bool,
     },
     CannotTell,
@@ -49,18 +52,29 @@ pub enum Turn {
     Word(PersonWord),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    Before,
+    While,
+    After,
+}
+
 pub fn any_turn() -> impl Strategy<Value = Turn> {
     use PersonWord::{Again, GoOn, Wait};
     prop_oneof![
         30 => Just(Turn::Goes),
         1 => Just(Turn::FailsBefore),
         1 => Just(Turn::FailsAfter),
-        2 => (any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(after, undone)| Turn::Killed { after, undone }),
+        2 => (any_time(), prop::bool::weighted(0.3)).prop_map(|(when, undone)| Turn::Killed { when, undone }),
         1 => Just(Turn::CannotTell),
         1 => any::<usize>().prop_map(Turn::Falls),
         1 => Just(Turn::AskedToStop),
         2 => prop_oneof![Just(GoOn), Just(Again), Just(Wait)].prop_map(Turn::Word),
     ]
+}
+
+fn any_time() -> impl Strategy<Value = When> {
+    prop_oneof![Just(When::Before), Just(When::While), Just(When::After)]
 }
 
 /// One execution in its world, with what is owed to the plan.
@@ -123,14 +137,22 @@ impl<W: Model> Play<W> {
         let no = || Outcome::Failed(Trouble::new(step.title(), "the engine said no"));
         let outcome = match turn {
             Turn::FailsBefore => no(),
-            Turn::Killed { after: false, .. } => Outcome::Done,
+            Turn::Killed { when: When::Before, .. } => Outcome::Done,
+            Turn::Killed { when: When::While, .. } => {
+                self.world.begin(&step);
+                Outcome::Done
+            }
             Turn::CannotTell if matches!(step, Step::Gate { .. } | Step::AwaitRollout { .. }) => {
                 Outcome::Unsure(Trouble::new("check", "too few lines"))
             }
             _ => self.world.execute(&step),
         };
         let outcome = if matches!(turn, Turn::FailsAfter) { no() } else { outcome };
-        self.is_blocked |= self.execution.is_turned() && outcome != Outcome::Done;
+        if self.execution.is_turned() && outcome != Outcome::Done {
+            let is_harmed = self.is_blocked || self.world.fallen() > 0 || !matches!(turn, Turn::Goes);
+            prop_assert!(is_harmed, "'{}' failed on the way back: {outcome:?}: {:#?}", step.title(), self.world);
+            self.is_blocked = true;
+        }
         self.keeps_its_promise(&step)?;
         let Turn::Killed { undone, .. } = turn else {
             self.records.extend(self.execution.told(outcome, at(2)));
@@ -200,9 +222,10 @@ impl<W: Model> Play<W> {
 
 /// Proves that a case with so many steps ends well whatever happens at each of them, in each way, not by chance.
 pub fn at_each_step(steps: usize, case: &impl Debug, prove: impl Fn(Vec<Turn>) -> Result<(), TestCaseError>) {
-    let killed = [(false, false), (false, true), (true, false), (true, true)];
-    let killed = killed.map(|(after, undone)| Turn::Killed { after, undone });
-    for fault in killed.into_iter().chain([Turn::FailsBefore, Turn::FailsAfter, Turn::AskedToStop, Turn::Falls(0)]) {
+    let killed = [When::Before, When::While, When::After]
+        .into_iter()
+        .flat_map(|when| [false, true].map(|undone| Turn::Killed { when, undone }));
+    for fault in killed.chain([Turn::FailsBefore, Turn::FailsAfter, Turn::AskedToStop, Turn::Falls(0)]) {
         for place in 0..steps {
             let mut turns = vec![Turn::Goes; place];
             turns.push(fault.clone());
