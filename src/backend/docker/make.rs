@@ -1,6 +1,6 @@
 //! Makes a container like another, found again by what is written on it: made once for one wish, however often it is asked for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ use crate::{
 
 /// Making one copies what its image has in its volumes.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Between two looks at what is being made.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub struct Order {
     pub instance: InstanceId,
@@ -89,6 +91,9 @@ impl Making<'_> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(fault) if fault.is_conflict() => {
+                if let Some(found) = self.asked_for_before().await? {
+                    return self.connect(&found, &blueprint).await;
+                }
                 let help = format!("see what it is: docker inspect {}", self.order.name);
                 return Err(StepError::Failed(fault.trouble(self.what).help(help)));
             }
@@ -101,6 +106,22 @@ impl Making<'_> {
         match find::raw(self.api, id).await.map_err(|fault| fault.step(self.what))? {
             Some(found) => self.connect(&found, &blueprint).await,
             None => Err(self.failed("it was gone as soon as it was made")),
+        }
+    }
+
+    /// Whoever asked for it may have died before the engine answered. Until it is made, its name is taken and nothing bears it.
+    async fn asked_for_before(&self) -> Result<Option<Value>, StepError> {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let found = find::by_name(self.api, &self.order.name).await.map_err(|fault| fault.step(self.what))?;
+            if let Some(found) = found {
+                let is_ours = find::label(&found, marks::ASKED) == asked(&self.order.stamp).as_deref();
+                return Ok(Some(found).filter(|_| is_ours));
+            }
+            if Instant::now() >= give_up {
+                return Ok(None);
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

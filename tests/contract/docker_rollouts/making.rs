@@ -229,6 +229,21 @@ async fn a_make_that_was_cut_is_completed_and_what_another_plan_left_is_cleared_
     assert!(trouble.help.is_some_and(|help| help.contains(&new)));
 }
 
+/// As when whoever asked first was killed before the engine had answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_engine_is_making_already_is_waited_for_and_not_made_twice() {
+    let Some(world) = World::open("what_the_engine_is_making").await else { return };
+    let one = world.image("v1", &[]);
+    let old = world.compose(&world.named("web-1"), &one, &[]);
+    let new = world.named("web-1-r2");
+    for _ in 0..10 {
+        let make = || world.must(world.make(2, &new, &old, image(&one)));
+        tokio::join!(make(), make(), make(), make());
+        assert_eq!(inspect(&new, "{{.State.Status}}"), "created");
+        docker(&["rm", &new]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_that_cannot_be_had_is_named_with_the_cause() {
     let Some(world) = World::open("an_image_that_cannot_be_had").await else { return };
