@@ -43,6 +43,8 @@ struct Line {
     is_open: bool,
     /// It turned round in the middle of it: whoever did it died. How far it came is not known.
     is_cut_off: bool,
+    /// Begun more than once: nobody saw how it ended before.
+    is_repeated: bool,
     /// Who took it for good, although it failed or could not tell.
     passed: Option<Arc<str>>,
 }
@@ -274,6 +276,7 @@ impl Execution {
                 self.expect(*which)?;
                 let line = self.line(*which);
                 line.began = Some(*at);
+                line.is_repeated |= line.is_open;
                 line.is_open = true;
             }
             Record::Ended { at, which, outcome } => {
@@ -332,5 +335,10 @@ impl Line {
 
     fn is_done(&self) -> bool {
         matches!(self.ended, Some((_, Outcome::Done))) || self.passed.is_some()
+    }
+
+    /// An engine may still be at what it was once asked for.
+    fn may_go_on(&self) -> bool {
+        self.is_cut_off || self.is_repeated && !self.is_done()
     }
 }

@@ -130,6 +130,15 @@ fn a_stop_that_was_cut_off_is_ended_before_it_is_taken_back_and_taken_back_in_an
 }
 
 #[test]
+fn a_stop_that_was_cut_off_and_then_refused_may_still_come() {
+    let mut execution = Execution::new(restart(2));
+    let begin = execution.beginning(at(1)).expect("in hand");
+    execution.apply(&begin).expect("follows");
+    let done = carry_out(&mut execution, &[failed(), Outcome::Done, Outcome::Done, Outcome::Done]);
+    assert_eq!(done, [stop(1), stop(1), start(1), ready(1)]);
+}
+
+#[test]
 fn what_cannot_be_taken_back_is_said_with_the_command_that_would() {
     let mut execution = Execution::new(restart(2));
     let done = carry_out(&mut execution, &[failed(), failed(), Outcome::Done]);

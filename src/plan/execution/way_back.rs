@@ -30,8 +30,9 @@ impl Execution {
             if self.steps[of].began.is_none() {
                 continue;
             }
-            if self.steps[of].is_cut_off && matches!(planned.step, Step::Stop { .. }) && !planned.undo.is_empty() {
-                // The engine may be in the middle of it still, and would end what is started again before that.
+            let is_stop = matches!(planned.step, Step::Stop { .. });
+            if is_stop && self.steps[of].may_go_on() && !planned.undo.is_empty() {
+                // What is started again while the engine is still in the middle of its stop would be ended by that.
                 undo.push(Back { of, step: planned.step.clone(), line: Line::default() });
             }
             for step in &planned.undo {
