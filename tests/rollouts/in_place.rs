@@ -17,7 +17,7 @@ fn a_stateful_set_whose_new_release_is_never_ready_goes_back_and_is_not_stuck_wi
     };
     let uid = || namespace.kubectl(&["get", "pod", "web-0", "-o", "jsonpath={.metadata.uid}"]);
     let first = uid();
-    let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:sick", "--within", "20s"]);
+    let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:sick", "--within", "60s"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("web-1") && said.contains("not ready"), "{said}");
     until("both to be ready", || (namespace.runs().len() == 2).then_some(()));
