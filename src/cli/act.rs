@@ -145,6 +145,9 @@ fn foretold(books: &Books, operation: &Operation, word: Word, printer: &mut Prin
     printer.line(&format!("{}: {would}; nothing was done", operation.title))?;
     for step in steps {
         printer.line(&format!("  {}", step.title))?;
+        if let Some(note) = step.note {
+            printer.line(&format!("    {note}"))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -337,8 +337,8 @@ impl Line {
         matches!(self.ended, Some((_, Outcome::Done))) || self.passed.is_some()
     }
 
-    /// An engine may still be at what it was once asked for.
-    fn may_go_on(&self) -> bool {
+    /// Its engine may still be at what it was once asked for.
+    fn may_be_under_way(&self) -> bool {
         self.is_cut_off || self.is_repeated && !self.is_done()
     }
 }

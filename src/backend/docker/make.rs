@@ -54,7 +54,7 @@ pub async fn make(api: &Api, order: Order, progress: &Progress) -> Result<(), St
     };
     let plan = Making { api, order: &order, made, service, like, what: &what, progress };
     if let Some(found) = find::raw(api, &order.instance.key).await.map_err(lost)? {
-        if find::label(&found, marks::ASKED) == asked(&order.stamp).as_deref() {
+        if plan.is_asked_for(&found) {
             progress("is there already");
             let (blueprint, ..) = plan.blueprint().await?;
             return plan.connect(&found, &blueprint).await;
@@ -109,14 +109,18 @@ impl Making<'_> {
         }
     }
 
+    /// It was made for this very wish.
+    fn is_asked_for(&self, found: &Value) -> bool {
+        asked(&self.order.stamp).is_some_and(|asked| find::label(found, marks::ASKED) == Some(&asked))
+    }
+
     /// Whoever asked for it may have died before the engine answered. Until it is made, its name is taken and nothing bears it.
     async fn asked_for_before(&self) -> Result<Option<Value>, StepError> {
         let give_up = Instant::now() + PATIENCE;
         loop {
             let found = find::by_name(self.api, &self.order.name).await.map_err(|fault| fault.step(self.what))?;
             if let Some(found) = found {
-                let is_ours = find::label(&found, marks::ASKED) == asked(&self.order.stamp).as_deref();
-                return Ok(Some(found).filter(|_| is_ours));
+                return Ok(Some(found).filter(|found| self.is_asked_for(found)));
             }
             if Instant::now() >= give_up {
                 return Ok(None);

@@ -19,9 +19,13 @@ impl Execution {
             }
             report
         });
-        let back = self.undo.iter().zip(self.pointless()).map(|(back, pointless)| StepReport {
-            is_undo: true,
-            ..back.line.report(&back.step, pointless || is_over)
+        let back = self.undo.iter().zip(self.pointless()).map(|(back, pointless)| {
+            let mut report = back.line.report(&back.step, pointless || is_over);
+            report.is_undo = true;
+            if self.ends_what_was_begun(back) && report.note.is_none() {
+                report.note = Some("it may still be under way, and would end what is started".into());
+            }
+            report
         });
         let stages = self.plan.stages.iter().flat_map(|stage| stage.steps.iter().map(|_| stage.title.clone()));
         let forward = forward.zip(stages).map(|(report, stage)| StepReport { stage: Some(stage), ..report });

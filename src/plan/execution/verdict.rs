@@ -109,7 +109,10 @@ impl Execution {
     /// The first step of the way back that failed; else something that was not taken back: the step that failed, if one did.
     fn stuck_at(&self) -> Option<(&Step, Option<&Trouble>)> {
         if let Some(back) = self.undo.iter().find(|back| back.line.trouble().is_some()) {
-            return Some((&back.step, back.line.trouble()));
+            // Should what was cut off still come, its way back is what a person does by hand.
+            let its_way_back = || self.plan.steps().nth(back.of).and_then(|planned| planned.undo.first());
+            let by_hand = its_way_back().filter(|_| self.ends_what_was_begun(back));
+            return Some((by_hand.unwrap_or(&back.step), back.line.trouble()));
         }
         let begun = (0..self.steps.len()).filter(|&of| self.steps[of].began.is_some());
         let left = begun.into_iter().find(|&of| !self.is_taken_back(of))?;

@@ -31,7 +31,7 @@ impl Execution {
                 continue;
             }
             let is_stop = matches!(planned.step, Step::Stop { .. });
-            if is_stop && self.steps[of].may_go_on() && !planned.undo.is_empty() {
+            if is_stop && self.steps[of].may_be_under_way() && !planned.undo.is_empty() {
                 // What is started again while the engine is still in the middle of its stop would be ended by that.
                 undo.push(Back { of, step: planned.step.clone(), line: Line::default() });
             }
@@ -85,14 +85,18 @@ impl Execution {
             if would_harm {
                 given_up.insert(stage);
             }
-            let ends_what_was_begun = back.step == *self.step(back.of);
-            if !pointless && !ends_what_was_begun && back.line.trouble().is_some() {
+            if !pointless && !self.ends_what_was_begun(back) && back.line.trouble().is_some() {
                 failed.insert(back.of);
                 is_missing |= matches!(part, Part::Gives | Part::Moves);
             }
             pointless
         };
         self.undo.iter().map(judge).collect()
+    }
+
+    /// It takes nothing back itself: it sees to it that what was cut off cannot come later.
+    pub(super) fn ends_what_was_begun(&self, back: &Back) -> bool {
+        matches!(back.step, Step::Stop { .. }) && back.step == *self.step(back.of)
     }
 
     fn part(&self, back: &Back) -> Part {

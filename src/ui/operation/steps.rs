@@ -42,7 +42,10 @@ pub fn rows<'a>(operation: &'a Operation, asked: &'a [StepReport]) -> Vec<Row<'a
     }
     if !asked.is_empty() {
         rows.push(Row::Title("TO TAKE IT BACK"));
-        rows.extend(asked.iter().map(Row::Step));
+        for step in asked {
+            rows.push(Row::Step(step));
+            rows.extend(step.note.as_deref().map(Row::Note));
+        }
     }
     rows
 }
@@ -50,7 +53,8 @@ pub fn rows<'a>(operation: &'a Operation, asked: &'a [StepReport]) -> Vec<Row<'a
 /// The rows to look at: of what a person is asked to confirm; else of the step that is under way or asks; else of the one that failed last, or that was the last to be done.
 pub fn in_hand(operation: &Operation, asked: &[StepReport], rows: &[Row<'_>]) -> Range<usize> {
     if !asked.is_empty() {
-        return rows.len() - asked.len() - 1..rows.len();
+        let title = rows.iter().rposition(|row| matches!(row, Row::Title(_)));
+        return title.unwrap_or(0)..rows.len();
     }
     let last = |states: &[StepState]| {
         rows.iter().rposition(|row| matches!(row, Row::Step(step) if states.contains(&step.state)))

@@ -144,6 +144,26 @@ fn whoever_is_asked_to_take_it_back_sees_by_which_steps() {
 }
 
 #[test]
+fn whoever_takes_back_a_stop_that_was_cut_off_reads_why_it_is_ended_first() {
+    let mut app = app();
+    let mut operation = operation(OperationState::Interrupted);
+    let mut execution = Execution::new(Shop::healthy(2).plan(Verb::Restart).expect("planned"));
+    let begin = execution.beginning(noon()).expect("in hand");
+    execution.apply(&begin).expect("follows");
+    (operation.steps, operation.way_back) = (execution.report(), execution.way_back());
+    let mut screen = OperationScreen::new(&operation);
+    app.world.operations.insert(operation.id.clone(), operation);
+    screen.act(Action::Undo, &app.world);
+    for (width, height) in [(80, 24), (60, 20)] {
+        let picture = picture(&app, width, height, |paint, area| super::draw(&screen, paint, area));
+        let lines: Vec<&str> =
+            picture.lines().map(str::trim_end).skip_while(|line| *line != "TO TAKE IT BACK").collect();
+        let told = "   it may still be under way, and would end what is started";
+        assert_eq!(lines[1..4], [" . stop web-1 (up to 10 s)", told, " . start web-1"], "{picture}");
+    }
+}
+
+#[test]
 fn a_running_step_moves_one_number_a_second_and_nothing_else() {
     let mut app = app();
     let operation = operation(OperationState::Running);
