@@ -234,7 +234,9 @@ async fn a_stateful_set_that_is_stuck_goes_back_and_only_its_broken_pod_is_ended
             async move { lab.get(&path).await["metadata"]["uid"].clone() }
         };
         let well = uid("web-0").await;
-        lab.update(&service, object(&before), edits(None, &[("CRASH", "1")]), &stamp("ann")).await.expect("changed");
+        // One that starts is ready for an instant, without a probe: enough for its controller to go on to web-0. This one never starts.
+        let absent = edits(Some("lab/absent:v9"), &[]);
+        lab.update(&service, object(&before), absent, &stamp("ann")).await.expect("changed");
         failed(lab.await_rollout(&service, 120).await);
         let broken = uid("web-1").await;
         let words = lab.give_back(&service, any(&before), &first).await.expect("returned");
