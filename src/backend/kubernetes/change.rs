@@ -153,7 +153,9 @@ pub fn author(object: &Value) -> Option<String> {
     let fields = object["metadata"]["managedFields"].as_array()?;
     let wrote = |field: &&Value| {
         let kept = &field["fieldsV1"];
-        kept["f:spec"].is_object() || kept["f:metadata"]["f:annotations"].is_object()
+        // A controller that writes its status keeps its own books in annotations.
+        let is_note = kept["f:metadata"]["f:annotations"].is_object() && !kept["f:status"].is_object();
+        kept["f:spec"].is_object() || is_note
     };
     let last = fields.iter().filter(wrote).max_by_key(|field| field["time"].as_str())?;
     let time = last["time"].as_str().and_then(|time| time.split_once('T')).map(|(_, time)| time.trim_end_matches('Z'));
@@ -200,7 +202,8 @@ mod tests {
         let object = json!({"metadata": {"uid": "u-1", "generation": 5, "managedFields": [
             {"manager": "kubectl-edit", "time": "2026-11-21T02:14:06Z", "fieldsV1": {"f:spec": {}}},
             {"manager": "kubectl-create", "time": "2026-11-20T02:14:06Z", "fieldsV1": {"f:spec": {}}},
-            {"manager": "kube-controller-manager", "time": "2026-11-21T03:00:00Z", "fieldsV1": {"f:status": {}}},
+            {"manager": "kube-controller-manager", "time": "2026-11-21T03:00:00Z",
+                "fieldsV1": {"f:metadata": {"f:annotations": {}}, "f:status": {}}},
         ]}});
         let meant = |generation, template| Object { uid: "u-1".into(), generation, template };
         let unmoved = |meant: &Object| unmoved("x", &object, &json!({"spec": {}}), meant);
