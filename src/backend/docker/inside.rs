@@ -25,7 +25,7 @@ use crate::domain::text::{clean, shorten};
 /// More than this is printed by nothing that is run here.
 const LARGEST_OUTPUT: usize = 16 << 20;
 /// The engine says how a program ended a moment after its output has.
-const LOOKS: usize = 50;
+const LOOKS: usize = 1000;
 const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Several want it at once: so often is looked again.
-const TRIES: u32 = 20;
+const TRIES: u32 = 200;
 const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After this, whoever had it does not come back to renew it.
