@@ -36,7 +36,7 @@ impl DockerStage {
         let host =
             Host { name: "lab".into(), endpoint: Endpoint::Unix(SOCKET.into()), protected: false, read_only: false };
         let connector = Arc::new(DockerConnector::new(host));
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), connector.connect()).await;
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(120), connector.connect()).await;
         let why = match answer {
             Ok(Ok(_)) => {
                 static STAGES: AtomicU32 = AtomicU32::new(0);

@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use midwatch::{
@@ -25,6 +26,7 @@ use tokio::{
 use crate::{
     docker::{IMAGE, SOCKET},
     docker_traffic::{Shop, has_program, only},
+    observer::PATIENCE,
 };
 
 fn gate(shop: &Shop, gate: Gate, new: Group, old: Group) -> Step {
@@ -45,12 +47,23 @@ async fn judged(shop: &Shop, what: Gate, new: &Group, old: &Group) -> String {
 }
 
 fn http(at: &str, body: Option<&str>) -> Gate {
-    Gate::Http(HttpGate { at: at.into(), status: 200, body: body.map(Into::into), within: 1000, times: 2 })
+    Gate::Http(HttpGate { at: at.into(), status: 200, body: body.map(Into::into), within: 30_000, times: 2 })
 }
 
 /// A server that answers every request by this script.
 fn answering(script: &str) -> String {
     format!("nc -ll -p 8080 -e sh -c '{script}'")
+}
+
+/// Somebody listens at 8080 in the container, which the kernel writes in hexadecimal.
+async fn listens(id: &str) {
+    let looks = "cat /proc/net/tcp /proc/net/tcp6 | grep -q ':1F90 .* 0A '";
+    let listening = async {
+        while !Command::new("docker").args(["exec", id, "sh", "-c", looks]).status().expect("docker runs").success() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listening).await.expect("in time");
 }
 
 fn run(shop: &Shop, name: &str, script: &str) -> (Group, String) {
@@ -69,11 +82,14 @@ async fn an_endpoint_is_asked_of_each_new_instance() {
     assert!(deaf.ends_with("cannot be reached: nothing listens on it"), "{deaf}");
 
     let bad = "read -r line; printf \"HTTP/1.1 500 No\\r\\nContent-Length: 5\\r\\n\\r\\nno db\"; sleep 1";
-    let (bad, _) = run(&shop, "bad", &answering(bad));
+    let (bad, id) = run(&shop, "bad", &answering(bad));
+    listens(&id).await;
     let said = judged(&shop, http("8080/health", None), &bad, &both).await;
     assert!(said.ends_with("-bad answered 500 instead of 200 to 8080/health: 'no db'"), "{said}");
-    let (hangs, _) = run(&shop, "hangs", &answering("sleep 1000"));
-    let said = judged(&shop, http("8080/health", None), &hangs, &both).await;
+    let (hangs, id) = run(&shop, "hangs", &answering("sleep 1000"));
+    listens(&id).await;
+    let soon = HttpGate { at: "8080/health".into(), status: 200, body: None, within: 1000, times: 2 };
+    let said = judged(&shop, Gate::Http(soon), &hangs, &both).await;
     assert!(said.ends_with("-hangs did not answer within 1000 ms"), "{said}");
 }
 
@@ -122,7 +138,8 @@ async fn a_container_that_ends_or_restarts_is_not_well() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn error_lines_are_counted_on_both_sides() {
     let Some(shop) = Shop::open("errors").await else { return };
-    let says = |lines: &str| format!("while :; do {lines}; sleep 0.1; done");
+    // So many at once that enough are there in any three seconds.
+    let says = |lines: &str| format!("while :; do for n in 1 2 3 4 5 6 7 8 9 10; do {lines}; done; sleep 0.1; done");
     let (fine, _) = run(&shop, "fine", &says("echo level=info"));
     let (worse, _) = run(&shop, "worse", &says("echo level=info; echo level=error >&2"));
     let (quiet, _) = run(&shop, "quiet", "sleep 1000");

@@ -74,6 +74,9 @@ impl Shop {
                 shop.run(&format!("web-{number}"), "web", &["--network-alias", "web"], &[IMAGE, "sh", "-c", SERVES]);
             shop.instances.push(InstanceId::new(&shop.stage.cluster(), id));
         }
+        for name in ["web-1", "web-2"] {
+            shop.ready(name);
+        }
         Some(shop)
     }
 
@@ -182,7 +185,7 @@ fn failed(result: Result<(), StepError>) -> Trouble {
 fn get(address: &str) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(address).map_err(told)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(told)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
     stream.write_all(b"GET / HTTP/1.0\r\nHost: shop\r\n\r\n").map_err(told)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(told)?;

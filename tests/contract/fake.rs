@@ -111,8 +111,10 @@ async fn serve(mut stream: UnixStream, answer: Arc<impl Fn(&str) -> Reply>, aske
     // The other side may have gone; that is its right.
     match answer(unversioned) {
         Reply::Json(body) => {
-            let head =
-                format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
             _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
         }
         Reply::Raw(bytes) => _ = stream.write_all(&bytes).await,

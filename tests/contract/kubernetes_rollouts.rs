@@ -29,7 +29,7 @@ use crate::{
 
 /// Answers with its release, and for a while after it is told to end: whoever sends to it may not have heard yet.
 const APP: &str = "mkdir /www; echo \"$STEP\" > /www/index.html; httpd -f -p 8080 -h /www & \
-                   trap 'sleep 3; kill $!; exit 0' TERM; wait";
+                   trap 'sleep 20; kill $!; exit 0' TERM; wait";
 /// Requests a second, where nothing else is asked for: a machine that compiles beside it gives no more.
 const RATE: u32 = 50;
 const RATE_VARIABLE: &str = "MIDWATCH_TEST_RATE";
@@ -42,7 +42,7 @@ fn deployment(replicas: u32) -> Value {
     let container = json!({
         "name": "main", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", APP],
         "env": [{"name": "STEP", "value": "1"}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10},
     });
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
@@ -52,7 +52,7 @@ fn deployment(replicas: u32) -> Value {
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
                 "metadata": {"labels": {"app": "web"}},
-                "spec": {"terminationGracePeriodSeconds": 10, "containers": [container]},
+                "spec": {"terminationGracePeriodSeconds": 60, "containers": [container]},
             },
         },
     })
@@ -73,7 +73,7 @@ impl Rolled {
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
             "spec": {"selector": {"app": "web"}, "ports": ports},
         }));
-        stage.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
+        stage.kubectl(&["rollout", "status", "deployment/web", "--timeout=600s"]);
         let backend = stage.backend_of().await;
         let web = ServiceId::new(&stage.cluster(), &stage.namespace.as_str().into(), "web");
         Some(Self { stage, backend, web })
@@ -100,7 +100,7 @@ impl Rolled {
     }
 
     async fn await_rollout(&self, service: &ServiceId) {
-        self.execute(Step::AwaitRollout { service: service.clone(), within: 120, wants: None }).await;
+        self.execute(Step::AwaitRollout { service: service.clone(), within: 600, wants: None }).await;
     }
 
     fn other(&self, name: &str) -> ServiceId {

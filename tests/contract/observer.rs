@@ -13,7 +13,7 @@ use midwatch::{
 };
 
 /// A shared machine is slow at times; a case that fails waits this long once.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Observer {
     cluster: ClusterName,

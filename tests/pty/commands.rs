@@ -75,8 +75,13 @@ fn ctrl_c_at_the_question_carries_nothing_out() {
 
 #[test]
 fn what_was_typed_before_the_plan_could_be_read_confirms_nothing() {
-    let mut terminal = Terminal::midwatch((160, 50), &["--demo", "--seed", "1", "restart", "edge-01/gates/uplink"]);
-    terminal.keys("y\ry\r");
+    // Who begins after it was typed, as one who is slow to begin does.
+    let midwatch = env!("CARGO_BIN_EXE_midwatch");
+    let script = format!("echo first; read go; exec {midwatch} --demo --seed 1 restart edge-01/gates/uplink");
+    let home = tempfile::tempdir().expect("a directory");
+    let mut terminal = Terminal::start((160, 50), "sh", &["-c", &script], &[("HOME", &home.path().to_string_lossy())]);
+    terminal.wait_for("first");
+    terminal.keys("go\ry\ry\r");
     terminal.wait_for("carry it out? [y/N]");
     terminal.keys("\r");
     assert_eq!(terminal.wait_for_end().exit_code(), 3);

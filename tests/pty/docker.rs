@@ -3,7 +3,7 @@
 use midwatch::domain::text::clean;
 
 use crate::{
-    lab::{CHECKED, IGNORES_SIGTERM, Project, SERVES, wait_until},
+    lab::{CHECKED, IGNORES_SIGTERM, Project, SERVES, docker, wait_until},
     terminal::{Size, Terminal},
 };
 
@@ -176,7 +176,7 @@ fn nothing_of_what_a_hostile_container_is_called_or_says_reaches_the_terminal_ra
 #[test]
 fn quitting_while_an_operation_runs_asks_and_leaving_it_running_gives_the_terminal_back() {
     let Some(project) = Project::open("quitting") else { return };
-    let options = [&["--stop-timeout", "6"], &CHECKED[..]].concat();
+    let options = [&["--stop-timeout", "600"], &CHECKED[..]].concat();
     let slow = project.start("slow", &options, IGNORES_SIGTERM);
     let before = project.inspect(&slow, "{{.State.StartedAt}}");
     let mut terminal = project.console(SIZE);
@@ -197,6 +197,7 @@ fn quitting_while_an_operation_runs_asks_and_leaving_it_running_gives_the_termin
     terminal.wait_until("the terminal is given back, and it says why it does not end yet", |screen| {
         !screen.alternate_screen() && screen.contents().contains("still running")
     });
+    assert!(docker(&["kill", &slow]).status.success());
     assert!(terminal.wait_for_end().success());
     terminal.assert_restored();
     assert_eq!(project.operations()[0]["state"], "done");

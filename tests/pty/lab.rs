@@ -16,7 +16,7 @@ const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
 /// Containers with this label are the tests', whatever else they are labelled with.
 const OURS: &str = "midwatch.pty-test";
 /// An upper bound, not a time to wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Runs until it is told to end, and then ends at once.
 pub const SERVES: &str = "trap 'exit 0' TERM; echo serving; while :; do sleep 1 & wait; done";
@@ -162,7 +162,7 @@ pub fn wait_until<T>(what: &str, mut wanted: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn docker(arguments: &[&str]) -> Output {
+pub fn docker(arguments: &[&str]) -> Output {
     match Command::new("docker").args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(error) => {

@@ -21,7 +21,7 @@ fn goes_back_by_itself(stand: &dyn Stand, engine: usize, arguments: &[&str]) {
         let (address, path) = stand.door();
         let load = Load::on(address, &path);
         until("the load to begin", || (load.tally().sent >= PER_SECOND as usize).then_some(()));
-        let rest = [&[image, "--within", "30s", "--drain", "2s", "--gate", "health 8"], arguments].concat();
+        let rest = [&[image, "--within", "60s", "--drain", "2s", "--gate", "health 8"], arguments].concat();
         let (code, said) = midwatch(stand, "rollout", &rest);
         let tally = load.end();
         assert_eq!(code, 1, "{image}: {said}");
@@ -47,7 +47,7 @@ fn on_docker_a_bad_release_goes_back_by_itself_and_no_request_fails() {
 #[test]
 fn on_kubernetes_a_bad_release_goes_back_by_itself_and_no_request_fails() {
     let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(namespace) = Namespace::open("a bad release goes back", 2, 6) else { return };
+    let Some(namespace) = Namespace::open("a bad release goes back", 2, 10) else { return };
     for strategy in ["rolling", "canary", "blue-green"] {
         goes_back_by_itself(&namespace, 1, &["--strategy", strategy]);
     }

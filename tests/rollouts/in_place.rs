@@ -31,7 +31,9 @@ fn a_stateful_set_that_somebody_broke_by_hand_is_rolled_back_by_one_guarded_plan
     let Some(namespace) = Namespace::of("a stuck stateful set", 2, &in_place("StatefulSet", 2), None) else { return };
     namespace.kubectl(&["set", "image", "statefulset/web", "shop=lab/shop:sick"]);
     until("it to be stuck", || {
-        let stuck = namespace.kubectl(&["get", "pod", "web-1", "-o", "jsonpath={.spec.containers[0].image}"]);
+        let image = "jsonpath={.spec.containers[0].image}";
+        // There is none for a moment, while it is made anew.
+        let stuck = namespace.kubectl(&["get", "pod", "web-1", "--ignore-not-found", "-o", image]);
         (stuck == "lab/shop:sick" && namespace.runs().len() == 1).then_some(())
     });
     let (code, said) = midwatch(&namespace, "rollback", &[&older(&namespace, "lab/shop:v1")]);
@@ -43,7 +45,7 @@ fn a_stateful_set_that_somebody_broke_by_hand_is_rolled_back_by_one_guarded_plan
 #[test]
 fn a_daemon_set_is_rolled_out_and_back() {
     let Some(namespace) = Namespace::of("a daemon set", 1, &in_place("DaemonSet", 1), None) else { return };
-    let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:v2", "--within", "90s"]);
+    let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:v2", "--within", "240s"]);
     assert_eq!((code, one_image(&namespace).as_deref()), (0, Some("lab/shop:v2")), "{said}");
     let (code, said) = midwatch(&namespace, "rollback", &[&older(&namespace, "lab/shop:v1")]);
     assert_eq!((code, one_image(&namespace).as_deref()), (0, Some("lab/shop:v1")), "{said}");
@@ -72,7 +74,7 @@ fn what_an_operation_left_pinned_is_rolled_out_without_a_failed_request() {
 #[test]
 fn a_rollout_goes_on_when_the_way_to_the_server_was_cut_in_the_middle() {
     let Some(way) = Way::open() else { return };
-    let web = deployment(2, 3);
+    let web = deployment(2, 10);
     let Some(namespace) = Namespace::of("a way that is cut", 2, &web, Some(&way)) else { return };
     let address = namespace.address();
     let mut child = namespace.home().start(&["rollout", &address, "lab/shop:v2", "--yes", "--within", "120s"]);
@@ -80,11 +82,11 @@ fn a_rollout_goes_on_when_the_way_to_the_server_was_cut_in_the_middle() {
     until("it to be under way", || (namespace.home().records() >= 4).then_some(()));
     way.cut();
     std::thread::sleep(Duration::from_secs(8));
+    until("it to try meanwhile", || (way.refused() > 0).then_some(()));
     assert!(child.try_wait().expect("it is ours").is_none(), "it does not give up");
     way.mend();
     let status = child.wait().expect("it ends");
     let operation = namespace.home().operation();
     assert!(status.success(), "{operation}");
-    assert!(way.refused() > 0, "it tried meanwhile");
     until("all to be new", || (one_image(&namespace).as_deref() == Some("lab/shop:v2")).then_some(()));
 }

@@ -116,7 +116,7 @@ pub fn deployment(instances: u32, after: u32) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"app": "web"}},
         "spec": {
-            "replicas": instances, "selector": {"matchLabels": {"app": "web"}}, "progressDeadlineSeconds": 30,
+            "replicas": instances, "selector": {"matchLabels": {"app": "web"}}, "progressDeadlineSeconds": 300,
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
                 "terminationGracePeriodSeconds": 20,
@@ -124,7 +124,7 @@ pub fn deployment(instances: u32, after: u32) -> Value {
                     "name": "shop", "image": "lab/shop:v1", "imagePullPolicy": "Never",
                     "env": [{"name": "DRAIN_MS", "value": "5000"}],
                     "ports": [{"containerPort": 8080}],
-                    "readinessProbe": {"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": after, "periodSeconds": 1},
+                    "readinessProbe": {"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": after, "periodSeconds": 1, "timeoutSeconds": 10},
                 }],
             }},
         },

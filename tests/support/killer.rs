@@ -56,7 +56,7 @@ fn a_process_is_killed_when_its_journal_has_so_many_records_and_not_when_it_ends
     fs::write(operations.join("20200101-000000-old0.jsonl"), "{}\n{}\n{}\n{\"record\":\"verdict\"}\n")
         .expect("written");
     let file = operations.join("20260101-000000-abcd.jsonl");
-    let script = format!("for n in 1 2 3 4 5 6; do echo '{{}}' >> {}; sleep 0.3; done", file.display());
+    let script = format!("for n in 1 2 3; do echo '{{}}' >> {}; sleep 0.3; done; exec sleep 600", file.display());
     let mut child = std::process::Command::new("sh").args(["-c", &script]).spawn().expect("sh runs");
     assert!(kill_at(journal.path(), child.id(), 2));
     assert!(!child.wait().expect("ours").success());

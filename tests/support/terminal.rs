@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// An upper bound for what should take milliseconds: a test waits for a condition, and this is when it gives up.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,

@@ -171,9 +171,10 @@ impl Helm {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::fs;
 
     use super::*;
+    use crate::backend::kubernetes::testing::program;
 
     /// A program in place of helm that writes down how it was called, says `history` when asked for that, and else does `rest`.
     fn stand_in(directory: &Path, history: &str, rest: &str) -> Helm {
@@ -183,8 +184,7 @@ mod tests {
             "#!/bin/sh\necho \"$@ KUBECONFIG=$KUBECONFIG\" >> {}\nif [ \"$1\" = history ]; then echo '{history}'; exit 0; fi\n{rest}\n",
             called.display()
         );
-        fs::write(&path, script).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
+        program(&path, script);
         let source = Source::Files { files: Arc::from([PathBuf::from("/etc/kube")]), context: "lab".into() };
         let (reach, kubeconfig) = reach(&source).expect("reached");
         Helm { path, reach, kubeconfig }

@@ -1,6 +1,12 @@
 //! Pods on a real cluster, for tests: each test has a namespace of its own, which goes with it.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    io::Write,
+    panic::AssertUnwindSafe,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use futures::FutureExt;
 use http::Method;
@@ -10,7 +16,7 @@ use super::{Site, api::Api, discovery::Served, pod};
 use crate::domain::InstanceId;
 
 /// A shared machine is slow at times; a test that fails waits this long once.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Lab {
     pub site: Site,
@@ -89,22 +95,35 @@ impl Lab {
     /// The pod, once it is as expected; `null` when there is none.
     pub async fn until(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace);
+        let mut pod = Value::Null;
         let waiting = async {
             loop {
-                let pod = self.site.api.get(&path).await.unwrap_or(Value::Null);
+                pod = self.site.api.get(&path).await.unwrap_or(Value::Null);
                 if is(&pod) {
-                    return pod;
+                    return;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{name} did not become as expected"))
+        let in_time = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(in_time.is_ok(), "{name} did not become as expected: {}", pod["status"]);
+        pod
     }
 
     pub async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
         let changed = self.site.api.change(method, path, "application/json", body).await;
         changed.map_err(|fault| fault.trouble("the cluster said no").why.to_string())
     }
+}
+
+/// A program that can be run at once. Another process writes it: ours would hand the open file on to whatever a test beside this one
+/// starts, and a file that somebody writes cannot be run.
+pub fn program(path: &Path, text: impl AsRef<[u8]>) {
+    let mut install = Command::new("install");
+    install.args(["-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped());
+    let mut install = install.spawn().expect("install runs");
+    install.stdin.take().expect("it is piped").write_all(text.as_ref()).expect("written");
+    assert!(install.wait().expect("it ends").success());
 }
 
 pub fn container(name: &str, script: &str) -> Value {

@@ -6,7 +6,7 @@ use midwatch::{
     plan::{Edits, Recipe},
 };
 
-use super::{World, back_to, image, inspect, releases};
+use super::{IMAGES, World, back_to, image, inspect, releases};
 use crate::docker::docker;
 
 fn shown(releases: &[Release]) -> Vec<String> {
@@ -92,6 +92,7 @@ async fn a_secret_that_nobody_has_any_more_is_named_instead_of_being_left_out() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn images_of_kept_releases_outlive_a_prune_and_of_older_ones_nothing_is_left() {
+    let _alone = IMAGES.lock().await;
     let Some(world) = World::open("images_of_kept_releases_outlive").await else { return };
     let name = world.named("web-1");
     let tags = ["v1", "v2", "v3"];

@@ -8,7 +8,7 @@ use midwatch::{
     domain::{Claim, Lease, OperationId},
 };
 
-use super::World;
+use super::{IMAGES, World};
 use crate::docker::docker;
 
 fn lease(who: &str, seconds: i64) -> Lease {
@@ -32,6 +32,7 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_that_want_it_at_once_exactly_one_gets_it() {
+    let _alone = IMAGES.lock().await;
     let Some(world) = World::open("of_many_that_want_it").await else { return };
     let name = world.named("web-1");
     world.compose(&name, crate::docker::IMAGE, &["--entrypoint", "sleep", "--stop-timeout", "0"]);
@@ -51,6 +52,7 @@ async fn of_many_that_want_it_at_once_exactly_one_gets_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_is_renewed_given_back_taken_over_and_taken_when_it_is_over() {
+    let _alone = IMAGES.lock().await;
     let Some(world) = World::open("a_lease_is_renewed").await else { return };
     let (ann, ben) = (world.backend.clone(), world.another().await);
     let at = |who: &str| lease(who, 60);
@@ -77,6 +79,7 @@ async fn a_lease_is_renewed_given_back_taken_over_and_taken_when_it_is_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_whose_lease_was_pruned_away_has_it_again_by_renewing() {
+    let _alone = IMAGES.lock().await;
     let Some(world) = World::open("one_whose_lease_was_pruned").await else { return };
     assert_eq!(world.claim(&world.backend, lease("ann@laptop", 60), Claim::Take).await, None);
     let filter = format!("label=midwatch.scope={}", world.prefix);
@@ -87,6 +90,7 @@ async fn one_whose_lease_was_pruned_away_has_it_again_by_renewing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_is_long_over_is_taken_away_by_whoever_gets_another() {
+    let _alone = IMAGES.lock().await;
     let Some(mut world) = World::open("a_lease_that_is_long_over").await else { return };
     let filter = format!("label=midwatch.scope={}", world.prefix);
     let leases =

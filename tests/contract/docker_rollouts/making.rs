@@ -101,7 +101,7 @@ async fn the_whole_configuration_survives_and_what_the_image_says_is_the_new_ima
     let new = world.named("web-1-r7");
     world.must(world.make(7, &new, &old, image(&two))).await;
     world.must(Step::Start { instance: world.made(7), name: new.as_str().into() }).await;
-    world.must(Step::AwaitReady { instance: world.made(7), name: new.as_str().into(), within: 30, steady: 0 }).await;
+    world.must(Step::AwaitReady { instance: world.made(7), name: new.as_str().into(), within: 240, steady: 0 }).await;
 
     let (was, is) = (all(&name), all(&new));
     let of_host = differences(&was["HostConfig"], &is["HostConfig"], &["Binds"]);

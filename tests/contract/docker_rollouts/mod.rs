@@ -26,6 +26,9 @@ use crate::{
 /// Ends at once when it is told to.
 const STAYS: &str = "trap 'exit 0' TERM INT; while :; do sleep 1 & wait $!; done";
 
+/// For what prunes the engine's images, and for what takes any image of the engine for its own.
+pub static IMAGES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 pub struct World {
     stage: DockerStage,
     pub backend: Arc<dyn Backend>,
@@ -169,7 +172,7 @@ impl World {
         vec![
             self.make(release, &temporary, old, recipe),
             Step::Start { instance: instance.clone(), name: temporary.clone() },
-            Step::AwaitReady { instance: instance.clone(), name: temporary.clone(), within: 30, steady: 1 },
+            Step::AwaitReady { instance: instance.clone(), name: temporary.clone(), within: 240, steady: 1 },
             Step::Join { instance: instance.clone(), name: temporary.clone(), like: old.clone() },
             Step::Stop { instance: old.clone(), name: name.into(), grace: 2 },
             self.record(release, &instance, 5),

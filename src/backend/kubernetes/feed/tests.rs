@@ -25,7 +25,7 @@ async fn told(feed: Feed, until: &str) -> Vec<String> {
     let run = tokio::spawn(feed.run(out));
     let mut heard = Vec::new();
     while heard.last().is_none_or(|last| last != until) {
-        match tokio::time::timeout(Duration::from_secs(10), listener.recv()).await {
+        match tokio::time::timeout(Duration::from_secs(120), listener.recv()).await {
             Ok(Some((_, told))) => heard.push(words(told)),
             Ok(None) => {
                 heard.push(format!("ended: {:?}", run.await.expect("no panic")));

@@ -58,7 +58,7 @@ async fn a_release_that_somebody_takes_back_is_not_told_as_rolled_out() {
         let (first, new) = (edits(None, &[("STEP", "1")]), edits(None, &[("STEP", "2")]));
         lab.execute(lab.changing(object(&lab.deployed().await), new.clone())).await.expect("changed");
         let wait =
-            |edits| Step::AwaitRollout { service: service.clone(), within: 60, wants: Some(Recipe::Edited(edits)) };
+            |edits| Step::AwaitRollout { service: service.clone(), within: 240, wants: Some(Recipe::Edited(edits)) };
         lab.execute(wait(new.clone())).await.expect("it is out");
         tokio::time::sleep(Duration::from_secs(1)).await;
         let container = json!({"name": "main", "env": [{"name": "STEP", "value": "1"}]});
@@ -87,6 +87,9 @@ async fn a_pod_that_ended_long_before_does_not_end_the_waiting_for_more_of_them(
         lab.until("it to end again and again", seen, ended).await;
         let service = lab.service("web");
         lab.execute(Step::Scale { service: service.clone(), to: 3, object: None }).await.expect("scaled");
+        let set = lab.path("statefulsets/web");
+        let is_seen = |set: &Value| set["status"]["observedGeneration"] == set["metadata"]["generation"];
+        lab.until("the scale to be seen", || lab.get(&set), is_seen).await;
         let began = Instant::now();
         let (line, _) = failed(lab.await_rollout(&service, 8).await);
         assert!(began.elapsed() >= Duration::from_secs(8), "{line}");
@@ -105,8 +108,8 @@ async fn what_did_no_good_is_gone_when_none_of_it_is_wanted_any_more() {
         let is_late = |web: &Value| web["status"]["conditions"].to_string().contains("ProgressDeadlineExceeded");
         lab.until("the deadline", || lab.deployed(), is_late).await;
         lab.execute(Step::Scale { service: service.clone(), to: 0, object: None }).await.expect("scaled");
-        lab.await_rollout(&service, 60).await.expect("none of it is there");
-        assert_eq!(lab.pods().await, []);
+        lab.await_rollout(&service, 240).await.expect("none of it is there");
+        lab.until("the last of them to go", || async { json!(lab.pods().await.len()) }, |pods| *pods == json!(0)).await;
     })
     .await;
 }
@@ -145,10 +148,14 @@ async fn a_quota_that_fills_on_the_way_is_named_as_the_cause() {
             .await;
         let path = lab.in_core("resourcequotas/few");
         lab.until("the quota to count", || lab.get(&path), |quota| quota["status"]["used"]["pods"] == "2").await;
-        let found = means::of(&lab.site, &service).await.expect("means");
-        assert!(found.obstacle.is_none() && found.full.is_some(), "{:?} {:?}", found.obstacle, found.full);
+        // What admits is a moment behind what counts.
+        let full = || async { json!(means::of(&lab.site, &service).await.expect("means").full.is_some()) };
+        lab.until("the quota to hold", full, |full| *full == json!(true)).await;
+        assert_eq!(means::of(&lab.site, &service).await.expect("means").obstacle, None);
         let new = edits(None, &[("STEP", "2")]);
         lab.execute(lab.changing(object(&lab.deployed().await), new)).await.expect("changed");
+        let is_refused = |web: &Value| web["status"]["conditions"].to_string().contains("exceeded quota");
+        lab.until("the quota to refuse", || lab.deployed(), is_refused).await;
         let (line, _) = failed(lab.await_rollout(&service, 8).await);
         assert!(line.contains("nothing new can be created") && line.contains("exceeded quota: few"), "{line}");
     })
@@ -202,7 +209,12 @@ async fn what_a_canary_and_its_way_back_need_is_asked_for_by_verb_and_resource()
         lab.make(&path("rolebindings"), binding).await;
         let scope = Scope::new(lab.namespace.as_str());
         let kubeconfig = testing::kubeconfig().expect("there is one");
-        let denied = access::denied(&site(&kubeconfig, Some(&user)).await, &scope).await.expect("an answer");
+        let site = site(&kubeconfig, Some(&user)).await;
+        // The server's own book of roles is a moment behind.
+        let denied = || async { json!(access::denied(&site, &scope).await.expect("an answer")) };
+        let holds = |denied: &Value| !denied.to_string().contains("\"patch deployments.apps\"");
+        lab.until("the role to hold", denied, holds).await;
+        let denied = access::denied(&site, &scope).await.expect("an answer");
         for missing in ["delete deployments.apps", "patch services", "patch deployments.apps/scale", "delete pods"] {
             assert!(denied.contains(missing), "{missing} in {denied:?}");
         }
@@ -234,12 +246,15 @@ async fn a_service_that_was_left_pinned_is_told_and_its_pods_are_not_restarted_u
         assert!(line.contains("service web sends to the pods of one release alone"), "{line}");
         assert!(help.contains("resume or undo"), "{help}");
         let to = Traffic::Labels(selector.clone());
+        let path = lab.in_core("endpoints/web");
+        let endpoints = || async { lab.site.api.get::<Value>(&path).await.unwrap_or_default() };
+        lab.until("it to be sent to", endpoints, |endpoints| endpoints["subsets"][0]["addresses"].is_array()).await;
         lab.execute(Step::Shift { service: service.clone(), route: route.clone(), to }).await.expect("let go");
         lab.execute(restart).await.expect("restarted");
         let now = lab.deployed().await;
         assert_eq!(now["metadata"]["annotations"]["kubernetes.io/change-cause"], "restart by ann");
-        lab.await_rollout(&service, 60).await.expect("rolled out");
-        let endpoints = lab.get(&lab.in_core("endpoints/web")).await;
+        lab.await_rollout(&service, 240).await.expect("rolled out");
+        let endpoints = lab.get(&path).await;
         assert!(endpoints["subsets"][0]["addresses"].is_array(), "{endpoints}");
     })
     .await;
@@ -257,7 +272,8 @@ async fn one_that_serves_is_ended_as_its_budget_allows_and_one_that_does_not_at_
         assert!(help.contains("scale up"), "{help}");
         assert!(lab.pods().await.contains(&pod), "it was not touched");
         lab.execute(Step::Scale { service: service.clone(), to: 3, object: None }).await.expect("scaled");
-        lab.await_rollout(&service, 60).await.expect("three");
+        lab.await_rollout(&service, 240).await.expect("three");
+        let replace = Step::Replace { instance: pod.clone(), name: "web-1".into(), grace: 120, alone: false };
         lab.execute(replace).await.expect("now it may go");
         assert!(!lab.pods().await.contains(&pod));
     })

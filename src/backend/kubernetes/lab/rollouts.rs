@@ -52,7 +52,7 @@ impl Lab {
         }
         self.make(&self.path(plural), json!({"metadata": {"name": "web"}, "spec": spec})).await;
         let service = self.service("web");
-        self.await_rollout(&service, 90).await.expect("it is rolled out");
+        self.await_rollout(&service, 240).await.expect("it is rolled out");
         service
     }
 
@@ -117,7 +117,7 @@ async fn forth_and_back(plural: &'static str) {
         assert_eq!(after["metadata"]["annotations"]["kubernetes.io/change-cause"], "roll out by ann: OPS-1");
         lab.update(&service, object(&before), edits, &wish).await.expect("it is so already");
         assert_eq!(lab.web(plural).await["metadata"]["generation"], after["metadata"]["generation"]);
-        lab.await_rollout(&service, 90).await.expect("rolled out");
+        lab.await_rollout(&service, 240).await.expect("rolled out");
         assert_eq!(lab.releases(&service).await.len(), 2);
 
         let now = lab.web(plural).await;
@@ -127,7 +127,7 @@ async fn forth_and_back(plural: &'static str) {
         assert_eq!(back["metadata"]["annotations"]["kubernetes.io/change-cause"], "roll back by ann");
         lab.give_back(&service, object(&now), &first).await.expect("it is so already");
         assert_eq!(lab.web(plural).await["metadata"]["generation"], back["metadata"]["generation"]);
-        lab.await_rollout(&service, 90).await.expect("rolled back");
+        lab.await_rollout(&service, 240).await.expect("rolled back");
         let pods = lab.get(&format!("/api/v1/namespaces/{}/pods?labelSelector=app%3Dweb", lab.namespace)).await;
         let alive =
             pods["items"].as_array().expect("pods").iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
@@ -189,7 +189,7 @@ async fn a_bad_release_is_told_by_its_cause_and_undone_while_it_is_under_way() {
         assert!(line.contains("image lab/absent:v9 cannot be had"), "{line}");
         assert!(help.contains("describe pod web-"), "{help}");
         lab.give_back(&service, any(&before), &first).await.expect("returned");
-        lab.await_rollout(&service, 60).await.expect("as it was");
+        lab.await_rollout(&service, 240).await.expect("as it was");
         assert_eq!(lab.pods().await, old, "the old ones were never touched");
 
         lab.update(&service, any(&before), edits(None, &[("CRASH", "1")]), &stamp("ann")).await.expect("changed");
@@ -197,7 +197,7 @@ async fn a_bad_release_is_told_by_its_cause_and_undone_while_it_is_under_way() {
         assert!(line.contains("main ends again and again, with exit 3"), "{line}");
         // At once: what its controller says is still of the bad one.
         lab.give_back(&service, any(&before), &first).await.expect("returned");
-        lab.await_rollout(&service, 60).await.expect("as it was");
+        lab.await_rollout(&service, 240).await.expect("as it was");
         assert_eq!(lab.pods().await.len(), 2);
     })
     .await;
@@ -218,7 +218,7 @@ async fn a_deadline_that_was_over_before_is_not_held_against_the_way_back() {
         let (line, _) = failed(lab.await_rollout(&service, 60).await);
         assert!(line.contains("deadline for progress"), "{line}");
         lab.give_back(&service, any(&before), &first).await.expect("returned");
-        lab.await_rollout(&service, 60).await.expect("as it was");
+        lab.await_rollout(&service, 240).await.expect("as it was");
     })
     .await;
 }
@@ -242,7 +242,7 @@ async fn a_stateful_set_that_is_stuck_goes_back_and_only_its_broken_pod_is_ended
         let words = lab.give_back(&service, any(&before), &first).await.expect("returned");
         assert!(words.iter().any(|word| word.contains("ends web-1, which is not ready")), "{words:?}");
         let wants = Some(crate::plan::Recipe::Release(first));
-        lab.execute(Step::AwaitRollout { service: service.clone(), within: 90, wants }).await.expect("as it was");
+        lab.execute(Step::AwaitRollout { service: service.clone(), within: 240, wants }).await.expect("as it was");
         assert_eq!(uid("web-0").await, well, "it was never touched");
         assert_ne!(uid("web-1").await, broken);
     })
@@ -263,18 +263,18 @@ async fn a_paused_deployment_waits_and_goes_on_and_scaling_is_as_asked() {
         let (line, help) = failed(lab.give_back(&service, any(&before), &first).await);
         assert!(line.contains("paused") && help.contains("resume"), "{line} {help}");
         lab.execute(pause(false)).await.expect("resumed");
-        lab.await_rollout(&service, 60).await.expect("rolled out");
+        lab.await_rollout(&service, 240).await.expect("rolled out");
 
         let scale = |to| Step::Scale { service: service.clone(), to, object: None };
         lab.execute(scale(3)).await.expect("scaled");
         let generation = lab.generation().await;
         assert_eq!(lab.execute(scale(3)).await.expect("again"), ["it is so already"]);
         assert_eq!(lab.generation().await, generation);
-        lab.await_rollout(&service, 60).await.expect("all are there");
+        lab.await_rollout(&service, 240).await.expect("all are there");
         assert_eq!(lab.pods().await.len(), 3);
         lab.execute(scale(0)).await.expect("scaled to none");
         assert_eq!(lab.web("deployments").await["spec"]["replicas"], 0);
-        lab.await_rollout(&service, 60).await.expect("none is there");
+        lab.await_rollout(&service, 240).await.expect("none is there");
     })
     .await;
 }
@@ -301,7 +301,7 @@ async fn a_lone_pod_is_ended_where_that_is_wanted() {
         pod["metadata"]["name"] = json!("alone");
         lab.make(&format!("/api/v1/namespaces/{}/pods", lab.namespace), pod).await;
         let alone = lab.pods().await.remove(0);
-        let replace = Step::Replace { instance: alone, name: "alone".into(), grace: 1, alone: true };
+        let replace = Step::Replace { instance: alone, name: "alone".into(), grace: 120, alone: true };
         lab.execute(replace.clone()).await.expect("ended");
         lab.execute(replace).await.expect("it is gone already");
         assert_eq!(lab.pods().await, []);

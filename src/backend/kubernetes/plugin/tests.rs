@@ -1,6 +1,7 @@
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, path::Path};
 
 use super::*;
+use crate::backend::kubernetes::testing::program;
 
 const TOKEN: &str = r#"echo '{"kind":"ExecCredential","status":{"token":"hunter2"}}'"#;
 
@@ -17,8 +18,7 @@ impl Scripts {
 
     fn script(&self, text: &str) -> ExecConfig {
         let path = self.path("plugin");
-        fs::write(&path, format!("#!/bin/sh\ncd {}\n{text}\n", self.0.path().display())).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&path, format!("#!/bin/sh\ncd {}\n{text}\n", self.0.path().display()));
         ExecConfig { command: path.to_str().map(str::to_owned), ..ExecConfig::default() }
     }
 
