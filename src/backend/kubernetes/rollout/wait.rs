@@ -102,7 +102,7 @@ pub async fn wait(
         let is_late = began.elapsed() >= Duration::from_secs(within.into());
         let mut words = match stand {
             // What it says first after it was changed may still be of what was before.
-            Stand::Failed(why) if failed_since.get_or_insert(look_began).elapsed() < FAILED_FOR => why,
+            Stand::Failed(why) if failed_since.get_or_insert_with(Instant::now).elapsed() < FAILED_FOR => why,
             Stand::Failed(why) => {
                 let trouble = match pods.trouble() {
                     Some(trouble) => Some(trouble),
@@ -118,7 +118,7 @@ pub async fn wait(
             // The controller's count may be a moment behind what happened to a pod.
             Stand::Complete if !is_ready => format!("{} of {wanted} ready", pods.ready()),
             Stand::Complete => {
-                let is_new = complete_since.get_or_insert(look_began).elapsed() < UNPROBED_FOR;
+                let is_new = complete_since.get_or_insert_with(Instant::now).elapsed() < UNPROBED_FOR;
                 if !(is_new && pods.has_unprobed()) || is_late {
                     tell_of_partition(*kind, &rolling, progress);
                     return Ok(());
