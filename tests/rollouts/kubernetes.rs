@@ -5,12 +5,13 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
-    stand::{Home, Stand, until},
+    stand::{Home, PATIENCE, Stand, until},
     way::Way,
 };
 
@@ -72,13 +73,21 @@ impl Namespace {
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("kubectl")
-            .args(["--kubeconfig", &self.kubeconfig, "-n", &self.name])
-            .args(arguments)
-            .output()
-            .expect("kubectl runs");
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let began = Instant::now();
+        loop {
+            let mut kubectl = Command::new("kubectl");
+            kubectl.args(["--kubeconfig", &self.kubeconfig, "-n", &self.name]).args(arguments);
+            let output = kubectl.output().expect("kubectl runs");
+            if output.status.success() {
+                return String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            // A server that is very busy takes no connection for a while.
+            let is_busy = ["Unable to connect to the server", "TLS handshake timeout", "etcdserver: "];
+            let is_busy = is_busy.iter().any(|words| said.contains(words)) && began.elapsed() < PATIENCE;
+            assert!(is_busy, "kubectl {arguments:?}: {said}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     fn try_kubectl(&self, arguments: &[&str]) -> Option<()> {

@@ -43,6 +43,12 @@ impl Kinds<'_> {
             let seen = || async { lab.site.api.get::<Value>(&list).await.unwrap_or_default() };
             lab.until("the kind to be served", seen, |list| list["items"].is_array()).await;
         }
+        // Who lists the groups is another than who serves them.
+        let are_listed = |all: &Value| {
+            let groups: Vec<_> = all["groups"].as_array().into_iter().flatten().collect();
+            kinds.iter().all(|(name, ..)| groups.iter().any(|group| group["name"] == *name))
+        };
+        lab.until("the groups to be listed", || lab.get("/apis"), are_listed).await;
         let served = Served::find(&lab.site.api).await.expect("found");
         let site = Site { served: Arc::new(served), ..lab.site.clone() };
         (made, Lab { site, namespace: lab.namespace.clone() })

@@ -111,6 +111,7 @@ async fn a_service_is_switched_to_what_is_ready_and_to_nothing_else() {
         let (line, _) = failed(lab.execute(shift(green.clone())).await);
         assert!(line.contains("no ready instance has app=web,midwatch.track=web-green"), "{line}");
 
+        lab.until("it to be sent to", || lab.tracks("web"), |tracks| *tracks == json!([""])).await;
         lab.execute(shift(labels(&[("app", "web"), ("pod-template-hash", &blue)]))).await.expect("pinned");
         // Pinned already, and the set's front is found all the same.
         lab.execute(lab.set("web-green", 1, &stamp("ann"))).await.expect("made");
