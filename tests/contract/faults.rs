@@ -162,6 +162,34 @@ async fn a_log_that_breaks_off_while_the_container_runs_is_interrupted() {
 }
 
 #[tokio::test]
+async fn what_an_engine_left_out_at_the_end_of_a_container_is_read_after_it() {
+    let lines = [(b"2026-11-21T02:17:32.1Z well\n", b'\x1c'), (b"2026-11-21T02:17:32.2Z dead\n", b'\x1c')];
+    let engine = FakeEngine::usual(move |path| {
+        let line = match path {
+            "/containers/aa/json" => {
+                return Some(Reply::Json(r#"{"Id":"aa","State":{"Status":"exited","ExitCode":3}}"#.into()));
+            }
+            path if path.contains("/logs?follow=1") => lines[0],
+            path if path.contains("/logs?follow=0") && path.contains("since=1795227452.100000001") => lines[1],
+            _ => return None,
+        };
+        let head = b"HTTP/1.0 200 OK\r\n\r\n\x02\0\0\0\0\0\0";
+        Some(Reply::Raw([&head[..], &[line.1], line.0].concat()))
+    });
+    let backend = engine.connect().await.expect("connects");
+    let log = backend.follow(InstanceId::new(&"fake".into(), "aa"), Since::Beginning);
+    let all: Vec<_> = tokio::time::timeout(PATIENCE, log.collect()).await.expect("ends");
+    let texts: String = all
+        .iter()
+        .map(|piece| match piece {
+            Ok(piece) => String::from_utf8_lossy(&piece.bytes).into_owned(),
+            Err(error) => format!("{error:?}"),
+        })
+        .collect();
+    assert_eq!(texts, "2026-11-21T02:17:32.1Z well\n2026-11-21T02:17:32.2Z dead\n");
+}
+
+#[tokio::test]
 async fn a_log_driver_that_cannot_be_read_back_is_refused_with_what_to_do() {
     let engine = FakeEngine::usual(|path| match path {
         "/containers/aa/json" => Some(Reply::Json(r#"{"Id":"aa","State":{"Status":"running"}}"#.into())),

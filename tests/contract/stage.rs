@@ -109,8 +109,7 @@ impl Does {
         match self {
             Self::Says { stdout, stderr } => format!("{}{}{stay}", echo(stdout, ""), echo(stderr, " >&2")),
             Self::CountsAndEnds { lines, code } => {
-                // An engine that still follows may drop what it has of a container that has just ended.
-                format!("i=1; while [ $i -le {lines} ]; do echo line $i; i=$((i+1)); done; sleep 1; exit {code}")
+                format!("i=1; while [ $i -le {lines} ]; do echo line $i; i=$((i+1)); done; exit {code}")
             }
             Self::SaysLong { length } => format!("head -c {length} /dev/zero | tr '\\0' x; echo; echo after; {stay}"),
             Self::SaysInvalidUtf8 => format!("printf 'raw\\377\\376\\n'; {stay}"),

@@ -51,6 +51,8 @@ struct Run {
     body: BoxStream<'static, Result<Bytes, Fault>>,
     frames: Frames,
     started: Option<Timestamp>,
+    /// Else it is what a follower may have missed of one that has ended.
+    follows: bool,
 }
 
 impl Follow {
@@ -85,11 +87,11 @@ impl Follow {
 
     async fn begin(&mut self) -> Result<(), FollowError> {
         let container = inspect(&self.api, &self.key).await.map_err(|fault| self.error(fault))?;
-        self.open(&container);
+        self.open(&container, true);
         Ok(())
     }
 
-    fn open(&mut self, container: &Container) {
+    fn open(&mut self, container: &Container, follows: bool) {
         let id = &container.id;
         let from = match self.since {
             Since::Lines(lines) => format!("tail={lines}"),
@@ -99,11 +101,12 @@ impl Follow {
                 format!("tail=all&since={}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
             }
         };
-        let path = format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1&{from}");
+        let path = format!("/containers/{id}/logs?follow={}&stdout=1&stderr=1&timestamps=1&{from}", u8::from(follows));
         self.run = Some(Run {
             body: self.api.body(&path, Framing::UntilClosed).boxed(),
             frames: Frames::new(container.tty),
             started: container.started,
+            follows,
         });
     }
 
@@ -111,7 +114,7 @@ impl Follow {
     /// So the container is asked.
     async fn run_ended(&mut self) -> Result<(), FollowError> {
         let Some(run) = &mut self.run else { return Ok(()) };
-        let (started, last) = (run.started, run.frames.last_time());
+        let (started, last, follows) = (run.started, run.frames.last_time(), run.follows);
         loop {
             let container = match inspect(&self.api, &self.key).await {
                 Ok(container) => container,
@@ -125,15 +128,16 @@ impl Follow {
                     return Err(FollowError::Interrupted(self.trouble(broke)));
                 }
                 InstanceState::Running | InstanceState::Paused => {
-                    self.out = self.run.take().map(|mut run| run.frames.finish()).unwrap_or_default();
-                    // Times are to the nanosecond, so that what follows is what came after the last line.
-                    if let Some(after) = last.and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok()) {
-                        self.since = Since::Time(after);
-                    }
-                    self.open(&container);
+                    self.go_on(&container, last, true);
                     return Ok(());
                 }
                 InstanceState::Restarting { .. } => tokio::time::sleep(PAUSE).await,
+                // An engine that hears at once that lines were written and that their writer is gone may stop before those lines
+                // (Moby up to 20.10), and they are the ones that say why it ended.
+                InstanceState::Exited { .. } | InstanceState::Dead if follows => {
+                    self.go_on(&container, last, false);
+                    return Ok(());
+                }
                 InstanceState::Created
                 | InstanceState::Exited { .. }
                 | InstanceState::Removing
@@ -143,6 +147,15 @@ impl Follow {
         self.out = self.run.take().map(|mut run| run.frames.finish()).unwrap_or_default();
         self.ended = true;
         Ok(())
+    }
+
+    /// Times are to the nanosecond, so that what comes is what came after the last line.
+    fn go_on(&mut self, container: &Container, last: Option<Timestamp>, follows: bool) {
+        self.out = self.run.take().map(|mut run| run.frames.finish()).unwrap_or_default();
+        if let Some(after) = last.and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok()) {
+            self.since = Since::Time(after);
+        }
+        self.open(container, follows);
     }
 
     fn error(&self, fault: Fault) -> FollowError {
