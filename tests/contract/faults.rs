@@ -1,6 +1,9 @@
 //! Engines that misbehave: each gets a clear word, and none hangs the console.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use midwatch::{
@@ -122,7 +125,9 @@ async fn an_engine_that_will_not_tell_events_is_a_loss_and_not_a_busy_loop() {
     let engine = FakeEngine::usual(|path| path.starts_with("/events").then(|| Reply::Raw(Vec::new())));
     let changes = engine.connect().await.expect("connects").watch();
     let all: Vec<_> = tokio::time::timeout(PATIENCE, changes.collect()).await.expect("ends");
-    assert!(matches!(all.as_slice(), [Ok(Change::Picture(_)), .., Err(_)]), "{all:?}");
+    // After a picture, and after another where the machine is slow.
+    let [pictures @ .., Err(_)] = all.as_slice() else { panic!("{all:?}") };
+    assert!(!pictures.is_empty() && pictures.iter().all(|it| matches!(it, Ok(Change::Picture(_)))), "{all:?}");
 }
 
 #[tokio::test]
@@ -163,18 +168,21 @@ async fn a_log_that_breaks_off_while_the_container_runs_is_interrupted() {
 
 #[tokio::test]
 async fn what_an_engine_left_out_at_the_end_of_a_container_is_read_after_it() {
-    let lines = [(b"2026-11-21T02:17:32.1Z well\n", b'\x1c'), (b"2026-11-21T02:17:32.2Z dead\n", b'\x1c')];
+    let has_ended = AtomicBool::new(false);
     let engine = FakeEngine::usual(move |path| {
         let line = match path {
-            "/containers/aa/json" => {
+            "/containers/aa/json" if has_ended.swap(true, Ordering::Relaxed) => {
                 return Some(Reply::Json(r#"{"Id":"aa","State":{"Status":"exited","ExitCode":3}}"#.into()));
             }
-            path if path.contains("/logs?follow=1") => lines[0],
-            path if path.contains("/logs?follow=0") && path.contains("since=1795227452.100000001") => lines[1],
+            "/containers/aa/json" => return Some(Reply::Json(r#"{"Id":"aa","State":{"Status":"running"}}"#.into())),
+            path if path.contains("/logs?follow=1") => b"2026-11-21T02:17:32.1Z well\n",
+            path if path.contains("/logs?follow=0") && path.contains("since=1795227452.100000001") => {
+                b"2026-11-21T02:17:32.2Z dead\n"
+            }
             _ => return None,
         };
-        let head = b"HTTP/1.0 200 OK\r\n\r\n\x02\0\0\0\0\0\0";
-        Some(Reply::Raw([&head[..], &[line.1], line.0].concat()))
+        let head = b"HTTP/1.0 200 OK\r\n\r\n\x02\0\0\0\0\0\0\x1c";
+        Some(Reply::Raw([&head[..], line].concat()))
     });
     let backend = engine.connect().await.expect("connects");
     let log = backend.follow(InstanceId::new(&"fake".into(), "aa"), Since::Beginning);

@@ -51,7 +51,7 @@ struct Run {
     body: BoxStream<'static, Result<Bytes, Fault>>,
     frames: Frames,
     started: Option<Timestamp>,
-    /// Else it is what a follower may have missed of one that has ended.
+    /// It had not ended when this was begun.
     follows: bool,
 }
 
@@ -87,11 +87,12 @@ impl Follow {
 
     async fn begin(&mut self) -> Result<(), FollowError> {
         let container = inspect(&self.api, &self.key).await.map_err(|fault| self.error(fault))?;
-        self.open(&container, true);
+        self.open(&container);
         Ok(())
     }
 
-    fn open(&mut self, container: &Container, follows: bool) {
+    fn open(&mut self, container: &Container) {
+        let follows = !matches!(container.state, InstanceState::Exited { .. } | InstanceState::Dead);
         let id = &container.id;
         let from = match self.since {
             Since::Lines(lines) => format!("tail={lines}"),
@@ -128,14 +129,14 @@ impl Follow {
                     return Err(FollowError::Interrupted(self.trouble(broke)));
                 }
                 InstanceState::Running | InstanceState::Paused => {
-                    self.go_on(&container, last, true);
+                    self.go_on(&container, last);
                     return Ok(());
                 }
                 InstanceState::Restarting { .. } => tokio::time::sleep(PAUSE).await,
                 // An engine that hears at once that lines were written and that their writer is gone may stop before those lines
                 // (Moby up to 20.10), and they are the ones that say why it ended.
                 InstanceState::Exited { .. } | InstanceState::Dead if follows => {
-                    self.go_on(&container, last, false);
+                    self.go_on(&container, last);
                     return Ok(());
                 }
                 InstanceState::Created
@@ -150,12 +151,12 @@ impl Follow {
     }
 
     /// Times are to the nanosecond, so that what comes is what came after the last line.
-    fn go_on(&mut self, container: &Container, last: Option<Timestamp>, follows: bool) {
+    fn go_on(&mut self, container: &Container, last: Option<Timestamp>) {
         self.out = self.run.take().map(|mut run| run.frames.finish()).unwrap_or_default();
         if let Some(after) = last.and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok()) {
             self.since = Since::Time(after);
         }
-        self.open(container, follows);
+        self.open(container);
     }
 
     fn error(&self, fault: Fault) -> FollowError {
