@@ -24,9 +24,9 @@ use crate::domain::text::{clean, shorten};
 
 /// More than this is printed by nothing that is run here.
 const LARGEST_OUTPUT: usize = 16 << 20;
-/// The engine says how a program ended a moment after its output has.
-const LOOKS: usize = 1000;
+/// The engine says how a program ended a moment after its output has: how soon it is asked first, and how often at the least.
 const LOOK: Duration = Duration::from_millis(20);
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub struct Ran {
@@ -70,14 +70,15 @@ async fn to_its_end(api: &Api, id: Id<'_>, command: &[&str], input: &[u8]) -> Re
     };
     let ((), read) = tokio::join!(writing, reading);
     let (output, errors) = read?;
-    for _ in 0..LOOKS {
+    let mut look = LOOK;
+    loop {
         let looked = api.docker().inspect_exec(&exec).await?;
         if let (Some(code), Some(false)) = (looked.exit_code, looked.running) {
             return Ok(Ran { code, output, errors });
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(look).await;
+        look = (look * 2).min(LONGEST_LOOK);
     }
-    Err(Fault::Garbled("it does not say how a program ended".into()))
 }
 
 struct Started {
