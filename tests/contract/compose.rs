@@ -96,7 +96,7 @@ async fn a_flood_arrives_whole_and_in_large_pieces() {
     tokio::time::timeout(PATIENCE * 2, reading).await.expect("ends");
     assert_eq!(lines, LINES);
     // A line a piece would be as many pieces; the engine writes a line at a time, and what lies ready is taken at once.
-    assert!(pieces < LINES * 3 / 4, "{pieces} pieces for {LINES} lines");
+    assert!(pieces < LINES / 4, "{pieces} pieces for {LINES} lines");
     let rate = lines as f64 / began.elapsed().as_secs_f64();
     eprintln!("{rate:.0} lines/s in {pieces} pieces");
 }

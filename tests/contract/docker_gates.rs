@@ -4,7 +4,6 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
 };
 
 use midwatch::{
@@ -26,7 +25,6 @@ use tokio::{
 use crate::{
     docker::{IMAGE, SOCKET},
     docker_traffic::{Shop, has_program, only},
-    observer::PATIENCE,
 };
 
 fn gate(shop: &Shop, gate: Gate, new: Group, old: Group) -> Step {
@@ -55,16 +53,8 @@ fn answering(script: &str) -> String {
     format!("nc -ll -p 8080 -e sh -c '{script}'")
 }
 
-/// Somebody listens at 8080 in the container, which the kernel writes in hexadecimal.
-async fn listens(id: &str) {
-    let looks = "cat /proc/net/tcp /proc/net/tcp6 | grep -q ':1F90 .* 0A '";
-    let listening = async {
-        while !Command::new("docker").args(["exec", id, "sh", "-c", looks]).status().expect("docker runs").success() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, listening).await.expect("in time");
-}
+/// Somebody listens at 8080, which the kernel writes in hexadecimal.
+const LISTENS: [&str; 3] = ["sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 | grep -q ':1F90 .* 0A '"];
 
 fn run(shop: &Shop, name: &str, script: &str) -> (Group, String) {
     let id = shop.run(name, name, &[], &[IMAGE, "sh", "-c", script]);
@@ -82,12 +72,12 @@ async fn an_endpoint_is_asked_of_each_new_instance() {
     assert!(deaf.ends_with("cannot be reached: nothing listens on it"), "{deaf}");
 
     let bad = "read -r line; printf \"HTTP/1.1 500 No\\r\\nContent-Length: 5\\r\\n\\r\\nno db\"; sleep 1";
-    let (bad, id) = run(&shop, "bad", &answering(bad));
-    listens(&id).await;
+    let (bad, _) = run(&shop, "bad", &answering(bad));
+    shop.until("bad", &LISTENS);
     let said = judged(&shop, http("8080/health", None), &bad, &both).await;
     assert!(said.ends_with("-bad answered 500 instead of 200 to 8080/health: 'no db'"), "{said}");
-    let (hangs, id) = run(&shop, "hangs", &answering("sleep 1000"));
-    listens(&id).await;
+    let (hangs, _) = run(&shop, "hangs", &answering("sleep 1000"));
+    shop.until("hangs", &LISTENS);
     let soon = HttpGate { at: "8080/health".into(), status: 200, body: None, within: 1000, times: 2 };
     let said = judged(&shop, Gate::Http(soon), &hangs, &both).await;
     assert!(said.ends_with("-hangs did not answer within 1000 ms"), "{said}");

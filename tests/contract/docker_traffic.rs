@@ -121,10 +121,16 @@ impl Shop {
     }
 
     fn ready(&self, name: &str) {
+        self.until(name, &["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"]);
+    }
+
+    /// Until this ends well in the container.
+    pub fn until(&self, name: &str, command: &[&str]) {
         let began = Instant::now();
-        let asks = ["exec", &self.name(name), "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"];
-        while !Command::new("docker").args(asks).output().is_ok_and(|output| output.status.success()) {
-            assert!(began.elapsed() < PATIENCE, "{name} does not answer");
+        let container = self.name(name);
+        let command = [&["exec", &container], command].concat();
+        while !Command::new("docker").args(&command).output().is_ok_and(|output| output.status.success()) {
+            assert!(began.elapsed() < PATIENCE, "{command:?} does not end well");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -185,7 +191,7 @@ fn failed(result: Result<(), StepError>) -> Trouble {
 fn get(address: &str) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(address).map_err(told)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(told)?;
     stream.write_all(b"GET / HTTP/1.0\r\nHost: shop\r\n\r\n").map_err(told)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(told)?;

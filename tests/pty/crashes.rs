@@ -68,12 +68,10 @@ fn killed_before_and_after_every_step_a_restart_is_resumed_or_undone_to_a_servic
             let killed = (0..5).find_map(|_| {
                 let mut restart = project.midwatch(&["restart", "--yes", &address]);
                 let mut child = restart.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-                let is_killed = kill_at(&journal, child.id(), records);
+                kill_at(&journal, child.id(), records);
                 child.wait().expect("our own child");
                 // Those of one second stand in no order.
-                let mut cut_off =
-                    project.operations().into_iter().filter(|operation| operation["state"] == "interrupted");
-                is_killed.then(|| cut_off.next()).flatten()
+                project.operations().into_iter().find(|operation| operation["state"] == "interrupted")
             });
             let id = killed.unwrap_or_else(|| panic!("it ended before it had {records} records"))["id"].clone();
             let output = project.output(&[word, id.as_str().expect("an id"), "--yes"]);

@@ -5,13 +5,12 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
-    stand::{Home, PATIENCE, Stand, until},
+    stand::{Home, Stand, until},
     way::Way,
 };
 
@@ -73,21 +72,17 @@ impl Namespace {
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        let began = Instant::now();
-        loop {
+        until("the server to answer kubectl", || {
             let mut kubectl = Command::new("kubectl");
             kubectl.args(["--kubeconfig", &self.kubeconfig, "-n", &self.name]).args(arguments);
             let output = kubectl.output().expect("kubectl runs");
-            if output.status.success() {
-                return String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            }
             let said = String::from_utf8_lossy(&output.stderr);
-            // A server that is very busy takes no connection for a while.
-            let is_busy = ["Unable to connect to the server", "TLS handshake timeout", "etcdserver: "];
-            let is_busy = is_busy.iter().any(|words| said.contains(words)) && began.elapsed() < PATIENCE;
-            assert!(is_busy, "kubectl {arguments:?}: {said}");
-            std::thread::sleep(Duration::from_millis(500));
-        }
+            // One that is very busy takes no connection for a while.
+            let busy = ["Unable to connect to the server", "TLS handshake timeout", "etcdserver: "];
+            let is_busy = busy.iter().any(|words| said.contains(words));
+            assert!(output.status.success() || is_busy, "kubectl {arguments:?}: {said}");
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        })
     }
 
     fn try_kubectl(&self, arguments: &[&str]) -> Option<()> {
@@ -133,7 +128,10 @@ pub fn deployment(instances: u32, after: u32) -> Value {
                     "name": "shop", "image": "lab/shop:v1", "imagePullPolicy": "Never",
                     "env": [{"name": "DRAIN_MS", "value": "5000"}],
                     "ports": [{"containerPort": 8080}],
-                    "readinessProbe": {"httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": after, "periodSeconds": 1, "timeoutSeconds": 10},
+                    "readinessProbe": {
+                        "httpGet": {"path": "/health", "port": 8080},
+                        "initialDelaySeconds": after, "periodSeconds": 1, "timeoutSeconds": 10,
+                    },
                 }],
             }},
         },

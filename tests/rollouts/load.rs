@@ -15,7 +15,7 @@ use std::{
 pub const PER_SECOND: u32 = 200;
 const WORKERS: u32 = 20;
 /// Nobody waits longer for a shop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Load {
     ends: Arc<AtomicBool>,
