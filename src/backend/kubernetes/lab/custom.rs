@@ -95,7 +95,7 @@ async fn an_http_route_is_divided_and_made_whole_again() {
         let made = lab.make(&path, body).await;
         let service = lab.workload("deployments", 1).await;
         let front = json!({"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
-        lab.make(&format!("/api/v1/namespaces/{}/services", lab.namespace), front).await;
+        lab.make(&lab.core("services"), front).await;
         let found = means::of(&lab.site, &service).await.expect("means");
         let route = Route::HttpRoute { name: "shop".into(), uid: uid(&made), service: "web".into() };
         assert_eq!(found.routes.last(), Some(&route));
@@ -127,7 +127,7 @@ async fn an_ingress_of_nginx_has_a_second_one_beside_it_for_a_while() {
     in_the_lab("kube-ingress", |lab| async move {
         let service = lab.workload("deployments", 1).await;
         let front = json!({"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}});
-        lab.make(&format!("/api/v1/namespaces/{}/services", lab.namespace), front).await;
+        lab.make(&lab.core("services"), front).await;
         let path = format!("/apis/networking.k8s.io/v1/namespaces/{}/ingresses", lab.namespace);
         let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
         let http = json!({"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]});

@@ -13,10 +13,6 @@ use crate::{
 };
 
 impl Lab {
-    fn in_core(&self, rest: &str) -> String {
-        format!("/api/v1/namespaces/{}/{rest}", self.namespace)
-    }
-
     async fn deployed(&self) -> Value {
         self.get(&self.path("deployments/web")).await
     }
@@ -24,6 +20,17 @@ impl Lab {
     fn changing(&self, object: Object, edits: Edits) -> Step {
         let (service, stamp) = (self.service("web"), stamp("ann"));
         Step::Update { service, object, edits, pace: None, stamp, own_pace: None }
+    }
+
+    /// No more than so many pods, and the service has them.
+    pub async fn quota(&self, service: &ServiceId, pods: &str) {
+        let few = json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": pods}}});
+        self.make(&self.core("resourcequotas"), few).await;
+        let path = self.core("resourcequotas/few");
+        self.until("the quota to count", || self.get(&path), |quota| quota["status"]["used"]["pods"] == pods).await;
+        // What admits is a moment behind what counts.
+        let full = || async { json!(means::of(&self.site, service).await.expect("means").full.is_some()) };
+        self.until("the quota to hold", full, |full| *full == json!(true)).await;
     }
 
     async fn budget(&self, least: u32) {
@@ -81,7 +88,7 @@ async fn a_pod_that_ended_long_before_does_not_end_the_waiting_for_more_of_them(
             "selector": {"matchLabels": {"app": "web"}}, "template": template(&script),
         });
         lab.make(&lab.path("statefulsets"), json!({"metadata": {"name": "web"}, "spec": spec})).await;
-        let path = lab.in_core("pods/web-1");
+        let path = lab.core("pods/web-1");
         let seen = || async { lab.site.api.get::<Value>(&path).await.unwrap_or_default() };
         let ended = |pod: &Value| pod["status"]["containerStatuses"][0]["restartCount"].as_u64() >= Some(3);
         lab.until("it to end again and again", seen, ended).await;
@@ -144,13 +151,7 @@ async fn percentages_are_percentages_again_after_a_pace_of_numbers() {
 async fn a_quota_that_fills_on_the_way_is_named_as_the_cause() {
     in_the_lab("guard-quota", |lab| async move {
         let service = lab.workload("deployments", 2).await;
-        lab.make(&lab.in_core("resourcequotas"), json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}}))
-            .await;
-        let path = lab.in_core("resourcequotas/few");
-        lab.until("the quota to count", || lab.get(&path), |quota| quota["status"]["used"]["pods"] == "2").await;
-        // What admits is a moment behind what counts.
-        let full = || async { json!(means::of(&lab.site, &service).await.expect("means").full.is_some()) };
-        lab.until("the quota to hold", full, |full| *full == json!(true)).await;
+        lab.quota(&service, "2").await;
         assert_eq!(means::of(&lab.site, &service).await.expect("means").obstacle, None);
         let new = edits(None, &[("STEP", "2")]);
         lab.execute(lab.changing(object(&lab.deployed().await), new)).await.expect("changed");
@@ -167,7 +168,7 @@ async fn what_admission_would_not_let_in_is_met_before_anything_is_changed() {
     in_the_lab("guard-admission", |lab| async move {
         let service = lab.workload("deployments", 1).await;
         let limits = json!({"limits": [{"type": "Pod", "min": {"memory": "1Gi"}}]});
-        lab.make(&lab.in_core("limitranges"), json!({"metadata": {"name": "big"}, "spec": limits})).await;
+        lab.make(&lab.core("limitranges"), json!({"metadata": {"name": "big"}, "spec": limits})).await;
         let (before, new) = (lab.deployed().await, edits(None, &[("STEP", "2")]));
         let step = lab.changing(object(&before), new.clone());
         let workload = super::super::resolve::resolve(&lab.site, &service).await.expect("found");
@@ -232,7 +233,7 @@ async fn a_service_that_was_left_pinned_is_told_and_its_pods_are_not_restarted_u
         let hash = sets["items"][0]["metadata"]["labels"]["pod-template-hash"].as_str().expect("a hash").to_owned();
         let selector = json!({"app": "web", "pod-template-hash": hash});
         let spec = json!({"selector": selector, "ports": [{"port": 80, "targetPort": 8080}]});
-        lab.make(&lab.in_core("services"), json!({"metadata": {"name": "web"}, "spec": spec})).await;
+        lab.make(&lab.core("services"), json!({"metadata": {"name": "web"}, "spec": spec})).await;
         let route = means::of(&lab.site, &service).await.expect("means").routes.remove(0);
         let Route::Selector { selector, pins, .. } = &route else { panic!("{route:?}") };
         assert_eq!(pins, &BTreeMap::from([("pod-template-hash".into(), hash.as_str().into())]));
@@ -246,7 +247,7 @@ async fn a_service_that_was_left_pinned_is_told_and_its_pods_are_not_restarted_u
         assert!(line.contains("service web sends to the pods of one release alone"), "{line}");
         assert!(help.contains("resume or undo"), "{help}");
         let to = Traffic::Labels(selector.clone());
-        let path = lab.in_core("endpoints/web");
+        let path = lab.core("endpoints/web");
         let endpoints = || async { lab.site.api.get::<Value>(&path).await.unwrap_or_default() };
         lab.until("it to be sent to", endpoints, |endpoints| endpoints["subsets"][0]["addresses"].is_array()).await;
         lab.execute(Step::Shift { service: service.clone(), route: route.clone(), to }).await.expect("let go");

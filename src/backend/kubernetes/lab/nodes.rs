@@ -27,7 +27,7 @@ impl Machine<'_> {
         }
         let spec = json!({"nodeName": self.name, "terminationGracePeriodSeconds": 0, "containers": [container],
             "tolerations": [{"operator": "Exists"}]});
-        let pods = format!("/api/v1/namespaces/{}/pods", self.lab.namespace);
+        let pods = self.lab.core("pods");
         self.lab.make(&pods, json!({"metadata": metadata, "spec": spec})).await;
         let conditions = json!([{"type": "Ready", "status": "True"}]);
         let status = json!({"status": {"phase": "Running", "conditions": conditions}});
@@ -35,7 +35,7 @@ impl Machine<'_> {
     }
 
     async fn names(&self) -> Vec<String> {
-        let pods = self.lab.get(&format!("/api/v1/namespaces/{}/pods", self.lab.namespace)).await;
+        let pods = self.lab.get(&self.lab.core("pods")).await;
         let names = pods["items"].as_array().expect("pods").iter();
         names.map(|pod| pod["metadata"]["name"].as_str().expect("a name").to_owned()).collect()
     }
@@ -63,7 +63,7 @@ async fn a_machine_is_drained_as_budgets_allow_and_what_they_forbid_is_named() {
 async fn drained(machine: &Machine<'_>) {
     let lab = machine.lab;
     // Whoever a pod belongs to has to be there, or the server sweeps it away.
-    let maps = format!("/api/v1/namespaces/{}/configmaps", lab.namespace);
+    let maps = lab.core("configmaps");
     let owner = lab.make(&maps, json!({"metadata": {"name": "owner"}})).await;
     machine.pod("free", Some(("ConfigMap", &owner))).await;
     machine.pod("kept", Some(("ConfigMap", &owner))).await;

@@ -128,7 +128,7 @@ async fn forth_and_back(plural: &'static str) {
         lab.give_back(&service, object(&now), &first).await.expect("it is so already");
         assert_eq!(lab.web(plural).await["metadata"]["generation"], back["metadata"]["generation"]);
         lab.await_rollout(&service, 240).await.expect("rolled back");
-        let pods = lab.get(&format!("/api/v1/namespaces/{}/pods?labelSelector=app%3Dweb", lab.namespace)).await;
+        let pods = lab.get(&lab.core("pods?labelSelector=app%3Dweb")).await;
         let alive =
             pods["items"].as_array().expect("pods").iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         for pod in alive {
@@ -229,7 +229,7 @@ async fn a_stateful_set_that_is_stuck_goes_back_and_only_its_broken_pod_is_ended
         let service = lab.workload("statefulsets", 2).await;
         let (before, first) = (lab.web("statefulsets").await, lab.releases(&service).await.remove(0));
         let uid = |name: &'static str| {
-            let path = format!("/api/v1/namespaces/{}/pods/{name}", lab.namespace);
+            let path = lab.core(&format!("pods/{name}"));
             let lab = lab.clone();
             async move { lab.get(&path).await["metadata"]["uid"].clone() }
         };
@@ -299,12 +299,30 @@ async fn a_lone_pod_is_ended_where_that_is_wanted() {
     in_the_lab("kube-alone", |lab| async move {
         let mut pod = template(SERVE);
         pod["metadata"]["name"] = json!("alone");
-        lab.make(&format!("/api/v1/namespaces/{}/pods", lab.namespace), pod).await;
+        lab.make(&lab.core("pods"), pod).await;
         let alone = lab.pods().await.remove(0);
         let replace = Step::Replace { instance: alone, name: "alone".into(), grace: 120, alone: true };
         lab.execute(replace.clone()).await.expect("ended");
         lab.execute(replace).await.expect("it is gone already");
         assert_eq!(lab.pods().await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_that_nothing_makes_anew_is_not_replaced() {
+    in_the_lab("lone", |lab| async move {
+        let container =
+            json!({"name": "main", "image": "lab/busybox", "imagePullPolicy": "Never", "command": ["sleep", "60"]});
+        let pod = json!({
+            "metadata": {"name": "alone", "labels": {"app": "web"}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+        });
+        lab.make(&lab.core("pods"), pod).await;
+        let alone = lab.pods().await.remove(0);
+        let replace = Step::Replace { instance: alone.clone(), name: "alone".into(), grace: 0, alone: false };
+        assert!(failed(lab.execute(replace).await).0.contains("no controller"));
+        assert_eq!(lab.pods().await, [alone]);
     })
     .await;
 }

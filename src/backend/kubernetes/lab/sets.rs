@@ -18,10 +18,6 @@ impl Lab {
         self.make(&self.core("services"), json!({"metadata": {"name": name}, "spec": spec})).await
     }
 
-    fn core(&self, rest: &str) -> String {
-        format!("/api/v1/namespaces/{}/{rest}", self.namespace)
-    }
-
     /// The tracks of the pods that a Service sends to: "" for the service's own.
     async fn tracks(&self, service: &str) -> Value {
         let endpoints: Value = self.site.api.get(&self.core(&format!("endpoints/{service}"))).await.unwrap_or_default();
@@ -147,13 +143,7 @@ async fn what_a_deployment_can_be_changed_with_is_told_with_what_stands_in_the_w
         assert_eq!((found.releases.len(), found.controller, found.obstacle, found.lease), (1, None, None, None));
         assert!(found.without_helm.is_some());
 
-        let quota = json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}});
-        lab.make(&lab.core("resourcequotas"), quota).await;
-        let path = lab.core("resourcequotas/few");
-        lab.until("the quota to count", || lab.get(&path), |quota| quota["status"]["used"]["pods"] == "2").await;
-        // What admits is a moment behind what counts.
-        let full = || async { json!(means::of(&lab.site, &service).await.expect("means").full.is_some()) };
-        lab.until("the quota to hold", full, |full| *full == json!(true)).await;
+        lab.quota(&service, "2").await;
         let found = means::of(&lab.site, &service).await.expect("means");
         let full = found.full.expect("no room");
         assert!(full.contains("exceeded quota: few") && full.contains("pods=2"), "{full}");
