@@ -107,7 +107,7 @@ impl Stage for DockerStage {
 
 impl Drop for DockerStage {
     fn drop(&mut self) {
-        let filter = format!("label={}", self.prefix);
+        let filter = format!("label={}=1", self.prefix);
         let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
         let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let ids: Vec<&str> = ids.split_whitespace().collect();

@@ -116,6 +116,8 @@ async fn images_of_kept_releases_outlive_a_prune_and_of_older_ones_nothing_is_le
     mounted.sort_unstable();
     assert_eq!(mounted, ["midwatch-release-"; 2], "its record's alone, and none because the image wants one");
     let label = format!("label={}", world.mark());
+    let with_its_label = docker(&["ps", "-aq", "--filter", "label=midwatch.role=pin", "--filter", &label]);
+    assert_eq!(with_its_label, "", "what is removed by a label of the image's takes no pin along");
     docker(&["image", "prune", "-a", "-f", "--filter", &label]);
     let is_there = |image: &str| !docker(&["image", "ls", "-q", image]).is_empty();
     assert_eq!(images.each_ref().map(|image| is_there(image)), [false, true, true]);
