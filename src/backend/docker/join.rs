@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{Api, encoded},
-    blueprint, find, marks,
+    blueprint, find, marks, pending,
 };
 use crate::{
     backend::{Progress, StepError},
@@ -102,7 +102,11 @@ pub async fn rename(api: &Api, key: &str, name: &str, to: &str, progress: &Progr
 
 pub async fn remove(api: &Api, key: &str, name: &str, progress: &Progress) -> Result<(), StepError> {
     let what = format!("could not remove {name}");
-    let Some(found) = find::raw(api, key).await.map_err(|fault| fault.step(what.as_str()))? else {
+    let mut found = find::raw(api, key).await.map_err(|fault| fault.step(what.as_str()))?;
+    if found.is_none() && key.starts_with('@') {
+        found = pending::made(api, key, name).await.map_err(|fault| fault.step(what.as_str()))?;
+    }
+    let Some(found) = found else {
         progress("is gone");
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! Who is at work on a service: a container that never runs, since the engine gives a name to one only. Who has it is in a label, until
 //! when in the one number that can be changed on a container afterwards; both by the engine's clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ use crate::{
 const TRIES: u32 = 200;
 const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So many images may refuse to be made a lease of, before it is not their fault.
+const IMAGES: usize = 8;
 /// After this, whoever had it does not come back to renew it.
 const LONG_OVER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -165,17 +167,25 @@ impl Asking<'_> {
             marks::SERVICE: &*self.service.name, marks::LEASE: json!(said).to_string(),
         });
         let host = json!({"RestartPolicy": policy(by_theirs(ours.until))});
-        for image in self.images().await? {
-            let Some(image) = image::find(self.api, &image).await? else { continue };
-            let marker = Marker { name: &self.name, labels: labels.clone(), host: host.clone() };
-            match marker::create(self.api, &image, marker).await {
-                // It went in this very moment.
-                Err(fault) if fault.is_not_found() => {}
+        let message = "there is no image on this host that a lease could be made of";
+        let mut refused = Fault::Refused { status: 400, message: message.into() };
+        for (tried, image) in self.images().await?.into_iter().enumerate() {
+            let made = match image::find(self.api, &image).await {
+                Ok(Some(image)) => {
+                    let marker = Marker { name: &self.name, labels: labels.clone(), host: host.clone() };
+                    marker::create(self.api, &image, marker).await
+                }
+                Ok(None) => continue,
+                Err(fault) => Err(fault),
+            };
+            match made {
+                Err(fault) if fault.is_not_found() => refused = fault,
+                // It may be going in this very moment, which an engine says in many ways.
+                Err(fault @ Fault::Refused { .. }) if !fault.is_conflict() && tried < IMAGES => refused = fault,
                 done => return done,
             }
         }
-        let message = "there is no image on this host that a lease could be made of";
-        Err(Fault::Refused { status: 400, message: message.into() })
+        Err(refused)
     }
 
     /// Any will do: what is used by a container stays for the moment.
@@ -184,6 +194,8 @@ impl Asking<'_> {
         let mut images: Vec<String> = list.into_iter().filter_map(|summary| summary.image_id).collect();
         let stored: Vec<super::wire::ImageSummary> = self.api.get("/images/json").await?;
         images.extend(stored.into_iter().map(|image| image.id));
+        let mut seen = BTreeSet::new();
+        images.retain(|image| seen.insert(image.clone()));
         Ok(images)
     }
 

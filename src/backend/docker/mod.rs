@@ -31,6 +31,7 @@ mod means;
 mod members;
 mod metrics;
 mod outline;
+mod pending;
 mod query;
 mod releases;
 mod services;
