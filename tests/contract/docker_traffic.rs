@@ -176,7 +176,9 @@ impl Drop for Shop {
         let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
         let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         _ = Command::new("docker").args(["rm", "-f", "-v"]).args(ids.split_whitespace()).output();
-        _ = Command::new("docker").args(["network", "rm", &self.network]).output();
+        let output = Command::new("docker").args(["network", "ls", "-q", "--filter", &filter]).output();
+        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        _ = Command::new("docker").args(["network", "rm"]).args(ids.split_whitespace()).output();
     }
 }
 

@@ -206,7 +206,7 @@ fn pod(name: &str, program: &Program) -> Value {
     let pairs = |pairs: &[(String, String)]| -> Vec<Value> {
         pairs.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
     };
-    let check = |command: String| json!({ "exec": { "command": ["sh", "-c", command] }, "periodSeconds": 1 });
+    let check = |command: String| json!({ "exec": { "command": ["sh", "-c", command] }, "periodSeconds": 1, "timeoutSeconds": 10 });
     let mut container = json!({
         "name": "main",
         "image": IMAGE,

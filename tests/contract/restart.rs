@@ -73,12 +73,10 @@ impl Engine {
             assert!(Command::new("kill").args([signal, &writer]).status().expect("kill runs").success());
         };
         tell("-STOP");
-        let mut written = usize::MAX;
-        loop {
+        let (mut written, mut looks) = (usize::MAX, 0);
+        while looks < 4 {
             let now = self.docker(&["logs", "counter"]).lines().count();
-            if now == written {
-                break;
-            }
+            looks = if now == written { looks + 1 } else { 0 };
             written = now;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }

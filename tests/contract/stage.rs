@@ -114,8 +114,8 @@ impl Does {
             Self::SaysLong { length } => format!("head -c {length} /dev/zero | tr '\\0' x; echo; echo after; {stay}"),
             Self::SaysInvalidUtf8 => format!("printf 'raw\\377\\376\\n'; {stay}"),
             Self::Crashes { code } => format!("echo crashing; sleep 0.2; exit {code}"),
-            // tail keeps what has no line end in its memory.
-            Self::EatsMemory { .. } => "exec tail /dev/zero".into(),
+            // tail keeps what has no line end in its memory. A runtime begins to watch a container's memory when it has started.
+            Self::EatsMemory { .. } => "sleep 1; exec tail /dev/zero".into(),
             Self::FailsItsCheck { .. } | Self::PassesItsCheck => stay.into(),
             Self::Burns => "while :; do :; done".into(),
         }

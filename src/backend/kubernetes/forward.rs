@@ -212,7 +212,10 @@ mod tests {
         on_a_cluster("forward", async |lab| {
             let script = "mkdir /www; hostname > /www/index.html; httpd -f -p 8080 -h /www";
             for name in ["one", "two"] {
-                lab.pod(name, json!({ "containers": [container("main", script)] })).await;
+                let mut main = container("main", script);
+                main["readinessProbe"] =
+                    json!({ "tcpSocket": { "port": 8080 }, "periodSeconds": 1, "timeoutSeconds": 10 });
+                lab.pod(name, json!({ "containers": [main] })).await;
             }
             lab.pod("idle", json!({ "containers": [container("main", "sleep 1000")] })).await;
             let service = |name: &str| ServiceId::new(&"lab".into(), &lab.namespace.as_str().into(), name);

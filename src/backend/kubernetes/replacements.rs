@@ -21,8 +21,8 @@ use super::{
 };
 use crate::domain::{text::clean, text::shorten};
 
-/// Waiting for one of these is given up after this long: a registry may have stumbled.
-const HOPELESS_AFTER: Duration = Duration::from_secs(10);
+/// Waiting for one of these is given up after this long: a registry may have stumbled, and kubelet tries again after 10 to 20 s.
+const HOPELESS_AFTER: Duration = Duration::from_secs(30);
 /// A program that ended this often since it was new is not waiting for another one to come up.
 const HOPELESS_RESTARTS: u32 = 2;
 /// How much of a message is said.

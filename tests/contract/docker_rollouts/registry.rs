@@ -53,7 +53,7 @@ impl Registry {
         let name = format!("{}/shop/web:{tag}", self.address);
         docker(&["tag", image, &name]);
         docker(&["push", "-q", &name]);
-        docker(&["rmi", image, &name]);
+        docker(&["rmi", "-f", image, &name]);
         name
     }
 }

@@ -255,8 +255,8 @@ async fn a_service_that_was_left_pinned_is_told_and_its_pods_are_not_restarted_u
         let now = lab.deployed().await;
         assert_eq!(now["metadata"]["annotations"]["kubernetes.io/change-cause"], "restart by ann");
         lab.await_rollout(&service, 240).await.expect("rolled out");
-        let endpoints = lab.get(&path).await;
-        assert!(endpoints["subsets"][0]["addresses"].is_array(), "{endpoints}");
+        lab.until("it to be sent to again", endpoints, |endpoints| endpoints["subsets"][0]["addresses"].is_array())
+            .await;
     })
     .await;
 }
