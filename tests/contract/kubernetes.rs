@@ -1,12 +1,8 @@
 //! The stage that is a real cluster: pods of `lab/busybox` in a namespace of their own, made by kubectl and removed with the stage.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
@@ -20,7 +16,10 @@ use midwatch::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{Does, Program, Running, Stage};
+use crate::{
+    kubectl::kubectl,
+    stage::{Does, Program, Running, Stage},
+};
 
 pub const IMAGE: &str = "lab/busybox";
 const DEMANDED: &str = "MIDWATCH_TEST_KUBERNETES";
@@ -171,25 +170,6 @@ pub async fn until(expected: &str, mut seen: impl FnMut() -> bool) {
     tokio::time::timeout(crate::observer::PATIENCE, wait)
         .await
         .unwrap_or_else(|_| panic!("waited in vain for {expected}"));
-}
-
-pub fn kubectl(kubeconfig: &str, namespace: &str, arguments: &[&str], input: Option<&str>) -> Result<String, String> {
-    let mut child = Command::new("kubectl")
-        .args(["--kubeconfig", kubeconfig, "--namespace", namespace])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("kubectl runs");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(input.unwrap_or_default().as_bytes()).expect("kubectl reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("kubectl ends");
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    Err(format!("kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn pod(name: &str, program: &Program) -> Value {

@@ -10,6 +10,8 @@ mod docker_rollouts;
 mod docker_traffic;
 mod fake;
 mod faults;
+#[path = "../support/kubectl.rs"]
+mod kubectl;
 mod kubernetes;
 mod kubernetes_days;
 mod kubernetes_rollouts;

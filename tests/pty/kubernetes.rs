@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    kubectl::kubectl,
     lab::wait_until,
     terminal::{Size, Terminal},
 };
@@ -53,14 +54,7 @@ impl Shop {
     }
 
     fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("kubectl")
-            .args(["--kubeconfig", &self.kubeconfig, "--namespace", &self.namespace])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .expect("kubectl runs");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        kubectl(&self.kubeconfig, &self.namespace, arguments, None).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     fn command(&self, arguments: &[&str]) -> Output {

@@ -2,6 +2,8 @@
 
 #[path = "../support/killer.rs"]
 mod killer;
+#[path = "../support/kubectl.rs"]
+mod kubectl;
 #[path = "../support/terminal.rs"]
 mod terminal;
 

@@ -1,7 +1,7 @@
 //! A Deployment and its Service on the real cluster, reached through the API server's service proxy, which tries no request twice.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -10,6 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    kubectl::kubectl,
     stand::{Home, Stand, until},
     way::Way,
 };
@@ -72,31 +73,16 @@ impl Namespace {
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        until("the server to answer kubectl", || {
-            let mut kubectl = Command::new("kubectl");
-            kubectl.args(["--kubeconfig", &self.kubeconfig, "-n", &self.name]).args(arguments);
-            let output = kubectl.output().expect("kubectl runs");
-            let said = String::from_utf8_lossy(&output.stderr);
-            // One that is very busy takes no connection for a while.
-            let busy = ["Unable to connect to the server", "TLS handshake timeout", "etcdserver: "];
-            let is_busy = busy.iter().any(|words| said.contains(words));
-            assert!(output.status.success() || is_busy, "kubectl {arguments:?}: {said}");
-            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        })
+        kubectl(&self.kubeconfig, &self.name, arguments, None).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     fn try_kubectl(&self, arguments: &[&str]) -> Option<()> {
-        let mut command = Command::new("kubectl");
-        let status = command.args(["--kubeconfig", &self.kubeconfig, "-n", &self.name]).args(arguments);
-        status.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("kubectl runs").success().then_some(())
+        kubectl(&self.kubeconfig, &self.name, arguments, None).ok().map(drop)
     }
 
     fn apply(&self, object: &Value) {
-        let mut command = Command::new("kubectl");
-        command.args(["--kubeconfig", &self.kubeconfig, "-n", &self.name, "apply", "-f", "-"]);
-        let mut kubectl = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("kubectl starts");
-        write!(kubectl.stdin.take().expect("piped"), "{object}").expect("written");
-        assert!(kubectl.wait().expect("it ends").success());
+        kubectl(&self.kubeconfig, &self.name, &["apply", "-f", "-"], Some(&object.to_string()))
+            .unwrap_or_else(|errors| panic!("{errors}"));
     }
 }
 

@@ -6,6 +6,8 @@ mod crashes;
 mod docker;
 mod good;
 mod in_place;
+#[path = "../support/kubectl.rs"]
+mod kubectl;
 mod kubernetes;
 mod load;
 mod stand;
