@@ -108,12 +108,7 @@ impl Stage for DockerStage {
 impl Drop for DockerStage {
     fn drop(&mut self) {
         let filter = format!("label={}=1", self.prefix);
-        let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
-        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let ids: Vec<&str> = ids.split_whitespace().collect();
-        if !ids.is_empty() {
-            _ = Command::new("docker").args(["rm", "-f", "-v"]).args(ids).output();
-        }
+        swept(&["ps", "-aq", "--filter", &filter], &["rm", "-f", "-v"]);
     }
 }
 
@@ -127,6 +122,22 @@ pub fn docker(arguments: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "docker {arguments:?}: {errors}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What a listing command of the docker CLI prints; nothing where it fails.
+pub fn listed(list: &[&str]) -> String {
+    let output = Command::new("docker").args(list).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
+
+/// Removes what is listed, as far as it can be.
+pub fn swept(list: &[&str], remove: &[&str]) {
+    let ids = listed(list);
+    let mut ids: Vec<&str> = ids.split_whitespace().collect();
+    ids.dedup();
+    if !ids.is_empty() {
+        _ = Command::new("docker").args(remove).args(ids).output();
+    }
 }
 
 /// What `docker run` is told beside the script.

@@ -24,7 +24,7 @@ use midwatch::{
 };
 
 use crate::{
-    docker::{DockerStage, IMAGE, docker, is_demanded},
+    docker::{DockerStage, IMAGE, docker, is_demanded, swept},
     stage::Stage,
 };
 
@@ -172,13 +172,9 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        let filter = format!("label={}", self.stage.prefix);
-        let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
-        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        _ = Command::new("docker").args(["rm", "-f", "-v"]).args(ids.split_whitespace()).output();
-        let output = Command::new("docker").args(["network", "ls", "-q", "--filter", &filter]).output();
-        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        _ = Command::new("docker").args(["network", "rm"]).args(ids.split_whitespace()).output();
+        let filter = format!("label={}=1", self.stage.prefix);
+        swept(&["ps", "-aq", "--filter", &filter], &["rm", "-f", "-v"]);
+        swept(&["network", "ls", "-q", "--filter", &filter], &["network", "rm"]);
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::{
     docker::{Project, Tries},
-    good::ALONE,
     kubernetes::Namespace,
     load::{Load, PER_SECOND},
-    stand::{Stand, midwatch, one_image, until},
+    stand::{Stand, alone, midwatch, one_image, until},
 };
 
 /// An image, and what the verdict must say of it, on Docker and on Kubernetes.
@@ -37,7 +36,7 @@ fn goes_back_by_itself(stand: &dyn Stand, engine: usize, arguments: &[&str]) {
 
 #[test]
 fn on_docker_a_bad_release_goes_back_by_itself_and_no_request_fails() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(project) = Project::open("a bad release goes back", 2, Tries::AsUsual) else { return };
     for strategy in ["rolling", "canary", "blue-green"] {
         goes_back_by_itself(&project, 0, &["--strategy", strategy]);
@@ -46,7 +45,7 @@ fn on_docker_a_bad_release_goes_back_by_itself_and_no_request_fails() {
 
 #[test]
 fn on_kubernetes_a_bad_release_goes_back_by_itself_and_no_request_fails() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(namespace) = Namespace::open("a bad release goes back", 2, 10) else { return };
     for strategy in ["rolling", "canary", "blue-green"] {
         goes_back_by_itself(&namespace, 1, &["--strategy", strategy]);

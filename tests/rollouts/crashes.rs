@@ -12,9 +12,8 @@ use std::{
 
 use crate::{
     docker::{Project, Tries},
-    good::ALONE,
     kubernetes::Namespace,
-    stand::{Stand, one_image, said, until},
+    stand::{Stand, beside, one_image, said, until},
 };
 
 const INSTANCES: usize = 2;
@@ -120,7 +119,7 @@ fn all_survive<S: Stand>(open: impl Fn() -> S + Sync) {
 
 #[test]
 fn on_docker_what_is_killed_at_any_step_converges() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     if Project::open("what is killed converges", INSTANCES as u32, Tries::Once).is_none() {
         return;
     }
@@ -129,7 +128,7 @@ fn on_docker_what_is_killed_at_any_step_converges() {
 
 #[test]
 fn on_kubernetes_what_is_killed_at_any_step_converges() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     if Namespace::open("what is killed converges", INSTANCES as u32, 0).is_none() {
         return;
     }

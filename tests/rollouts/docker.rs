@@ -10,10 +10,9 @@ use crate::stand::{Home, Stand, until};
 
 const SOCKET: &str = "/var/run/docker.sock";
 const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
-// Nobody answers at the address of a container that has just gone, not even that its port is closed.
-const PROXY: &str = "upstream web {\n    server web:8080;\n}\nserver {\n    listen 80;\n    location / {\n        proxy_connect_timeout 1s;\n        proxy_pass http://web;\n        proxy_next_upstream NEXT;\n    }\n}\n";
+const PROXY: &str = "upstream web {\n    server web:8080;\n}\nserver {\n    listen 80;\n    location / {\n        proxy_pass http://web;\n        proxy_next_upstream NEXT;\n    }\n}\n";
 
-const PLAIN: &str = "server {\n    listen 80;\n    location / {\n        proxy_connect_timeout 1s;\n        proxy_pass http://web:8080;\n    }\n}\n";
+const PLAIN: &str = "server {\n    listen 80;\n    location / {\n        proxy_pass http://web:8080;\n    }\n}\n";
 
 /// What the proxy does with a request that an instance did not answer.
 #[derive(Clone, Copy)]

@@ -1,16 +1,13 @@
 //! Good releases, rolled out and back under load: no request fails, whatever the strategy.
 
-use std::{sync::RwLock, time::Duration};
+use std::time::Duration;
 
 use crate::{
     docker::{Project, Tries},
     kubernetes::Namespace,
     load::{Load, PER_SECOND},
-    stand::{Stand, midwatch, one_image, until},
+    stand::{Stand, alone, midwatch, one_image, until},
 };
-
-/// One load at a time: two of them would measure each other, and what only looks at the end may go on beside its like.
-pub static ALONE: RwLock<()> = RwLock::new(());
 
 const STRATEGIES: [(&str, &[&str]); 3] = [
     ("rolling", &["--strategy", "rolling"]),
@@ -66,21 +63,21 @@ pub fn under_load(stand: &dyn Stand, name: &str, wanted: &str, operate: impl FnO
 
 #[test]
 fn on_docker_no_request_through_nginx_fails_in_a_rollout_or_a_rollback() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(project) = Project::open("no request through nginx fails", 3, Tries::Once) else { return };
     rolls_out_and_back_without_a_failed_request(&project);
 }
 
 #[test]
 fn on_docker_a_proxy_that_knows_only_a_name_loses_no_request_either() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(project) = Project::open("knows only a name", 3, Tries::ByName) else { return };
     rolls_out_and_back_without_a_failed_request(&project);
 }
 
 #[test]
 fn on_kubernetes_no_request_through_the_service_fails_in_a_rollout_or_a_rollback() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(namespace) = Namespace::open("no request through the service fails", 3, 0) else { return };
     rolls_out_and_back_without_a_failed_request(&namespace);
 }

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use crate::{
-    good::{ALONE, older, under_load},
+    good::{older, under_load},
     kubernetes::{Namespace, deployment, in_place},
-    stand::{Stand, midwatch, one_image, until},
+    stand::{Stand, alone, beside, midwatch, one_image, until},
     way::Way,
 };
 
 #[test]
 fn a_stateful_set_whose_new_release_is_never_ready_goes_back_and_is_not_stuck_with_it() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     let Some(namespace) = Namespace::of("a stateful set goes back", 2, &in_place("StatefulSet", 2), None) else {
         return;
     };
@@ -29,7 +29,7 @@ fn a_stateful_set_whose_new_release_is_never_ready_goes_back_and_is_not_stuck_wi
 
 #[test]
 fn a_stateful_set_that_somebody_broke_by_hand_is_rolled_back_by_one_guarded_plan() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     let Some(namespace) = Namespace::of("a stuck stateful set", 2, &in_place("StatefulSet", 2), None) else { return };
     namespace.kubectl(&["set", "image", "statefulset/web", "shop=lab/shop:sick"]);
     until("it to be stuck", || {
@@ -46,7 +46,7 @@ fn a_stateful_set_that_somebody_broke_by_hand_is_rolled_back_by_one_guarded_plan
 
 #[test]
 fn a_daemon_set_is_rolled_out_and_back() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     let Some(namespace) = Namespace::of("a daemon set", 1, &in_place("DaemonSet", 1), None) else { return };
     let (code, said) = midwatch(&namespace, "rollout", &["lab/shop:v2", "--within", "240s"]);
     assert_eq!((code, one_image(&namespace).as_deref()), (0, Some("lab/shop:v2")), "{said}");
@@ -60,7 +60,7 @@ fn a_daemon_set_is_rolled_out_and_back() {
 
 #[test]
 fn what_an_operation_left_pinned_is_rolled_out_without_a_failed_request() {
-    let _alone = ALONE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let Some(namespace) = Namespace::open("a pin that was left", 2, 0) else { return };
     let hash = namespace.kubectl(&["get", "rs", "-o", "jsonpath={.items[0].metadata.labels.pod-template-hash}"]);
     let pin = format!(r#"{{"spec":{{"selector":{{"pod-template-hash":"{hash}"}}}}}}"#);
@@ -76,7 +76,7 @@ fn what_an_operation_left_pinned_is_rolled_out_without_a_failed_request() {
 
 #[test]
 fn a_rollout_goes_on_when_the_way_to_the_server_was_cut_in_the_middle() {
-    let _beside = ALONE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _beside = beside();
     let Some(way) = Way::open() else { return };
     let web = deployment(2, 10);
     let Some(namespace) = Namespace::of("a way that is cut", 2, &web, Some(&way)) else { return };

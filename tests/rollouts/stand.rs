@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,19 @@ use serde_json::Value;
 pub const PATIENCE: Duration = Duration::from_secs(240);
 /// A look may be a program that is started, and several tests look at once.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
+
+/// One load at a time: two of them would measure each other, and what only looks at the end may go on beside its like.
+static LOAD: RwLock<()> = RwLock::new(());
+
+/// For what puts a load on a service.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    LOAD.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For what does not, and may go on beside its like.
+pub fn beside() -> RwLockReadGuard<'static, ()> {
+    LOAD.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub trait Stand: Send + Sync {
     /// `shop/web`

@@ -236,44 +236,21 @@ mod tests {
     use std::sync::Arc;
 
     use serde_json::json;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
 
     use super::*;
-    use crate::backend::docker::api::ANY_VERSION;
+    use crate::backend::docker::testing;
 
     /// An engine without images whose registry never says a word, or tells what it was shown.
     async fn engine(tells: bool) -> Api {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = format!("tcp://{}", listener.local_addr().expect("it has one"));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let mut request = [0; 4096];
-                    while let Ok(read @ 1..) = stream.read(&mut request).await {
-                        let asked = String::from_utf8_lossy(&request[..read]).into_owned();
-                        if asked.starts_with("POST ") && !tells {
-                            std::future::pending::<()>().await;
-                        }
-                        let shown = asked.lines().find_map(|line| line.strip_prefix("x-registry-auth: "));
-                        let told = format!("{{\"error\":\"shown {}\"}}\n", shown.unwrap_or("nothing"));
-                        let (status, body) = if asked.starts_with("POST ") {
-                            ("200 OK", told.as_str())
-                        } else if asked.contains("/version ") {
-                            ("200 OK", r#"{"ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#)
-                        } else {
-                            ("404 Not Found", r#"{"message":"No such image"}"#)
-                        };
-                        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                        _ = stream.write_all(answer.as_bytes()).await;
-                    }
-                });
+        testing::engine(move |request| {
+            if !request.starts_with("POST ") {
+                return Some(("404 Not Found", r#"{"message":"No such image"}"#.to_owned()));
             }
-        });
-        let docker = bollard::Docker::connect_with_http(&address, 5, ANY_VERSION).expect("a client");
-        Api::negotiate(docker).await.expect("it answers").0
+            let shown = request.lines().find_map(|line| line.strip_prefix("x-registry-auth: "));
+            let told = format!("{{\"error\":\"shown {}\"}}\n", shown.unwrap_or("nothing"));
+            tells.then_some(("200 OK", told))
+        })
+        .await
     }
 
     #[tokio::test]

@@ -103,8 +103,10 @@ pub async fn rename(api: &Api, key: &str, name: &str, to: &str, progress: &Progr
 pub async fn remove(api: &Api, key: &str, name: &str, progress: &Progress) -> Result<(), StepError> {
     let what = format!("could not remove {name}");
     let mut found = find::raw(api, key).await.map_err(|fault| fault.step(what.as_str()))?;
-    if found.is_none() && key.starts_with('@') {
-        found = pending::made(api, key, name).await.map_err(|fault| fault.step(what.as_str()))?;
+    if found.is_none() && marks::Made::parse(key).is_some() {
+        // Whoever asked for it may have died before it was in any list.
+        pending::bearer(api, name).await.map_err(|fault| fault.step(what.as_str()))?;
+        found = find::raw(api, key).await.map_err(|fault| fault.step(what.as_str()))?;
     }
     let Some(found) = found else {
         progress("is gone");

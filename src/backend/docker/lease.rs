@@ -179,7 +179,7 @@ impl Asking<'_> {
                 Err(fault) => Err(fault),
             };
             match made {
-                Err(fault) if fault.is_not_found() => refused = fault,
+                Err(fault) if fault.is_not_found() => {}
                 // It may be going in this very moment, which an engine says in many ways.
                 Err(fault @ Fault::Refused { .. }) if !fault.is_conflict() && tried < IMAGES => refused = fault,
                 done => return done,

@@ -1,6 +1,6 @@
 //! Makes a container like another, found again by what is written on it: made once for one wish, however often it is asked for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use super::{
     find, history,
     image::{self, Wanted},
     marks::{self, Made},
+    pending,
 };
 use crate::{
     backend::{Progress, StepError},
@@ -22,8 +23,6 @@ use crate::{
 
 /// Making one copies what its image has in its volumes.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Between two looks at what is being made.
-const LOOK: Duration = Duration::from_millis(100);
 
 pub struct Order {
     pub instance: InstanceId,
@@ -91,7 +90,10 @@ impl Making<'_> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(fault) if fault.is_conflict() => {
-                if let Some(found) = self.asked_for_before().await? {
+                // Whoever asked for it before may have died before the engine answered.
+                let bearer =
+                    pending::bearer(self.api, &self.order.name).await.map_err(|fault| fault.step(self.what))?;
+                if let Some(found) = bearer.filter(|found| self.is_asked_for(found)) {
                     return self.connect(&found, &blueprint).await;
                 }
                 let help = format!("see what it is: docker inspect {}", self.order.name);
@@ -112,21 +114,6 @@ impl Making<'_> {
     /// It was made for this very wish.
     fn is_asked_for(&self, found: &Value) -> bool {
         asked(&self.order.stamp).is_some_and(|asked| find::label(found, marks::ASKED) == Some(&asked))
-    }
-
-    /// Whoever asked for it may have died before the engine answered. Until it is made, its name is taken and nothing bears it.
-    async fn asked_for_before(&self) -> Result<Option<Value>, StepError> {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            let found = find::by_name(self.api, &self.order.name).await.map_err(|fault| fault.step(self.what))?;
-            if let Some(found) = found {
-                return Ok(Some(found).filter(|found| self.is_asked_for(found)));
-            }
-            if Instant::now() >= give_up {
-                return Ok(None);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// All that it will be made of, and of which image.

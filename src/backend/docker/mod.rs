@@ -39,6 +39,8 @@ mod ssh;
 mod steps;
 mod swarm;
 mod swarm_steps;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod upstream;
 mod watch;

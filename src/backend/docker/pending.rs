@@ -1,4 +1,4 @@
-//! What the engine is in the middle of making, for someone who has died meanwhile: in no list yet, but its name is taken.
+//! What the engine is in the middle of making is in no list yet, but its name is taken already.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,18 @@ use super::{
     wire::Summary,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(100);
+/// Of so many containers one has its image still.
+const IMAGES: usize = 8;
 
-/// The container that the key means, once it is made. `None` where it is not being made under this name.
-pub async fn made(api: &Api, key: &str, name: &str) -> Result<Option<Value>, Fault> {
+/// Whoever bears this name, or does once it is made. `None` where it is nobody's.
+pub async fn bearer(api: &Api, name: &str) -> Result<Option<Value>, Fault> {
     let give_up = Instant::now() + PATIENCE;
-    while is_taken(api, name).await? {
-        if let Some(found) = find::raw(api, key).await? {
-            return Ok(Some(found));
-        }
-        // Another container is called so.
-        if find::by_name(api, name).await?.is_some() {
-            return Ok(None);
+    loop {
+        let found = find::by_name(api, name).await?;
+        if found.is_some() || !is_taken(api, name).await? {
+            return Ok(found);
         }
         if Instant::now() >= give_up {
             let message = format!("the engine has been making a container {name} for {} s", PATIENCE.as_secs());
@@ -31,106 +30,80 @@ pub async fn made(api: &Api, key: &str, name: &str) -> Result<Option<Value>, Fau
         }
         tokio::time::sleep(LOOK).await;
     }
-    find::raw(api, key).await
 }
 
 /// Asks for a container that cannot be made. An engine looks at the name before it looks at this, and so says a conflict if it is taken.
 async fn is_taken(api: &Api, name: &str) -> Result<bool, Fault> {
-    let newest: Vec<Summary> = api.get("/containers/json?all=1&limit=1").await?;
     // Without an image no engine looks at the name. Where there is no container at all, none is like the one that is being made.
-    let Some(image) = newest.into_iter().find_map(|summary| summary.image_id) else { return Ok(false) };
-    let host = json!({"NetworkMode": "none", "SecurityOpt": ["midwatch=never"]});
-    let body = json!({"Image": image, "Entrypoint": ["midwatch"], "HostConfig": host});
-    match api.post(&format!("/containers/create?name={}", encoded(name)), &body, PATIENCE).await {
-        Err(fault) if fault.is_conflict() => Ok(true),
-        Err(Fault::Refused { .. }) => Ok(false),
-        Err(fault) => Err(fault),
-        // One that does not mind: the name was free.
-        Ok(made) => {
-            marker::remove(api, made["Id"].as_str().unwrap_or_default()).await?;
-            Ok(false)
+    let newest: Vec<Summary> = api.get(&format!("/containers/json?all=1&limit={IMAGES}")).await?;
+    for image in newest.into_iter().filter_map(|summary| summary.image_id) {
+        let host = json!({"NetworkMode": "none", "SecurityOpt": ["midwatch=never"]});
+        let body = json!({"Image": image, "Entrypoint": ["midwatch"], "HostConfig": host});
+        match api.post(&format!("/containers/create?name={}", encoded(name)), &body, PATIENCE).await {
+            Err(fault) if fault.is_conflict() => return Ok(true),
+            // The image was taken from under its container.
+            Err(fault) if fault.is_not_found() => {}
+            Err(Fault::Refused { .. }) => return Ok(false),
+            Err(fault) => return Err(fault),
+            // One that does not mind: the name was free.
+            Ok(made) => {
+                marker::remove(api, made["Id"].as_str().unwrap_or_default()).await?;
+                return Ok(false);
+            }
         }
     }
+    Ok(false)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
     };
 
-    use super::*;
-    use crate::backend::docker::{api::ANY_VERSION, join};
+    use crate::backend::docker::{join, testing::engine};
 
     const KEY: &str = "@shop/web/2/1";
 
-    /// An engine that is done making `web-1-r2` when it was asked so often whether the name is taken, and keeps it until it is removed.
-    async fn engine(asked: u32) -> (Api, Arc<Mutex<Vec<String>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = format!("tcp://{}", listener.local_addr().expect("it has one"));
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let heard = requests.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let heard = heard.clone();
-                tokio::spawn(async move {
-                    let mut request = [0; 4096];
-                    while let Ok(read @ 1..) = stream.read(&mut request).await {
-                        let line =
-                            String::from_utf8_lossy(&request[..read]).lines().next().unwrap_or_default().to_owned();
-                        let (status, body) = answer(&line, asked, &mut heard.lock().expect("not poisoned"));
-                        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                        _ = stream.write_all(answer.as_bytes()).await;
-                    }
-                });
-            }
-        });
-        let docker = bollard::Docker::connect_with_http(&address, 5, ANY_VERSION).expect("a client");
-        (Api::negotiate(docker).await.expect("it answers").0, requests)
-    }
-
-    fn answer(line: &str, asked: u32, heard: &mut Vec<String>) -> (&'static str, &'static str) {
-        heard.push(line.to_owned());
-        let count = |what: &str| heard.iter().filter(|line| line.contains(what)).count();
-        let is_there = count("/create?name=web-1-r2") >= asked as usize && asked > 0 && count("DELETE") == 0;
-        let missing = ("404 Not Found", r#"{"message":"No such container"}"#);
-        if line.contains("/version ") {
-            ("200 OK", r#"{"ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#)
-        } else if line.contains("limit=1") {
-            ("200 OK", r#"[{"Id":"0a","ImageID":"sha256:1b"}]"#)
-        } else if line.contains("/containers/json") {
-            ("200 OK", if is_there { r#"[{"Id":"2c"}]"# } else { "[]" })
-        } else if line.contains("/create?") && count("/create?") <= asked as usize {
-            ("409 Conflict", r#"{"message":"Conflict. The container name is already in use"}"#)
-        } else if line.contains("/create?") {
-            ("500 Internal Server Error", r#"{"message":"invalid --security-opt"}"#)
-        } else if line.contains("/containers/2c/json") && is_there {
-            ("200 OK", r#"{"Id":"2c","State":{"Status":"created"}}"#)
-        } else if line.starts_with("DELETE") {
-            ("204 No Content", "")
-        } else {
-            missing
-        }
+    /// Removes `web-1-r2` from an engine that is done making it when it was asked so often whether the name is taken; 0: it makes none.
+    /// How many removals that were.
+    async fn removals(looks: u32) -> u32 {
+        let (asked, removed) = (AtomicU32::new(0), Arc::new(AtomicU32::new(0)));
+        let counted = removed.clone();
+        let api = engine(move |request| {
+            let is_there = looks > 0 && asked.load(Ordering::Relaxed) >= looks && counted.load(Ordering::Relaxed) == 0;
+            let missing = ("404 Not Found", r#"{"message":"No such container"}"#);
+            Some(if request.contains("limit=8") {
+                ("200 OK", r#"[{"Id":"0a","ImageID":"sha256:1b"}]"#)
+            } else if request.contains("/create?name=web-1-r2") {
+                match asked.fetch_add(1, Ordering::Relaxed) < looks {
+                    true => ("409 Conflict", r#"{"message":"Conflict. The container name is already in use"}"#),
+                    false => ("500 Internal Server Error", r#"{"message":"invalid --security-opt"}"#),
+                }
+            } else if request.starts_with("DELETE ") && request.contains("/containers/2c?v=1") {
+                counted.fetch_add(1, Ordering::Relaxed);
+                ("204 No Content", "")
+            } else if request.contains("/containers/json") {
+                ("200 OK", if is_there { r#"[{"Id":"2c"}]"# } else { "[]" })
+            } else if is_there && (request.contains("/containers/2c/json") || request.contains("/web-1-r2/json")) {
+                ("200 OK", r#"{"Id":"2c","State":{"Status":"created"}}"#)
+            } else {
+                missing
+            })
+        })
+        .await;
+        join::remove(&api, KEY, "web-1-r2", &(Arc::new(|_: &str| {}) as _)).await.expect("it is gone");
+        removed.load(Ordering::Relaxed)
     }
 
     #[tokio::test]
     async fn what_the_engine_is_in_the_middle_of_making_is_removed_when_it_is_made() {
-        for asked in [1, 3] {
-            let (api, requests) = engine(asked).await;
-            join::remove(&api, KEY, "web-1-r2", &(Arc::new(|_: &str| {}) as _)).await.expect("removed");
-            let requests = requests.lock().expect("not poisoned");
-            let removed: Vec<_> = requests.iter().filter(|line| line.starts_with("DELETE")).collect();
-            assert!(removed.len() == 1 && removed[0].contains("/containers/2c?v=1"), "{requests:#?}");
-        }
+        assert_eq!((removals(1).await, removals(3).await), (1, 1));
     }
 
     #[tokio::test]
     async fn where_nothing_is_being_made_it_is_gone() {
-        let (api, requests) = engine(0).await;
-        join::remove(&api, KEY, "web-1-r2", &(Arc::new(|_: &str| {}) as _)).await.expect("gone");
-        assert!(!requests.lock().expect("not poisoned").iter().any(|line| line.starts_with("DELETE")));
+        assert_eq!(removals(0).await, 0);
     }
 }

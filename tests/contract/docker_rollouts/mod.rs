@@ -18,7 +18,7 @@ use midwatch::{
 };
 
 use crate::{
-    docker::{DockerStage, IMAGE, docker},
+    docker::{DockerStage, IMAGE, docker, listed, swept},
     observer::Observer,
     stage::Stage,
 };
@@ -229,19 +229,5 @@ impl Drop for World {
         }
         _ = Command::new("docker").args(["volume", "rm", "-f"]).args(volumes.split_whitespace()).output();
         swept(&["image", "ls", "-aq", "--filter", &mark], &["image", "rm", "-f"]);
-    }
-}
-
-fn listed(list: &[&str]) -> String {
-    let output = Command::new("docker").args(list).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
-}
-
-fn swept(list: &[&str], remove: &[&str]) {
-    let ids = listed(list);
-    let mut ids: Vec<&str> = ids.split_whitespace().collect();
-    ids.dedup();
-    if !ids.is_empty() {
-        _ = Command::new("docker").args(remove).args(ids).output();
     }
 }

@@ -135,12 +135,16 @@ async fn a_deployment_tells_three_revisions_and_the_older_numbers_after_a_rollba
         let paths: Vec<_> = differences.iter().map(|difference| &*difference.path).collect();
         assert_eq!(paths, ["web env STEP"]);
 
+        // Told in whole seconds, so that what begins in the same one is told apart from nothing.
+        lab.until(&web, "another second", |found| {
+            Some(jiff::Timestamp::now().as_second()) > found[0].created.map(jiff::Timestamp::as_second)
+        })
+        .await;
         lab.set_step("deployments", "1", "back").await;
         let found = lab.until(&web, "the first again", |found| steps(found)[0].0 == 4 && is_healthy(found)).await;
         assert_eq!(steps(&found), [(4, "1"), (3, "3"), (2, "2")]);
         assert_eq!(found[0].older, [1]);
-        // In whole seconds: both may be of the same one.
-        assert!(found[0].created >= found[1].created, "it began again: {found:#?}");
+        assert!(found[0].created > found[1].created, "it began again: {found:#?}");
         let alone = outline::kept(&lab.api, &web, &found[1].id).await.expect("its outline");
         assert_eq!(Some(alone), found[1].outline);
     })
