@@ -156,7 +156,9 @@ async fn a_release_that_never_comes_up_is_told_as_failed() {
     in_the_lab(|lab| async move {
         let web = lab.make(ServiceKind::Deployment, json!({})).await;
         lab.until(&web, "the first", is_healthy).await;
-        let container = json!({"name": "web", "command": ["sh", "-c", "exit 3"]});
+        // What ends at once is ready for an instant without a probe, which a controller may see.
+        let probe = json!({"exec": {"command": ["false"]}});
+        let container = json!({"name": "web", "command": ["sh", "-c", "exit 3"], "readinessProbe": probe});
         let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
         let path = format!("{}/web", lab.path("deployments"));
         let _: Value = lab.api.change(Method::PATCH, &path, MERGE, &patch).await.expect("it is changed");
