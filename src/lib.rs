@@ -13,6 +13,7 @@ pub mod event_loop;
 pub mod message;
 pub mod own_log;
 pub mod plan;
+pub mod repository;
 pub mod runtime;
 pub mod setup;
 pub mod shell;

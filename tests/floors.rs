@@ -13,8 +13,9 @@ const ENTRANCE: &[&str] =
 /// Every other module, and the modules of this crate that it may name.
 const FLOORS: &[(&str, &[&str])] = &[
     // the left wing
-    ("runtime", &["backend", "action", "message", "config", "clock", "plan", "store", "domain"]),
+    ("runtime", &["backend", "repository", "action", "message", "config", "clock", "plan", "store", "domain"]),
     ("backend", &["action", "message", "config", "clock", "plan", "store", "domain"]),
+    ("repository", &["config", "clock", "plan", "store", "domain"]),
     // the right wing
     ("ui", &["app", "action", "message", "config", "clock", "plan", "store", "domain"]),
     ("app", &["action", "message", "config", "clock", "plan", "store", "domain"]),
@@ -38,7 +39,10 @@ const PLACES: &[(&str, &[&str])] = &[
     ("k8s_openapi", &["backend/kubernetes"]),
     ("openssh", &["backend/docker"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["main", "cli", "effects", "event_loop", "shell", "terminal", "runtime", "backend", "clock"]),
+    ("opendal", &["repository"]),
+    ("rustic_backend", &["repository"]),
+    ("rustic_core", &["repository"]),
+    ("tokio", &["main", "cli", "effects", "event_loop", "shell", "terminal", "runtime", "backend", "repository", "clock"]),
 ];
 
 /// What is looked at across the floors all the same, each with its reason.

@@ -20,6 +20,7 @@ pub mod release;
 pub mod sample;
 pub mod secret;
 pub mod service;
+pub mod snapshot;
 pub mod text;
 pub mod units;
 pub mod web_address;
@@ -45,4 +46,5 @@ pub use service::{
     Autoscaler, Budget, Dependency, Endpoint, Image, Instance, InstanceState, Limits, LogSource, Mount, Orchestration,
     Owner, OwnerTool, Part, PartRole, Port, Service, ServiceKind,
 };
+pub use snapshot::{Counts, Item, Method, Snapshot, SnapshotId, Standing, StoredFile};
 pub use web_address::WebAddress;
