@@ -42,7 +42,10 @@ const PLACES: &[(&str, &[&str])] = &[
     ("opendal", &["repository"]),
     ("rustic_backend", &["repository"]),
     ("rustic_core", &["repository"]),
-    ("tokio", &["main", "cli", "effects", "event_loop", "shell", "terminal", "runtime", "backend", "repository", "clock"]),
+    (
+        "tokio",
+        &["main", "cli", "effects", "event_loop", "shell", "terminal", "runtime", "backend", "repository", "clock"],
+    ),
 ];
 
 /// What is looked at across the floors all the same, each with its reason.

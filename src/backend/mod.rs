@@ -71,6 +71,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A shell in the instance, with its environment and a terminal of `size` (columns, rows). Its output ends with it.
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>>;
+
+    /// A program in the instance, with its environment and without a terminal. It ends when what is given back is dropped, or soon after,
+    /// if it writes or reads.
+    fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>>;
 }
 
 /// Why a cluster cannot be reached (any more).
@@ -118,6 +122,23 @@ pub struct Attached {
     pub output: BoxStream<'static, Result<bytes::Bytes, Trouble>>,
     pub input: std::pin::Pin<Box<dyn AsyncWrite + Send>>,
     pub resize: Arc<dyn Fn((u16, u16)) -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+/// A program that runs in an instance.
+pub struct Piped {
+    /// Not every engine can tell the program that its input is at its end: it has to know by itself how much it is to read.
+    pub input: std::pin::Pin<Box<dyn AsyncWrite + Send>>,
+    /// As it comes. The last one is `Ended`; where that is missing the connection broke.
+    pub said: BoxStream<'static, Result<Said, Trouble>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Output(bytes::Bytes),
+    /// Hostile text.
+    Errors(bytes::Bytes),
+    /// 126 and 127 are the runtime's, or a shell's: there is no such program, or it cannot be run.
+    Ended(i64),
 }
 
 /// A connection that goes through the engine to an instance.

@@ -72,8 +72,8 @@ impl Repository {
         let what = format!("could not back up {}", note.item);
         let failed = |error: Box<RusticError>| fault::trouble(&what, &error);
         let began = Instant::now();
-        let mut file = SnapshotFile::default();
-        file.program_version = concat!("midwatch ", env!("CARGO_PKG_VERSION")).into();
+        let program_version = concat!("midwatch ", env!("CARGO_PKG_VERSION")).into();
+        let mut file = SnapshotFile { program_version, ..SnapshotFile::default() };
         note.write(&mut file);
         let folder = folder_of(&note.item);
         let seen: Vec<_> = streams.iter().map(|stream| (stream.name.clone(), stream.seen())).collect();
@@ -110,7 +110,9 @@ impl Repository {
             Note::of(file).is_some_and(|note| *note.mark == *mark && note.standing != Standing::Unfinished)
         });
         let newest = ours.max_by_key(|file| file.time.timestamp());
-        newest.and_then(note::snapshot).ok_or_else(|| Trouble::new(what, "the snapshot is not there after it was written"))
+        newest
+            .and_then(note::snapshot)
+            .ok_or_else(|| Trouble::new(what, "the snapshot is not there after it was written"))
     }
 }
 

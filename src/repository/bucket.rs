@@ -106,14 +106,7 @@ impl ReadBackend for InBucket {
         self.read(&path(kind, id), ReadOptions::default())
     }
 
-    fn read_partial(
-        &self,
-        kind: FileType,
-        id: &Id,
-        _cacheable: bool,
-        offset: u32,
-        length: u32,
-    ) -> RusticResult<Bytes> {
+    fn read_partial(&self, kind: FileType, id: &Id, _cacheable: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
         let range = u64::from(offset)..u64::from(offset) + u64::from(length);
         self.read(&path(kind, id), ReadOptions { range: range.into(), ..ReadOptions::default() })
     }

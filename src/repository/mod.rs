@@ -83,7 +83,11 @@ impl Access {
             Place::Rclone(remote) => through(format!("rclone:{remote}"))?,
             Place::S3(bucket) => {
                 let bucket = InBucket::new(bucket, runtime).map_err(|refusal| {
-                    RusticError::with_source(rustic_core::ErrorKind::Backend, "the bucket is not well described", refusal)
+                    RusticError::with_source(
+                        rustic_core::ErrorKind::Backend,
+                        "the bucket is not well described",
+                        refusal,
+                    )
                 })?;
                 RepositoryBackends::new(Arc::new(bucket) as Arc<dyn WriteBackend>, None)
             }
@@ -108,7 +112,7 @@ impl Repository {
     /// Ours, newest first; what others keep in the same repository is left out.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Trouble> {
         let mut snapshots: Vec<Snapshot> = self.files()?.iter().filter_map(note::snapshot).collect();
-        snapshots.sort_by(|one, other| other.at.cmp(&one.at));
+        snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.at));
         Ok(snapshots)
     }
 

@@ -16,6 +16,7 @@ mod kubernetes;
 mod kubernetes_days;
 mod kubernetes_rollouts;
 mod observer;
+mod programs;
 mod proxy;
 mod restart;
 mod simulated;

@@ -70,24 +70,29 @@ async fn to_its_end(api: &Api, id: Id<'_>, command: &[&str], input: &[u8]) -> Re
     };
     let ((), read) = tokio::join!(writing, reading);
     let (output, errors) = read?;
+    Ok(Ran { code: code(api, &exec).await?, output, errors })
+}
+
+/// With what it ended, once its output has.
+pub async fn code(api: &Api, exec: &str) -> Result<i64, Fault> {
     let mut look = LOOK;
     loop {
-        let looked = api.docker().inspect_exec(&exec).await?;
+        let looked = api.docker().inspect_exec(exec).await?;
         if let (Some(code), Some(false)) = (looked.exit_code, looked.running) {
-            return Ok(Ran { code, output, errors });
+            return Ok(code);
         }
         tokio::time::sleep(look).await;
         look = (look * 2).min(LONGEST_LOOK);
     }
 }
 
-struct Started {
-    exec: String,
-    output: BoxStream<'static, Result<LogOutput, Bollard>>,
-    input: Pin<Box<dyn AsyncWrite + Send>>,
+pub struct Started {
+    pub exec: String,
+    pub output: BoxStream<'static, Result<LogOutput, Bollard>>,
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
-async fn start(api: &Api, id: Id<'_>, command: &[&str]) -> Result<Started, Fault> {
+pub async fn start(api: &Api, id: Id<'_>, command: &[&str]) -> Result<Started, Fault> {
     let options = CreateExecOptions {
         attach_stdin: Some(true),
         attach_stdout: Some(true),

@@ -32,6 +32,7 @@ mod members;
 mod metrics;
 mod outline;
 mod pending;
+mod program;
 mod query;
 mod releases;
 mod services;
@@ -51,7 +52,7 @@ use std::sync::Arc;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError};
+use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError};
 use crate::{
     domain::{Capabilities, Capability, Change, Claim, ClusterName, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -148,6 +149,14 @@ impl Backend for Docker {
 
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
         Box::pin(attach::attach(self.api.clone(), instance, size))
+    }
+
+    fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        let (api, tunnel) = (self.api.clone(), self.tunnel.clone());
+        Box::pin(async move {
+            let Piped { input, said } = program::run(api, instance, command).await?;
+            Ok(Piped { input, said: said.inspect(move |_| _ = &tunnel).boxed() })
+        })
     }
 }
 

@@ -78,7 +78,7 @@ impl Shell {
             if status.status.as_deref() == Some("Success") {
                 return None;
             }
-            if has_no_shell(status) {
+            if has_no_program(status) {
                 return Some(
                     Trouble::new("could not open a shell", "there is none in the container")
                         .help("its image holds only the program itself (distroless or scratch)"),
@@ -123,7 +123,7 @@ fn resizer(process: &mut AttachedProcess) -> Resize {
     })
 }
 
-async fn look(site: &Site, pod: &Pod<'_>) -> Result<PodRow, Fault> {
+pub async fn look(site: &Site, pod: &Pod<'_>) -> Result<PodRow, Fault> {
     let row: PodRow = site.api.get(&pod.path()).await?;
     row.is_the_one(pod)?;
     Ok(row)
@@ -137,14 +137,14 @@ fn refused(fault: &Fault) -> Trouble {
     trouble
 }
 
-fn exit_code(status: &Status) -> Option<i32> {
+pub fn exit_code(status: &Status) -> Option<i32> {
     let causes = status.details.as_ref().and_then(|details| details.causes.as_ref())?;
     let code = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?;
     code.message.as_deref()?.parse().ok()
 }
 
 /// The runtime's words, or the code that it gives instead of the shell's own.
-fn has_no_shell(status: &Status) -> bool {
+pub fn has_no_program(status: &Status) -> bool {
     let message = status.message.as_deref().unwrap_or_default();
     matches!(exit_code(status), Some(126 | 127))
         || (exit_code(status).is_none()

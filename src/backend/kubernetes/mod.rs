@@ -38,6 +38,7 @@ mod outline;
 mod plugin;
 mod pod;
 mod processes;
+mod program;
 mod proxy;
 mod query;
 mod readiness;
@@ -70,7 +71,7 @@ use std::sync::Arc;
 use futures::{future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, credentials::Renewal, directory::Directory, discovery::Served, events::Happened, metrics::Meter};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError};
+use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError};
 use crate::{
     domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -152,5 +153,9 @@ impl Backend for Kubernetes {
 
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
         Box::pin(exec::attach(self.site.clone(), instance, size))
+    }
+
+    fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        Box::pin(program::run(self.site.clone(), instance, command))
     }
 }

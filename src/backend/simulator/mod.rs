@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use self::{faults::Occurrence, place::Place, script::FaultKind, world::World};
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
+    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
     domain::{
         Capabilities, Capability, Change, Claim, Cluster, Engine, InstanceId, Lease, Link, Sample, ServiceId, Trouble,
     },
@@ -309,6 +309,11 @@ impl Backend for Simulator {
 
     fn attach(&self, instance: InstanceId, size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
         shell::attach(self.line.clone(), instance, size).boxed()
+    }
+
+    fn run(&self, _: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        let what = format!("could not run {}", command.first().map_or("nothing", String::as_str));
+        Box::pin(async move { Err(Trouble::new(what, "there is no machine behind the simulator")) })
     }
 }
 

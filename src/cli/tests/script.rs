@@ -6,7 +6,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream
 use jiff::Timestamp;
 
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
+    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
     cli::session::Fleet,
     clock::Clock,
     domain::{
@@ -271,6 +271,10 @@ impl Backend for Script {
 
     fn attach(&self, _: InstanceId, _: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
         async { Err(Trouble::new("could not attach", "not in the script")) }.boxed()
+    }
+
+    fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        async { Err(Trouble::new("could not run", "not in the script")) }.boxed()
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    backend::{Attached, Forwarded, Loss, Progress, StepError},
+    backend::{Attached, Forwarded, Loss, Piped, Progress, StepError},
     domain::{Capabilities, Change, Claim, Lease, Output, Sample, ServiceId},
     message::{Answer, Question},
     plan::Step,
@@ -78,6 +78,10 @@ impl Backend for Script {
     }
 
     fn attach(&self, _: InstanceId, _: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         Box::pin(std::future::pending())
     }
 }

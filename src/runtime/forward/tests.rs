@@ -10,7 +10,7 @@ use tokio::{io::duplex, task::JoinHandle};
 
 use super::*;
 use crate::{
-    backend::{Attached, FollowError, LogPiece, Loss, Progress, StepError},
+    backend::{Attached, FollowError, LogPiece, Loss, Piped, Progress, StepError},
     domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId},
     message::{Answer, Question, Since},
     plan::Step,
@@ -97,6 +97,10 @@ impl Backend for Script {
     }
 
     fn attach(&self, _: InstanceId, _: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         Box::pin(std::future::pending())
     }
 }

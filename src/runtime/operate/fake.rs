@@ -14,7 +14,7 @@ use futures::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Progress, StepError},
+    backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
     clock::Clock,
     domain::{Capabilities, Change, Claim, InstanceId, Lease, OperationId, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -243,6 +243,10 @@ impl Backend for Fake {
     }
 
     fn attach(&self, _instance: InstanceId, _size: (u16, u16)) -> BoxFuture<'static, Result<Attached, Trouble>> {
+        std::future::pending().boxed()
+    }
+
+    fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         std::future::pending().boxed()
     }
 }
