@@ -15,7 +15,8 @@ const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// The format of this note.
-    midwatch: u32,
+    #[serde(rename = "midwatch")]
+    pub format: u32,
     pub item: Item,
     /// For which wish it was taken: what is done twice for one wish is done once.
     pub mark: Arc<str>,
@@ -35,7 +36,7 @@ pub struct Note {
 impl Note {
     pub fn new(item: Item, mark: impl Into<Arc<str>>) -> Self {
         Self {
-            midwatch: FORMAT,
+            format: FORMAT,
             item,
             mark: mark.into(),
             version: None,
@@ -50,7 +51,7 @@ impl Note {
     /// `None`: it was written by somebody else, or by a later midwatch whose notes this one cannot read.
     pub fn of(file: &SnapshotFile) -> Option<Self> {
         let note: Self = serde_json::from_str(file.description.as_deref()?).ok()?;
-        (note.midwatch == FORMAT).then_some(note)
+        (note.format == FORMAT).then_some(note)
     }
 
     pub fn write(&self, file: &mut SnapshotFile) {

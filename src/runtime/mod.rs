@@ -19,6 +19,7 @@ use crate::{
 
 pub mod ask;
 pub mod backoff;
+pub mod backup;
 pub mod channels;
 pub mod connections;
 pub mod follow;

@@ -1,0 +1,203 @@
+//! Runs one of our scripts in an instance, and hears it: its output is the dump, and on the other stream it reports to us, in lines that
+//! begin with our name. What else is there is what a tool complains of.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    backend::{Backend, Piped, Said},
+    domain::{
+        InstanceId, Trouble,
+        text::{clean, shorten},
+    },
+    repository::Outlet,
+};
+
+const MARK: &str = "midwatch ";
+/// No report of ours is longer; a table's name is at most 64 letters.
+const LONGEST_LINE: usize = 4096;
+/// So much of the last that a tool said is repeated.
+const WIDTH: usize = 400;
+/// What is written to a program at once.
+const PIECE: usize = 128 << 10;
+
+/// What is known when it has ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    pub code: i64,
+    /// Without the mark, in their order: hostile text made clean.
+    pub reports: Vec<Arc<str>>,
+    /// The last words of the tools.
+    pub words: String,
+    /// Of its output.
+    pub bytes: u64,
+}
+
+pub struct Script {
+    /// Says how the body is to be run: as whom, and with what.
+    pub frame: &'static str,
+    pub body: &'static str,
+    pub arguments: Vec<String>,
+}
+
+impl Script {
+    fn command(&self) -> Vec<String> {
+        let whole = ["sh", "-c", self.frame, "midwatch", self.body].map(str::to_owned);
+        whole.into_iter().chain(self.arguments.iter().cloned()).collect()
+    }
+}
+
+/// Its output goes where it is wanted.
+pub async fn dump(backend: &dyn Backend, instance: &InstanceId, script: &Script, to: &Outlet) -> Result<Ran, Trouble> {
+    let Piped { input, said } = backend.run(instance.clone(), script.command()).await?;
+    // It reads nothing, and is not told an end before its own.
+    let ran = hear(said, async |piece| to.write(piece).await.is_ok()).await;
+    drop(input);
+    ran
+}
+
+/// It prints nothing but reports. `from` is written to it, all of it unless it ends before.
+pub async fn feed(
+    backend: &dyn Backend,
+    instance: &InstanceId,
+    script: &Script,
+    mut from: impl AsyncRead + Unpin + Send,
+) -> Result<Ran, Trouble> {
+    let Piped { mut input, said } = backend.run(instance.clone(), script.command()).await?;
+    let writing = async {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        loop {
+            match from.read_buf(&mut piece).await {
+                Ok(0) => return input.flush().await,
+                Ok(_) => input.write_all(&piece.split()).await?,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    let hearing = hear(said, async |_| true);
+    tokio::pin!(writing, hearing);
+    let mut written = None;
+    loop {
+        tokio::select! {
+            ran = &mut hearing => return ran,
+            result = &mut writing, if written.is_none() => written = Some(result),
+        }
+    }
+}
+
+/// What it says where it reads and prints nothing.
+pub async fn ask(backend: &dyn Backend, instance: &InstanceId, script: &Script) -> Result<Ran, Trouble> {
+    feed(backend, instance, script, tokio::io::empty()).await
+}
+
+async fn hear(
+    mut said: futures::stream::BoxStream<'static, Result<Said, Trouble>>,
+    mut take: impl AsyncFnMut(Bytes) -> bool,
+) -> Result<Ran, Trouble> {
+    let mut ran = Ran::default();
+    let mut line = Vec::new();
+    while let Some(said) = said.next().await {
+        match said? {
+            Said::Output(piece) => {
+                ran.bytes += piece.len() as u64;
+                if !take(piece).await {
+                    return Err(Trouble::new("could not go on", "nobody takes what it prints"));
+                }
+            }
+            Said::Errors(piece) => {
+                for &byte in &*piece {
+                    match byte {
+                        b'\n' => ran.told(&std::mem::take(&mut line)),
+                        _ if line.len() < LONGEST_LINE => line.push(byte),
+                        _ => {}
+                    }
+                }
+            }
+            Said::Ended(code) => {
+                ran.told(&line);
+                return Ok(Ran { code, ..ran });
+            }
+        }
+    }
+    Err(Trouble::new("whether it came to its end is not known", "the connection to it broke"))
+}
+
+impl Ran {
+    fn told(&mut self, line: &[u8]) {
+        let line = clean(&String::from_utf8_lossy(line)).trim().to_owned();
+        if let Some(report) = line.strip_prefix(MARK) {
+            self.reports.push(report.into());
+        } else if !line.is_empty() {
+            let words = if self.words.is_empty() { line } else { format!("{}; {line}", self.words) };
+            // The last of it says why.
+            let from = words.len().saturating_sub(WIDTH);
+            let from = (from..words.len()).find(|&at| words.is_char_boundary(at)).unwrap_or(from);
+            self.words = words[from..].to_owned();
+        }
+    }
+
+    /// Of each report that begins with this word, the rest.
+    pub fn reported<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
+        self.reports.iter().filter_map(move |report| report.strip_prefix(word)?.strip_prefix(' '))
+    }
+
+    /// `Err` where it failed, with the tool that is not there or what it said last.
+    pub fn succeeded(self, what: &str) -> Result<Self, Trouble> {
+        if let Some(tool) = self.reported("missing").next() {
+            return Err(Trouble::new(what, format!("there is no {tool} in the instance"))
+                .help("its image has to bring it along: nothing is installed there"));
+        }
+        match self.code {
+            0 => Ok(self),
+            126 | 127 if self.words.is_empty() => Err(Trouble::new(what, "there is no shell in the instance")),
+            code if self.words.is_empty() => Err(Trouble::new(what, format!("it ended with {code} and said nothing"))),
+            _ => Err(Trouble::new(what, shorten(&self.words, WIDTH))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    async fn heard(pieces: &[Said]) -> Result<Ran, Trouble> {
+        let pieces: Vec<_> = pieces.iter().cloned().map(Ok).collect();
+        hear(stream::iter(pieces).boxed(), async |_| true).await
+    }
+
+    fn errors(text: &str) -> Said {
+        Said::Errors(text.to_owned().into())
+    }
+
+    #[tokio::test]
+    async fn reports_are_told_from_complaints_wherever_a_piece_ends() {
+        let pieces = [
+            errors("midwatch cou"),
+            Said::Output("dump".into()),
+            errors("nt 3 public.orders\nwarning: \u{1b}[31mred\nmidwatch count 4 b"),
+            Said::Ended(0),
+        ];
+        let ran = heard(&pieces).await.expect("it ended");
+        assert_eq!((ran.bytes, &*ran.words), (4, "warning: red"));
+        assert_eq!(ran.reported("count").collect::<Vec<_>>(), ["3 public.orders", "4 b"]);
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_which_tool_is_missing_or_what_was_said_last() {
+        let why =
+            async |pieces: &[Said]| heard(pieces).await.expect("it ended").succeeded("x").expect_err("failed").why;
+        assert_eq!(
+            &*why(&[errors("midwatch missing pg_dump\n"), Said::Ended(127)]).await,
+            "there is no pg_dump in the instance"
+        );
+        let long = format!("{}\nFATAL: role \"ann\" does not exist\n", "noise ".repeat(200));
+        assert!(why(&[errors(&long), Said::Ended(1)]).await.ends_with("role \"ann\" does not exist"));
+        assert_eq!(&*why(&[Said::Ended(3)]).await, "it ended with 3 and said nothing");
+        assert!(heard(&[Said::Output("half".into())]).await.is_err(), "its end is not known");
+    }
+}
