@@ -9,9 +9,11 @@ use std::{
 
 use midwatch::config::{
     self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme, Tls,
-    log_filter::LogFilter, paths::ConfigFile,
+    backup::{Backups, Keep, Objectives, PasswordSource, Rule, What},
+    log_filter::LogFilter,
+    paths::ConfigFile,
 };
-use midwatch::domain::Scope;
+use midwatch::domain::{Method, Scope};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)
@@ -106,6 +108,7 @@ fn what_is_set_is_what_holds() {
         metrics: false,
         logs: config::Logs { memory: 16 * 1024 * 1024, first_lines: 16 },
         own_log: "warn,midwatch::runtime=debug".parse::<LogFilter>().unwrap(),
+        backups: None,
         clusters: Vec::new(),
     };
     assert_eq!(config, expected);
@@ -155,6 +158,34 @@ fn clusters_are_read_with_how_carefully_they_are_treated() {
 }
 
 #[test]
+fn backups_are_read_with_how_long_they_are_kept_and_how_old_they_may_become() {
+    let path = folder("valid/config/backup.toml");
+    let backups = load(&path).0.backups.expect("they are set");
+    let hours = |hours: u64| Duration::from_secs(3600 * hours);
+    let usual = Objectives { recovery_point: hours(6), ..Objectives::default() };
+    let expected = Backups {
+        place: "s3:https://s3.example.com/shop/backups".parse().expect("a place"),
+        password: PasswordSource::File(path.parent().unwrap().join("password")),
+        keep: Keep { last: 2, hourly: 0, yearly: 3, ..Keep::default() },
+        objectives: usual,
+        rules: vec![
+            Rule {
+                of: "prod-*/shop/db".parse().expect("a pattern"),
+                what: What::Found,
+                objectives: Some(Objectives { recovery_point: hours(1), ..usual }),
+            },
+            Rule {
+                of: "*/shop/files".parse().expect("a pattern"),
+                what: What::Method(Method::Files, vec!["/data".into(), "/srv/uploads".into()]),
+                objectives: None,
+            },
+            Rule { of: "*/*/scratch".parse().expect("a pattern"), what: What::Nothing, objectives: None },
+        ],
+    };
+    assert_eq!(backups, expected);
+}
+
+#[test]
 fn a_context_stays_protected_whatever_is_wrong_beside_it() {
     let (config, _) = load(&folder("invalid/config/contexts.toml"));
     let protected: Vec<_> =
@@ -176,7 +207,9 @@ fn the_sample_is_right_and_says_what_holds_without_it() {
     let (config, complaints) = load_text(&sample());
     assert_eq!(complaints, [], "{}", sample());
     assert_eq!(config.clusters.len(), 2);
-    assert_eq!(Config { clusters: Vec::new(), ..config }, Config::default());
+    let backups = config.backups.as_ref().expect("the sample has them");
+    assert_eq!((backups.keep, backups.objectives), (Keep::default(), Objectives::default()));
+    assert_eq!(Config { clusters: Vec::new(), backups: None, ..config }, Config::default());
     assert_eq!(load_text(include_str!("../assets/sample-config.toml")), (Config::default(), Vec::new()));
 }
 

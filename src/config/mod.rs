@@ -1,5 +1,6 @@
 //! What a person set: the config file over the embedded defaults, with a complaint for each entry that cannot be used.
 
+pub mod backup;
 pub mod cluster;
 pub mod colour;
 pub mod complaint;
@@ -9,6 +10,7 @@ pub mod keymap;
 mod keymap_file;
 pub mod log_filter;
 pub mod paths;
+pub mod place;
 mod shelf;
 mod source;
 mod table;
@@ -58,6 +60,8 @@ pub struct Config {
     pub metrics: bool,
     pub logs: Logs,
     pub own_log: LogFilter,
+    /// `None`: nothing is backed up from here.
+    pub backups: Option<backup::Backups>,
     pub clusters: Vec<ClusterConfig>,
 }
 
@@ -86,6 +90,7 @@ impl Default for Config {
             metrics: true,
             logs: Logs { memory: 48 * MIB, first_lines: 1000 },
             own_log: LogFilter::default(),
+            backups: None,
             clusters: Vec::new(),
         }
     }
@@ -156,6 +161,7 @@ impl Config {
             logs.whole("first_lines", 0..=1_000_000, &mut lines);
             self.logs.first_lines = u32::try_from(lines).unwrap_or(u32::MAX);
         });
+        self.backups = backup::read(table, paths);
         self.clusters = cluster::read(table, paths);
         table.careful_bool("read_only", &mut self.read_only);
         table.careful_bool("protected", &mut self.protected);

@@ -97,6 +97,19 @@ impl<'a> Table<'a> {
         });
     }
 
+    /// `"10m"`, or a number of seconds.
+    pub fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>, into: &mut Duration) {
+        self.read(key, into, |value| {
+            let length = duration(value)?;
+            if range.contains(&length) {
+                return Ok(length);
+            }
+            let [shown, least, most] =
+                [length, *range.start(), *range.end()].map(|length| units::age(length.as_secs()));
+            Err(format!("{shown} is not from {least} to {most}"))
+        });
+    }
+
     /// A length of time after which a protection holds again: `"10m"`, or a number of seconds. A mistake in it counts as the shortest,
     /// because it was meant to protect; 0 says that there is no protection.
     pub fn careful_duration(
@@ -109,14 +122,7 @@ impl<'a> Table<'a> {
         let shortest = *range.start();
         self.read(key, &mut understood, |value| {
             let taken = |why: String| format!("{why}; taken as {}", units::elapsed(shortest));
-            let seconds = integer(value, &(0..=u64::MAX)).and_then(Result::ok).map(Duration::from_secs);
-            let length = match seconds {
-                Some(length) => length,
-                None => {
-                    let text = value.as_str().ok_or_else(|| taken(wanted("a length of time like \"10m\"", value)))?;
-                    units::parse_duration(text).map_err(taken)?
-                }
-            };
+            let length = duration(value).map_err(taken)?;
             if length.is_zero() {
                 return Ok(None);
             }
@@ -257,6 +263,14 @@ pub fn wanted(what: &str, found: &DeValue<'_>) -> String {
 }
 
 /// `None` if it is no integer at all.
+fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
+    if let Some(Ok(seconds)) = integer(value, &(0..=u64::MAX)) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let text = value.as_str().ok_or_else(|| wanted("a length of time like \"10m\"", value))?;
+    units::parse_duration(text)
+}
+
 pub fn integer(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Option<Result<u64, String>> {
     let integer = value.as_integer()?;
     let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| range.contains(number));

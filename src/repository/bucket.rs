@@ -12,7 +12,7 @@ use opendal::{
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use tokio::runtime::Handle;
 
-use super::place::Bucket;
+use crate::config::place::{Bucket, Place};
 
 /// A request that is not answered is made again, four times with growing pauses: about 30 s until a bucket counts as gone.
 const TRIES: usize = 4;
@@ -42,7 +42,7 @@ impl InBucket {
         let retry = RetryLayer::new().with_max_times(TRIES).with_max_delay(LONGEST_PAUSE).with_jitter();
         let patience = TimeoutLayer::new().with_timeout(ANSWERS_WITHIN).with_io_timeout(ANSWERS_WITHIN);
         let operator = Operator::new(service)?.layer(patience).layer(retry);
-        Ok(Self { operator, place: super::Place::S3(bucket.clone()).to_string(), runtime })
+        Ok(Self { operator, place: Place::S3(bucket.clone()).to_string(), runtime })
     }
 
     fn list_all(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {

@@ -14,7 +14,10 @@ use rustic_core::{
 };
 use tokio::runtime::Handle;
 
-use crate::domain::{Snapshot, SnapshotId, Trouble};
+use crate::{
+    config::place::Place,
+    domain::{Snapshot, SnapshotId, Trouble},
+};
 
 mod archive;
 mod bucket;
@@ -22,7 +25,6 @@ mod fault;
 mod incoming;
 mod note;
 pub mod password;
-pub mod place;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +33,6 @@ pub use self::{
     incoming::{Incoming, Outlet, Unread, incoming},
     note::Note,
     password::Password,
-    place::Place,
 };
 
 /// What opens a repository.

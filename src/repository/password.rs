@@ -1,19 +1,11 @@
 //! The repository's password: from where it is kept to the library, and nowhere else.
 
-use std::{fmt, path::PathBuf, process::Command, sync::Arc};
+use std::{fmt, process::Command, sync::Arc};
 
-use crate::domain::{Trouble, text::clean};
-
-/// Where it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The first line of it.
-    File(PathBuf),
-    /// Run by `sh -c`; the first line that it prints.
-    Command(Arc<str>),
-    /// The name of a variable.
-    Environment(Arc<str>),
-}
+use crate::{
+    config::backup::PasswordSource,
+    domain::{Trouble, text::clean},
+};
 
 /// Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,21 +27,21 @@ impl fmt::Debug for Password {
     }
 }
 
-impl Source {
+impl Password {
     /// Reads it anew each time: whoever changed it does not want the old one kept.
-    pub fn read(&self) -> Result<Password, Trouble> {
+    pub fn from(source: &PasswordSource) -> Result<Self, Trouble> {
         let failed = |why: String| {
             Trouble::new("could not get the repository's password", why)
                 .help("see [backup] in the config: password_file, password_command or password_env")
         };
-        let text = match self {
-            Self::File(path) => {
+        let text = match source {
+            PasswordSource::File(path) => {
                 std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?
             }
-            Self::Environment(name) => {
+            PasswordSource::Environment(name) => {
                 std::env::var(&**name).map_err(|_| failed(format!("the variable {name} is not set to a text")))?
             }
-            Self::Command(command) => {
+            PasswordSource::Command(command) => {
                 let output = Command::new("sh").arg("-c").arg(&**command).stdin(std::process::Stdio::null()).output();
                 let output = output.map_err(|error| failed(format!("sh: {error}")))?;
                 if !output.status.success() {
@@ -61,7 +53,7 @@ impl Source {
             }
         };
         match text.lines().next() {
-            Some(line) if !line.is_empty() => Ok(Password::new(line)),
+            Some(line) if !line.is_empty() => Ok(Self::new(line)),
             Some(_) | None => Err(failed("it is empty".into())),
         }
     }
@@ -69,15 +61,15 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{PasswordSource as Source, *};
 
     #[test]
     fn it_comes_from_a_file_or_a_command_and_is_never_shown() {
         let files = tempfile::tempdir().expect("a directory");
         let path = files.path().join("password");
         std::fs::write(&path, "hunter2\nand a note\n").expect("it is written");
-        let of_file = Source::File(path).read().expect("it is there");
-        let of_command = Source::Command("echo hunter2".into()).read().expect("it is printed");
+        let of_file = Password::from(&Source::File(path)).expect("it is there");
+        let of_command = Password::from(&Source::Command("echo hunter2".into())).expect("it is printed");
         assert_eq!((of_file.reveal(), of_command.reveal()), ("hunter2", "hunter2"));
         assert!(!format!("{of_file:?}").contains("hunter2"));
     }
@@ -90,7 +82,7 @@ mod tests {
             (Source::Command("true".into()), "it is empty"),
             (Source::Environment("MIDWATCH_NO_SUCH".into()), "MIDWATCH_NO_SUCH is not set"),
         ] {
-            let trouble = source.read().expect_err("there is none");
+            let trouble = Password::from(&source).expect_err("there is none");
             assert!(trouble.why.contains(says), "{trouble}");
         }
     }

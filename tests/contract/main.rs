@@ -2,6 +2,7 @@
 //! only Docker has: its grouping (`compose`, `swarm`), the ways to it (`ssh`, `tls`), and engines that misbehave or go away (`faults`,
 //! `restart`).
 
+mod backups;
 mod cases;
 mod compose;
 mod docker;

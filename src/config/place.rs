@@ -1,4 +1,4 @@
-//! Where a repository is, in restic's own notation, so that what is given to one program can be given to the other.
+//! Where a repository of backups is, in restic's own notation, so that what is given to one program can be given to the other.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 

@@ -1,0 +1,126 @@
+//! Backups of what really runs, read back by other programs than this one.
+
+use std::{path::Path, process::Command, sync::Arc};
+
+use midwatch::{
+    config::place::Place,
+    domain::{Item, Method, ServiceId, Snapshot, Trouble},
+    repository::{Access, Password},
+    runtime::backup::{Order, back_up},
+};
+
+use crate::{
+    docker::{DockerStage, docker},
+    observer::PATIENCE,
+    stage::{Running, Stage},
+};
+
+const STACK: &str = "lab/stack";
+const PASSWORD: &str = "hunter2";
+
+/// In lab/stack, where the server asks nobody for a password but wants its own user.
+const POSTGRES: &str = "exec /usr/lib/postgresql/*/bin/postgres -D /var/lib/postgresql/*/main \
+                        -c config_file=$(echo /etc/postgresql/*/main/postgresql.conf)";
+
+fn postgres(stage: &DockerStage) -> Running {
+    let name = format!("{}-db", stage.prefix);
+    let label = format!("{}=1", stage.prefix);
+    let command = ["su", "postgres", "-c", POSTGRES];
+    let id = docker(&[&["run", "-d", "--name", &name, "--label", &label, STACK], &command[..]].concat());
+    until("the server to answer", || sql(&name, "postgres", "select 1").is_some());
+    stage.running(&name, &id)
+}
+
+fn sql(container: &str, database: &str, text: &str) -> Option<String> {
+    let mut docker = Command::new("docker");
+    docker.args(["exec", "-u", "postgres", container, "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-c", text, database]);
+    let output = docker.output().expect("docker runs");
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn must(container: &str, database: &str, text: &str) -> String {
+    sql(container, database, text).unwrap_or_else(|| panic!("{text}"))
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
+fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
+    let mut restic = Command::new("restic");
+    restic.args(["--no-cache", "--repo"]).arg(place).args(arguments).env("RESTIC_PASSWORD", PASSWORD);
+    let output = restic.output().expect("restic runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method: Method) -> Result<Snapshot, Trouble> {
+    let backend = (stage as &dyn Stage).backend().await;
+    let service: ServiceId = running.service.clone();
+    let order = Order {
+        item: Item { service, method, path: None },
+        instance: running.instance.clone(),
+        release: Some("v1".into()),
+        mark: "asked".into(),
+    };
+    let access = Access { place: Place::Local(place.into()), password: Password::new(PASSWORD), cache: None };
+    back_up(&*backend, &access, &order, &(Arc::new(|_: &str| {}) as _)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_under_writes_is_backed_up_as_it_was_in_one_moment() {
+    let Some(stage) = DockerStage::open("a postgres under writes").await else { return };
+    let running = postgres(&stage);
+    let name = &running.name;
+    must(name, "postgres", "create database shop");
+    must(name, "shop", "create table orders as select id, md5(id::text) as text from generate_series(1, 100000) id");
+    // Each writes to both, so that their counts are the same in every moment.
+    must(name, "shop", "create table left_side (id int); create table right_side (id int)");
+    let writes = "do $$ begin loop insert into left_side values (1); insert into right_side values (1); commit; end loop; end $$";
+    let mut writer = Command::new("docker")
+        .args(["exec", "-u", "postgres", name, "psql", "-XAtqw", "-c", writes, "shop"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("docker runs");
+    until("the writer to write", || must(name, "shop", "select count(*) > 100 from left_side") == "t");
+
+    let files = tempfile::tempdir().expect("a directory");
+    let place = files.path().join("repository");
+    let snapshot = backed_up(&stage, &running, &place, Method::Postgres).await;
+    let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!(snapshot.counts["shop public.orders"], (100_000, 100_000), "{:?}", snapshot.counts);
+    let sides = [&snapshot.counts["shop public.left_side"], &snapshot.counts["shop public.right_side"]];
+    assert!(sides[0] == sides[1] && sides[0].0 > 100, "{sides:?}");
+    writer.kill().and_then(|()| writer.wait()).expect("killed");
+
+    restic(&place, &["check", "--read-data"]);
+    let dump = restic(&place, &["dump", snapshot.id.as_str(), &format!("/containers/{name}/postgres/shop.dump")]);
+    assert_eq!(
+        snapshot.files.iter().find(|file| &*file.name == "shop.dump").expect("it is there").bytes,
+        dump.len() as u64
+    );
+    let copy = files.path().join("shop.dump");
+    std::fs::write(&copy, dump).expect("it is written");
+    docker(&["cp", &copy.display().to_string(), &format!("{name}:/tmp/shop.dump")]);
+    docker(&["exec", name, "chmod", "644", "/tmp/shop.dump"]);
+    must(name, "postgres", "create database again");
+    docker(&["exec", "-u", "postgres", name, "pg_restore", "--exit-on-error", "-d", "again", "/tmp/shop.dump"]);
+    let digest = "select md5(string_agg(text, ',' order by id)) from orders";
+    assert_eq!(must(name, "again", digest), must(name, "shop", digest));
+    assert_eq!(must(name, "again", "select count(*) from left_side"), sides[0].0.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_that_is_missing_is_named_and_leaves_no_snapshot() {
+    let Some(stage) = DockerStage::open("a tool that is missing").await else { return };
+    let running = stage.start(&[], "sleep 1000");
+    let files = tempfile::tempdir().expect("a directory");
+    let trouble =
+        backed_up(&stage, &running, &files.path().join("repository"), Method::Postgres).await.expect_err("none");
+    assert_eq!(&*trouble.why, "there is no psql in the instance");
+}
