@@ -24,6 +24,7 @@ mod bucket;
 mod fault;
 mod incoming;
 mod note;
+mod outgoing;
 pub mod password;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use self::bucket::InBucket;
 pub use self::{
     incoming::{Incoming, Outlet, Unread, incoming},
     note::Note,
+    outgoing::{Outgoing, outgoing},
     password::Password,
 };
 
@@ -62,6 +64,13 @@ impl Access {
         }
         let inner = closed.open(&self.credentials()).map_err(failed)?;
         Ok(Some(Repository { inner, access: self.clone(), runtime }))
+    }
+
+    /// One that was made already.
+    pub fn open_made(&self, runtime: Handle) -> Result<Repository, Trouble> {
+        let what = format!("could not open the repository {}", self.place);
+        let none = || Trouble::new(what, "there is none").help("the first backup makes it; see [backup] in the config");
+        self.open(runtime)?.ok_or_else(none)
     }
 
     /// Makes it, if nobody has yet.
@@ -115,6 +124,12 @@ impl Repository {
         let mut snapshots: Vec<Snapshot> = self.files()?.iter().filter_map(note::snapshot).collect();
         snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.at));
         Ok(snapshots)
+    }
+
+    pub fn snapshot(&self, id: &SnapshotId) -> Result<Snapshot, Trouble> {
+        let file = self.file(id)?;
+        note::snapshot(&file)
+            .ok_or_else(|| Trouble::new(format!("could not read the snapshot {id}"), "it was not made by midwatch"))
     }
 
     /// Writes a file of a snapshot out.

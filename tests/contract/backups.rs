@@ -3,10 +3,11 @@
 use std::{path::Path, process::Command, sync::Arc};
 
 use midwatch::{
+    backend::Progress,
     config::place::Place,
     domain::{Item, Method, ServiceId, Snapshot, Trouble},
     repository::{Access, Password},
-    runtime::backup::{Order, back_up},
+    runtime::backup::{Order, Return, back_up, bring_back, settle, take_back},
 };
 
 use crate::{
@@ -67,8 +68,15 @@ async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method:
         release: Some("v1".into()),
         mark: "asked".into(),
     };
-    let access = Access { place: Place::Local(place.into()), password: Password::new(PASSWORD), cache: None };
-    back_up(&*backend, &access, &order, &(Arc::new(|_: &str| {}) as _)).await
+    back_up(&*backend, &access(place), &order, &silent()).await
+}
+
+fn access(place: &Path) -> Access {
+    Access { place: Place::Local(place.into()), password: Password::new(PASSWORD), cache: None }
+}
+
+fn silent() -> Progress {
+    Arc::new(|_: &str| {})
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,4 +131,95 @@ async fn a_tool_that_is_missing_is_named_and_leaves_no_snapshot() {
     let trouble =
         backed_up(&stage, &running, &files.path().join("repository"), Method::Postgres).await.expect_err("none");
     assert_eq!(&*trouble.why, "there is no psql in the instance");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_postgres_is_as_it_was_again_and_as_it_was_before_that_when_it_is_taken_back() {
+    let Some(stage) = DockerStage::open("a damaged postgres").await else { return };
+    let running = postgres(&stage);
+    let name = &running.name;
+    must(name, "postgres", "create role shopkeeper login password 'x'");
+    must(name, "postgres", "create database shop owner shopkeeper");
+    must(name, "postgres", "grant connect on database shop to shopkeeper; alter database shop set work_mem = '8MB'");
+    let make = "create table orders as select id, md5(id::text) as text from generate_series(1, 50000) id; \
+                create index on orders (id); create sequence numbers start 42; select nextval('numbers')";
+    must(name, "shop", make);
+    let digest =
+        "select count(*), md5(string_agg(id || text, ',' order by id)), (select last_value from numbers) from orders";
+    let healthy = must(name, "shop", digest);
+    let files = tempfile::tempdir().expect("a directory");
+    let place = files.path().join("repository");
+    let snapshot = backed_up(&stage, &running, &place, Method::Postgres).await;
+    let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
+
+    must(name, "shop", "delete from orders where id % 2 = 0; select nextval('numbers')");
+    let damaged = must(name, "shop", digest);
+    let backend = (&stage as &dyn Stage).backend().await;
+    let order = Return {
+        item: snapshot.item.clone(),
+        instance: running.instance.clone(),
+        snapshot: snapshot.id.clone(),
+        mark: "op-1".into(),
+    };
+    let (access, silent) = (access(&place), silent());
+    let databases = || must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
+    let usual = databases();
+    for _ in 0..2 {
+        // Whoever is connected meanwhile does not keep it from its place.
+        bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!(must(name, "shop", digest), healthy);
+        assert_eq!(must(name, "shop", "show work_mem"), "8MB");
+        assert!(databases().contains("shop_midwatch_old_"), "{}", databases());
+        take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!(must(name, "shop", digest), damaged);
+        assert_eq!(databases(), usual);
+    }
+    bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    for _ in 0..2 {
+        settle(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    }
+    assert_eq!((must(name, "shop", digest), databases()), (healthy, usual.clone()));
+
+    // On a server that has lost everything.
+    must(name, "postgres", "drop database shop");
+    must(name, "postgres", "drop role shopkeeper");
+    bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    let owner = "select pg_get_userbyid(relowner) from pg_class where relname = 'orders'";
+    assert_eq!(must(name, "shop", owner), "postgres");
+    assert_eq!(must(name, "postgres", "select rolcanlogin from pg_roles where rolname = 'shopkeeper'"), "t");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_repository_overwrites_nothing() {
+    let Some(stage) = DockerStage::open("a damaged repository").await else { return };
+    let running = postgres(&stage);
+    let name = &running.name;
+    must(name, "postgres", "create database shop");
+    must(name, "shop", "create table orders as select id, md5(id::text) as text from generate_series(1, 50000) id");
+    let files = tempfile::tempdir().expect("a directory");
+    let place = files.path().join("repository");
+    let snapshot = backed_up(&stage, &running, &place, Method::Postgres).await;
+    let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
+    let packs = restic(&place, &["list", "packs"]);
+    for pack in String::from_utf8_lossy(&packs).lines() {
+        let path = place.join("data").join(&pack[..2]).join(pack);
+        let mut bytes = std::fs::read(&path).expect("a pack");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("it is written");
+    }
+    let usual = must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
+    let backend = (&stage as &dyn Stage).backend().await;
+    let order = Return {
+        item: snapshot.item.clone(),
+        instance: running.instance.clone(),
+        snapshot: snapshot.id.clone(),
+        mark: "op-1".into(),
+    };
+    let (access, silent) = (access(&place), silent());
+    let trouble = bring_back(&*backend, &access, &order, &silent).await.expect_err("it is damaged");
+    assert!(trouble.what.starts_with("could not read "), "{trouble}");
+    assert_eq!(must(name, "shop", "select count(*) from orders"), "50000");
+    take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!(must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database"), usual);
 }

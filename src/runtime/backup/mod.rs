@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
 use self::{
-    program::dump,
-    recipe::{Recipe, Survey},
+    program::{dump, feed},
+    recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
 use crate::{
     backend::{Backend, Progress},
-    domain::{Counts, InstanceId, Item, Snapshot, Trouble},
-    repository::{Access, Note, incoming},
+    domain::{Counts, InstanceId, Item, Snapshot, SnapshotId, Trouble},
+    repository::{Access, Note, incoming, outgoing},
 };
 
 mod postgres;
@@ -36,7 +36,7 @@ pub async fn back_up(
     order: &Order,
     progress: &Progress,
 ) -> Result<Snapshot, Trouble> {
-    let recipe = recipe_of(order)?;
+    let recipe = recipe_of(&order.item)?;
     let what = format!("could not back up {}", order.item);
     let survey = survey(backend, recipe, &order.instance, &what).await?;
     let sources = recipe.sources(&survey);
@@ -60,8 +60,7 @@ pub async fn back_up(
             progress(&source.act.says);
             let ran = dump(backend, &order.instance, &source.act.script(recipe), &outlet).await?;
             let ran = ran.succeeded(&what)?;
-            let part = source.file.rsplit_once('.').map_or(&*source.file, |(name, _)| name);
-            recipe::counts(part, &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
+            recipe::counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
             // Why nobody reads it any more, the other side says.
             if outlet.end().await.is_err() {
                 break;
@@ -80,6 +79,123 @@ pub async fn back_up(
     }
 }
 
+/// What is to be brought back, and where.
+#[derive(Clone, Debug)]
+pub struct Return {
+    pub item: Item,
+    pub instance: InstanceId,
+    pub snapshot: SnapshotId,
+    /// For which wish.
+    pub mark: Arc<str>,
+}
+
+/// Brings a snapshot into the instance beside what is live, counts it against what was written down when it was taken, and only then lets
+/// it take its place. Whatever was live before stands aside.
+pub async fn bring_back(
+    backend: &dyn Backend,
+    access: &Access,
+    order: &Return,
+    progress: &Progress,
+) -> Result<Snapshot, Trouble> {
+    let recipe = recipe_of(&order.item)?;
+    let what: Arc<str> = format!("could not restore {}", order.item).into();
+    let snapshot = looked_up(access, &order.snapshot).await?;
+    let into = Into { files: snapshot.files.clone(), mark: order.mark.clone() };
+    for act in recipe.bring(&into) {
+        run(backend, access, order, (recipe, &act), progress).await?;
+    }
+    let found = counted(backend, recipe, &order.instance, &recipe.count(&into, Which::Brought), &what).await?;
+    compare(&snapshot, &found, &what)?;
+    for act in recipe.swap(&into) {
+        run(backend, access, order, (recipe, &act), progress).await?;
+    }
+    Ok(snapshot)
+}
+
+/// As if it had never been brought.
+pub async fn take_back(
+    backend: &dyn Backend,
+    access: &Access,
+    order: &Return,
+    progress: &Progress,
+) -> Result<(), Trouble> {
+    let recipe = recipe_of(&order.item)?;
+    let into = Into { files: looked_up(access, &order.snapshot).await?.files, mark: order.mark.clone() };
+    for act in recipe.take_back(&into) {
+        run(backend, access, order, (recipe, &act), progress).await?;
+    }
+    Ok(())
+}
+
+/// It stays: what stood aside goes.
+pub async fn settle(
+    backend: &dyn Backend,
+    access: &Access,
+    order: &Return,
+    progress: &Progress,
+) -> Result<(), Trouble> {
+    let recipe = recipe_of(&order.item)?;
+    let into = Into { files: looked_up(access, &order.snapshot).await?.files, mark: order.mark.clone() };
+    for act in recipe.settle(&into) {
+        run(backend, access, order, (recipe, &act), progress).await?;
+    }
+    Ok(())
+}
+
+async fn looked_up(access: &Access, id: &SnapshotId) -> Result<Snapshot, Trouble> {
+    let (access, id, runtime) = (access.clone(), id.clone(), Handle::current());
+    let looking = tokio::task::spawn_blocking(move || access.open_made(runtime)?.snapshot(&id));
+    looking.await.unwrap_or_else(|error| Err(Trouble::new("could not look a snapshot up", error)))
+}
+
+async fn run(
+    backend: &dyn Backend,
+    access: &Access,
+    order: &Return,
+    (recipe, act): (&dyn Recipe, &Act),
+    progress: &Progress,
+) -> Result<(), Trouble> {
+    progress(&act.says);
+    let from = act
+        .reads
+        .as_ref()
+        .map(|file| outgoing(access.clone(), Handle::current(), order.snapshot.clone(), file.to_string()));
+    let ran = feed(backend, &order.instance, &act.script(recipe), from, |_| {}).await?;
+    ran.succeeded(&format!("could not restore {}: {}", order.item, act.says)).map(drop)
+}
+
+async fn counted(
+    backend: &dyn Backend,
+    recipe: &dyn Recipe,
+    instance: &InstanceId,
+    sources: &[Source],
+    what: &str,
+) -> Result<Counts, Trouble> {
+    let mut counts = Counts::new();
+    for source in sources {
+        let ran = program::ask(backend, instance, &source.act.script(recipe)).await?.succeeded(what)?;
+        recipe::counts(part(&source.file), &ran, &mut counts);
+    }
+    Ok(counts)
+}
+
+/// All that was counted at the backup has to be there, and as much of it.
+fn compare(snapshot: &Snapshot, found: &Counts, what: &str) -> Result<(), Trouble> {
+    for (name, (least, most)) in &snapshot.counts {
+        let (count, _) = found.get(name).copied().unwrap_or_default();
+        if !(*least..=*most).contains(&count) {
+            let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            return Err(Trouble::new(what, format!("{name} has {count} where there were {wanted} at the backup")));
+        }
+    }
+    Ok(())
+}
+
+/// "shop" of "shop.dump".
+fn part(file: &str) -> &str {
+    file.rsplit_once('.').map_or(file, |(name, _)| name)
+}
+
 async fn survey(
     backend: &dyn Backend,
     recipe: &dyn Recipe,
@@ -91,8 +207,8 @@ async fn survey(
     Ok(recipe.surveyed(&ran.succeeded(what)?))
 }
 
-fn recipe_of(order: &Order) -> Result<&'static dyn Recipe, Trouble> {
+fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, Trouble> {
     let all: [&'static dyn Recipe; 1] = [&postgres::Postgres];
-    let found = all.into_iter().find(|recipe| recipe.method() == order.item.method);
-    found.ok_or_else(|| Trouble::new(format!("could not back up {}", order.item), "nothing knows how"))
+    let found = all.into_iter().find(|recipe| recipe.method() == item.method);
+    found.ok_or_else(|| Trouble::new(format!("nothing can be done with {item}"), "how is not known"))
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{
     program::Ran,
-    recipe::{Act, Recipe, Source, Survey},
+    recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
-use crate::domain::Method;
+use crate::domain::{Method, StoredFile};
 
 const GLOBALS: &str = "globals.sql";
+/// Of a database, in bytes.
+const LONGEST_NAME: usize = 63;
 
 pub struct Postgres;
 
@@ -43,6 +45,79 @@ impl Recipe for Postgres {
         };
         std::iter::once(globals).chain(survey.parts.iter().map(database)).collect()
     }
+
+    fn bring(&self, into: &Into) -> Vec<Act> {
+        let globals = into.files.iter().find(|file| &*file.name == GLOBALS).map(|file| Act {
+            reads: Some(file.name.clone()),
+            ..act("makes the roles that are not there", include_str!("postgres/roles.sh"), &[&file.bytes.to_string()])
+        });
+        let database = |(name, file): (&str, &StoredFile)| Act {
+            reads: Some(file.name.clone()),
+            ..act(
+                &format!("restores {name}"),
+                include_str!("postgres/restore.sh"),
+                &[&beside(name, "new", &into.mark), name, &file.bytes.to_string()],
+            )
+        };
+        globals.into_iter().chain(databases(into).map(database)).collect()
+    }
+
+    fn count(&self, into: &Into, which: Which) -> Vec<Source> {
+        let count = |(name, file): (&str, &StoredFile)| {
+            let of = match which {
+                Which::Brought => beside(name, "new", &into.mark),
+                Which::Live => name.to_owned(),
+            };
+            let act = act(&format!("counts {name}"), include_str!("postgres/count.sh"), &[&of]);
+            Source { file: file.name.clone(), act }
+        };
+        databases(into).map(count).collect()
+    }
+
+    fn swap(&self, into: &Into) -> Vec<Act> {
+        let swap = |(name, _): (&str, &StoredFile)| {
+            let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
+            act(&format!("puts {name} in its place"), include_str!("postgres/swap.sh"), &[name, &new, &old])
+        };
+        databases(into).map(swap).collect()
+    }
+
+    fn take_back(&self, into: &Into) -> Vec<Act> {
+        let back = |(name, _): (&str, &StoredFile)| {
+            let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
+            [
+                act(&format!("puts the old {name} back"), include_str!("postgres/swap.sh"), &[name, &old, &new]),
+                act(&format!("lets go what was restored of {name}"), include_str!("postgres/drop.sh"), &[&new]),
+            ]
+        };
+        databases(into).flat_map(back).collect()
+    }
+
+    fn settle(&self, into: &Into) -> Vec<Act> {
+        let settle = |(name, _): (&str, &StoredFile)| {
+            let old = beside(name, "old", &into.mark);
+            act(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old])
+        };
+        databases(into).map(settle).collect()
+    }
+}
+
+fn databases(into: &Into) -> impl Iterator<Item = (&str, &StoredFile)> {
+    into.files.iter().filter_map(|file| Some((file.name.strip_suffix(".dump")?, file)))
+}
+
+/// A database beside `name`, of one restore. A name has 63 bytes at most, so the first of `name` have to do; two that begin alike are told
+/// apart by a hash of the whole.
+fn beside(name: &str, which: &str, mark: &str) -> String {
+    let hash = fnv(format!("{name}/{mark}").as_bytes());
+    let tail = format!("_midwatch_{which}_{hash:016x}");
+    let room = LONGEST_NAME - tail.len();
+    let end = (0..=room.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    format!("{}{tail}", &name[..end])
+}
+
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn act(says: &str, body: &'static str, arguments: &[&str]) -> Act {
@@ -73,5 +148,19 @@ mod tests {
         let files: Vec<_> = Postgres.sources(&survey).into_iter().map(|source| source.file.to_string()).collect();
         assert_eq!(files, ["globals.sql", "shop.dump", "odd name.dump"]);
         assert_eq!(&*version(90_624), "9.6.24");
+    }
+
+    #[test]
+    fn a_name_beside_fits_and_is_its_own() {
+        let long = "ü".repeat(31);
+        let names = [
+            beside("shop", "new", "a"),
+            beside("shop", "old", "a"),
+            beside("shop", "new", "b"),
+            beside(&long, "new", "a"),
+        ];
+        assert!(names.iter().all(|name| name.len() <= LONGEST_NAME), "{names:?}");
+        assert!(names[0].starts_with("shop_midwatch_new_"), "{names:?}");
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{names:?}");
     }
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     backend::{Backend, Piped, Said},
@@ -13,7 +13,7 @@ use crate::{
         InstanceId, Trouble,
         text::{clean, shorten},
     },
-    repository::Outlet,
+    repository::{Outgoing, Outlet},
 };
 
 const MARK: &str = "midwatch ";
@@ -21,8 +21,6 @@ const MARK: &str = "midwatch ";
 const LONGEST_LINE: usize = 4096;
 /// So much of the last that a tool said is repeated.
 const WIDTH: usize = 400;
-/// What is written to a program at once.
-const PIECE: usize = 128 << 10;
 
 /// What is known when it has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,38 +57,44 @@ pub async fn dump(backend: &dyn Backend, instance: &InstanceId, script: &Script,
     ran
 }
 
-/// It prints nothing but reports. `from` is written to it, all of it unless it ends before.
+/// It prints nothing but reports. `from` is written to it, all of it unless it ends before; `told` hears how many bytes were.
 pub async fn feed(
     backend: &dyn Backend,
     instance: &InstanceId,
     script: &Script,
-    mut from: impl AsyncRead + Unpin + Send,
+    from: Option<Outgoing>,
+    told: impl Fn(u64),
 ) -> Result<Ran, Trouble> {
     let Piped { mut input, said } = backend.run(instance.clone(), script.command()).await?;
     let writing = async {
-        let mut piece = BytesMut::with_capacity(PIECE);
-        loop {
-            match from.read_buf(&mut piece).await {
-                Ok(0) => return input.flush().await,
-                Ok(_) => input.write_all(&piece.split()).await?,
-                Err(error) => return Err(error),
+        let (Some(mut from), mut bytes) = (from, 0) else { return Ok(()) };
+        while let Some(piece) = from.recv().await {
+            let piece = piece?;
+            // One that ends before it has read all says by its code why.
+            if input.write_all(&piece).await.is_err() {
+                return Ok(());
             }
+            bytes += piece.len() as u64;
+            told(bytes);
         }
+        _ = input.flush().await;
+        Ok(())
     };
     let hearing = hear(said, async |_| true);
     tokio::pin!(writing, hearing);
-    let mut written = None;
+    let mut is_written = false;
     loop {
         tokio::select! {
             ran = &mut hearing => return ran,
-            result = &mut writing, if written.is_none() => written = Some(result),
+            // What is not whole ends the program, too: it would wait for the rest.
+            written = &mut writing, if !is_written => { written?; is_written = true; }
         }
     }
 }
 
 /// What it says where it reads and prints nothing.
 pub async fn ask(backend: &dyn Backend, instance: &InstanceId, script: &Script) -> Result<Ran, Trouble> {
-    feed(backend, instance, script, tokio::io::empty()).await
+    feed(backend, instance, script, None, |_| {}).await
 }
 
 async fn hear(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{Ran, Script};
-use crate::domain::{Counts, Method};
+use crate::domain::{Counts, Method, StoredFile};
 
 /// What a survey of an instance says before anything is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,35 @@ pub trait Recipe: Sync {
 
     /// In the order in which they are dumped.
     fn sources(&self, survey: &Survey) -> Vec<Source>;
+
+    /// Brings everything into the instance, beside what is live there: nobody sees it yet. Done again it begins anew.
+    fn bring(&self, into: &Into) -> Vec<Act>;
+
+    /// Counts what was brought, or what is live, of each part.
+    fn count(&self, into: &Into, which: Which) -> Vec<Source>;
+
+    /// Puts what was brought in the place of what is live, which stands aside from then on. Done again it does nothing more.
+    fn swap(&self, into: &Into) -> Vec<Act>;
+
+    /// As it was before: what stands aside is live again, and what was brought is gone, however far it came.
+    fn take_back(&self, into: &Into) -> Vec<Act>;
+
+    /// What stands aside is let go.
+    fn settle(&self, into: &Into) -> Vec<Act>;
+}
+
+/// What is restored, and for which wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Into {
+    pub files: Vec<StoredFile>,
+    /// Tells what one restore makes beside the live from what another does.
+    pub mark: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Brought,
+    Live,
 }
 
 /// "count 200000 public.orders", of the part that was counted.

@@ -4,13 +4,14 @@ PGUSER=${POSTGRES_USER:-postgres}
 [ -n "${PGPASSWORD-}" ] || PGPASSWORD=${POSTGRES_PASSWORD-}
 [ -n "$PGPASSWORD" ] || [ -z "${POSTGRES_PASSWORD_FILE-}" ] || PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
 PGCONNECT_TIMEOUT=20
-export PGUSER PGPASSWORD PGCONNECT_TIMEOUT
+PGOPTIONS='-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0'
+export PGUSER PGPASSWORD PGCONNECT_TIMEOUT PGOPTIONS
 for tool in psql pg_dump pg_restore; do
   command -v "$tool" >/dev/null || { echo "midwatch missing $tool" >&2; exit 127; }
 done
 body=$1
 shift
-said=$(psql -XAtwqc 'select 1' postgres 2>&1) && exec sh -c "$body" midwatch "$@"
+said=$(psql -XAtwqc 'select 1' template1 2>&1) && exec sh -c "$body" midwatch "$@"
 if [ "$(id -u)" = 0 ] && id "$PGUSER" >/dev/null 2>&1 && command -v su >/dev/null; then
   exec su -s /bin/sh "$PGUSER" -c 'exec sh -c "$0" midwatch "$@"' "$body" "$@"
 fi

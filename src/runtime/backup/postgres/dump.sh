@@ -1,5 +1,5 @@
-# $1: the database. It is counted in the very moment of which the dump is: by its exported snapshot, which must be held until the dump has
-# it, too. Uncompressed: the repository finds again what it has, and compresses.
+# $1: the database. It is counted in the very moment of which the dump is: by its exported snapshot, which is held for as long as it
+# dumps. Uncompressed: the repository finds again what it has, and compresses.
 exec 3>&1
 psql -XAtwq -v ON_ERROR_STOP=1 -v mark="midwatch-$$" "$1" <<'SQL' |
 begin isolation level repeatable read read only;
@@ -10,7 +10,7 @@ select format($$select 'count ' || count(*) || ' ' || %L from only %I.%I$$, quot
   where relkind = 'r' and relpersistence = 'p' and nspname not like 'pg\_%' and nspname <> 'information_schema'
   order by nspname, relname
 \gexec
-\set wait 'do $do$ begin for tries in 1..300 loop perform pg_stat_clear_snapshot(); exit when exists (select from pg_stat_activity where application_name = ' :'mark' ' and backend_xmin is not null); perform pg_sleep(0.1); end loop; end $do$'
+\set wait 'do $do$ begin for tries in 1..300 loop perform pg_stat_clear_snapshot(); exit when exists (select from pg_stat_activity where application_name = ' :'mark' '); perform pg_sleep(0.1); end loop; loop perform pg_stat_clear_snapshot(); exit when not exists (select from pg_stat_activity where application_name = ' :'mark' '); perform pg_sleep(0.1); end loop; end $do$'
 :wait;
 commit;
 \echo whole

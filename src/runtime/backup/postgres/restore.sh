@@ -1,6 +1,6 @@
 # $1: a database that is made for it. $2: one whose encoding and locale it gets, if there is one of that name. $3: bytes of the dump.
 # Whatever stood under that name is from an earlier try.
-psql -XAtwq -v ON_ERROR_STOP=1 -v new="$1" -v like="$2" postgres <<'SQL' || exit
+psql -XAtwq -v ON_ERROR_STOP=1 -v new="$1" -v like="$2" template1 <<'SQL' || exit
 drop database if exists :"new";
 select format('create database %I template template0 encoding %L lc_collate %L lc_ctype %L owner %I', :'new', pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba))
   from pg_database where datname = :'like'

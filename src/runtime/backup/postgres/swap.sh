@@ -1,6 +1,6 @@
 # $1: the database. $2: what takes its place, and has it already where there is none of this name. $3: what it is called then.
 # Both names change at once; nobody is connected in that moment.
-psql -XAtwq -v ON_ERROR_STOP=1 -v live="$1" -v new="$2" -v old="$3" postgres <<'SQL'
+psql -XAtwq -v ON_ERROR_STOP=1 -v live="$1" -v new="$2" -v old="$3" template1 <<'SQL'
 select exists (select from pg_database where datname = :'new') as waits, exists (select from pg_database where datname = :'live') as is_there \gset
 \if :waits
   \if :is_there
