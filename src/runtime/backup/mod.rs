@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
 use self::{
-    program::{dump, feed},
+    program::{Ran, dump, feed},
     recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
 use crate::{
@@ -38,8 +38,8 @@ pub async fn back_up(
 ) -> Result<Snapshot, Trouble> {
     let recipe = recipe_of(&order.item)?;
     let what = format!("could not back up {}", order.item);
-    let survey = survey(backend, recipe, &order.instance, &what).await?;
-    let sources = recipe.sources(&survey);
+    let survey = survey(backend, recipe, (&order.item, &order.instance), &what).await?;
+    let sources = recipe.sources(&order.item, &survey);
     let (outlets, streams): (Vec<_>, Vec<_>) = sources.iter().map(|source| incoming(source.file.clone())).unzip();
     let note = Note {
         version: survey.version.clone(),
@@ -60,7 +60,7 @@ pub async fn back_up(
             progress(&source.act.says);
             let ran = dump(backend, &order.instance, &source.act.script(recipe), &outlet).await?;
             let ran = ran.succeeded(&what)?;
-            recipe::counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
+            recipe.counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
             // Why nobody reads it any more, the other side says.
             if outlet.end().await.is_err() {
                 break;
@@ -100,11 +100,15 @@ pub async fn bring_back(
     let recipe = recipe_of(&order.item)?;
     let what: Arc<str> = format!("could not restore {}", order.item).into();
     let snapshot = looked_up(access, &order.snapshot).await?;
-    let into = Into { files: snapshot.files.clone(), mark: order.mark.clone() };
+    let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: order.mark.clone() };
+    let mut found = Counts::new();
     for act in recipe.bring(&into) {
-        run(backend, access, order, (recipe, &act), progress).await?;
+        let ran = run(backend, access, order, (recipe, &act), progress).await?;
+        if let Some(part) = &act.counts {
+            recipe.counts(part, &ran, &mut found);
+        }
     }
-    let found = counted(backend, recipe, &order.instance, &recipe.count(&into, Which::Brought), &what).await?;
+    found.extend(counted(backend, recipe, &order.instance, &recipe.count(&into, Which::Brought), &what).await?);
     compare(&snapshot, &found, &what)?;
     for act in recipe.swap(&into) {
         run(backend, access, order, (recipe, &act), progress).await?;
@@ -120,7 +124,11 @@ pub async fn take_back(
     progress: &Progress,
 ) -> Result<(), Trouble> {
     let recipe = recipe_of(&order.item)?;
-    let into = Into { files: looked_up(access, &order.snapshot).await?.files, mark: order.mark.clone() };
+    let into = Into {
+        item: order.item.clone(),
+        files: looked_up(access, &order.snapshot).await?.files,
+        mark: order.mark.clone(),
+    };
     for act in recipe.take_back(&into) {
         run(backend, access, order, (recipe, &act), progress).await?;
     }
@@ -135,7 +143,11 @@ pub async fn settle(
     progress: &Progress,
 ) -> Result<(), Trouble> {
     let recipe = recipe_of(&order.item)?;
-    let into = Into { files: looked_up(access, &order.snapshot).await?.files, mark: order.mark.clone() };
+    let into = Into {
+        item: order.item.clone(),
+        files: looked_up(access, &order.snapshot).await?.files,
+        mark: order.mark.clone(),
+    };
     for act in recipe.settle(&into) {
         run(backend, access, order, (recipe, &act), progress).await?;
     }
@@ -154,14 +166,14 @@ async fn run(
     order: &Return,
     (recipe, act): (&dyn Recipe, &Act),
     progress: &Progress,
-) -> Result<(), Trouble> {
+) -> Result<Ran, Trouble> {
     progress(&act.says);
     let from = act
         .reads
         .as_ref()
         .map(|file| outgoing(access.clone(), Handle::current(), order.snapshot.clone(), file.to_string()));
     let ran = feed(backend, &order.instance, &act.script(recipe), from, |_| {}).await?;
-    ran.succeeded(&format!("could not restore {}: {}", order.item, act.says)).map(drop)
+    ran.succeeded(&format!("could not restore {}: {}", order.item, act.says))
 }
 
 async fn counted(
@@ -174,7 +186,7 @@ async fn counted(
     let mut counts = Counts::new();
     for source in sources {
         let ran = program::ask(backend, instance, &source.act.script(recipe)).await?.succeeded(what)?;
-        recipe::counts(part(&source.file), &ran, &mut counts);
+        recipe.counts(part(&source.file), &ran, &mut counts);
     }
     Ok(counts)
 }
@@ -199,10 +211,10 @@ fn part(file: &str) -> &str {
 async fn survey(
     backend: &dyn Backend,
     recipe: &dyn Recipe,
-    instance: &InstanceId,
+    (item, instance): (&Item, &InstanceId),
     what: &str,
 ) -> Result<Survey, Trouble> {
-    let act = recipe.survey();
+    let act = recipe.survey(item);
     let ran = program::ask(backend, instance, &act.script(recipe)).await?;
     Ok(recipe.surveyed(&ran.succeeded(what)?))
 }

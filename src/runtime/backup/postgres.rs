@@ -6,7 +6,7 @@ use super::{
     program::Ran,
     recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
-use crate::domain::{Method, StoredFile};
+use crate::domain::{Item, Method, StoredFile};
 
 const GLOBALS: &str = "globals.sql";
 /// Of a database, in bytes.
@@ -23,8 +23,8 @@ impl Recipe for Postgres {
         include_str!("postgres/as.sh")
     }
 
-    fn survey(&self) -> Act {
-        act("asks for its databases", include_str!("postgres/survey.sh"), &[])
+    fn survey(&self, _: &Item) -> Act {
+        Act::new("asks for its databases", include_str!("postgres/survey.sh"), &[])
     }
 
     fn surveyed(&self, ran: &Ran) -> Survey {
@@ -36,28 +36,24 @@ impl Recipe for Postgres {
         Survey { version, parts: ran.reported("database").filter_map(part).collect() }
     }
 
-    fn sources(&self, survey: &Survey) -> Vec<Source> {
+    fn sources(&self, _: &Item, survey: &Survey) -> Vec<Source> {
         let globals =
-            Source { file: GLOBALS.into(), act: act("dumps the roles", include_str!("postgres/globals.sh"), &[]) };
+            Source { file: GLOBALS.into(), act: Act::new("dumps the roles", include_str!("postgres/globals.sh"), &[]) };
         let database = |(name, _): &(Arc<str>, Option<u64>)| Source {
             file: format!("{name}.dump").into(),
-            act: act(&format!("dumps {name}"), include_str!("postgres/dump.sh"), &[name]),
+            act: Act::new(&format!("dumps {name}"), include_str!("postgres/dump.sh"), &[name]),
         };
         std::iter::once(globals).chain(survey.parts.iter().map(database)).collect()
     }
 
     fn bring(&self, into: &Into) -> Vec<Act> {
-        let globals = into.files.iter().find(|file| &*file.name == GLOBALS).map(|file| Act {
-            reads: Some(file.name.clone()),
-            ..act("makes the roles that are not there", include_str!("postgres/roles.sh"), &[&file.bytes.to_string()])
+        let globals = into.files.iter().find(|file| &*file.name == GLOBALS).map(|file| {
+            let body = include_str!("postgres/roles.sh");
+            Act::new("makes the roles that are not there", body, &[&file.bytes.to_string()]).reading(&file.name)
         });
-        let database = |(name, file): (&str, &StoredFile)| Act {
-            reads: Some(file.name.clone()),
-            ..act(
-                &format!("restores {name}"),
-                include_str!("postgres/restore.sh"),
-                &[&beside(name, "new", &into.mark), name, &file.bytes.to_string()],
-            )
+        let database = |(name, file): (&str, &StoredFile)| {
+            let arguments: [&str; 3] = [&beside(name, "new", &into.mark), name, &file.bytes.to_string()];
+            Act::new(&format!("restores {name}"), include_str!("postgres/restore.sh"), &arguments).reading(&file.name)
         };
         globals.into_iter().chain(databases(into).map(database)).collect()
     }
@@ -68,7 +64,7 @@ impl Recipe for Postgres {
                 Which::Brought => beside(name, "new", &into.mark),
                 Which::Live => name.to_owned(),
             };
-            let act = act(&format!("counts {name}"), include_str!("postgres/count.sh"), &[&of]);
+            let act = Act::new(&format!("counts {name}"), include_str!("postgres/count.sh"), &[&of]);
             Source { file: file.name.clone(), act }
         };
         databases(into).map(count).collect()
@@ -77,17 +73,21 @@ impl Recipe for Postgres {
     fn swap(&self, into: &Into) -> Vec<Act> {
         let swap = |(name, _): (&str, &StoredFile)| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
-            act(&format!("puts {name} in its place"), include_str!("postgres/swap.sh"), &[name, &new, &old])
+            Act::new(&format!("puts {name} in its place"), include_str!("postgres/swap.sh"), &[name, &new, &old])
         };
         databases(into).map(swap).collect()
+    }
+
+    fn keeps_old(&self) -> bool {
+        true
     }
 
     fn take_back(&self, into: &Into) -> Vec<Act> {
         let back = |(name, _): (&str, &StoredFile)| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
             [
-                act(&format!("puts the old {name} back"), include_str!("postgres/swap.sh"), &[name, &old, &new]),
-                act(&format!("lets go what was restored of {name}"), include_str!("postgres/drop.sh"), &[&new]),
+                Act::new(&format!("puts the old {name} back"), include_str!("postgres/swap.sh"), &[name, &old, &new]),
+                Act::new(&format!("lets go what was restored of {name}"), include_str!("postgres/drop.sh"), &[&new]),
             ]
         };
         databases(into).flat_map(back).collect()
@@ -96,7 +96,7 @@ impl Recipe for Postgres {
     fn settle(&self, into: &Into) -> Vec<Act> {
         let settle = |(name, _): (&str, &StoredFile)| {
             let old = beside(name, "old", &into.mark);
-            act(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old])
+            Act::new(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old])
         };
         databases(into).map(settle).collect()
     }
@@ -120,11 +120,6 @@ fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn act(says: &str, body: &'static str, arguments: &[&str]) -> Act {
-    let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    Act { says: says.into(), body, arguments, reads: None }
-}
-
 /// `150018` is 15.18, `90624` is 9.6.24.
 fn version(number: u32) -> Arc<str> {
     match number {
@@ -137,6 +132,7 @@ fn version(number: u32) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ServiceId;
 
     #[test]
     fn a_survey_tells_the_version_and_each_database() {
@@ -145,7 +141,10 @@ mod tests {
         let survey = Postgres.surveyed(&ran);
         assert_eq!(survey.version.as_deref(), Some("15.18"));
         assert_eq!(survey.parts, [("shop".into(), Some(21_306_727)), ("odd name".into(), Some(8))]);
-        let files: Vec<_> = Postgres.sources(&survey).into_iter().map(|source| source.file.to_string()).collect();
+        let service = ServiceId::new(&"prod".into(), &"shop".into(), "db");
+        let item = Item { service, method: Method::Postgres, path: None };
+        let files: Vec<_> =
+            Postgres.sources(&item, &survey).into_iter().map(|source| source.file.to_string()).collect();
         assert_eq!(files, ["globals.sql", "shop.dump", "odd name.dump"]);
         assert_eq!(&*version(90_624), "9.6.24");
     }

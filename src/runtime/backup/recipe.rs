@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{Ran, Script};
-use crate::domain::{Counts, Method, StoredFile};
+use crate::domain::{Counts, Item, Method, StoredFile};
 
 /// What a survey of an instance says before anything is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,9 +29,24 @@ pub struct Act {
     pub arguments: Vec<String>,
     /// The file of the snapshot that it reads, whole.
     pub reads: Option<Arc<str>>,
+    /// It counts what it brings: a part of what was backed up, as `Recipe::counts` names it.
+    pub counts: Option<Arc<str>>,
 }
 
 impl Act {
+    pub fn new(says: &str, body: &'static str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Self { says: says.into(), body, arguments, reads: None, counts: None }
+    }
+
+    pub fn reading(self, file: &Arc<str>) -> Self {
+        Self { reads: Some(file.clone()), ..self }
+    }
+
+    pub fn counting(self, part: &str) -> Self {
+        Self { counts: Some(part.into()), ..self }
+    }
+
     pub fn script(&self, recipe: &dyn Recipe) -> Script {
         Script { frame: recipe.frame(), body: self.body, arguments: self.arguments.clone() }
     }
@@ -50,23 +65,36 @@ pub trait Recipe: Sync {
     /// Runs every other script.
     fn frame(&self) -> &'static str;
 
-    fn survey(&self) -> Act;
+    fn survey(&self, item: &Item) -> Act;
 
     fn surveyed(&self, ran: &Ran) -> Survey;
 
     /// In the order in which they are dumped.
-    fn sources(&self, survey: &Survey) -> Vec<Source>;
+    fn sources(&self, item: &Item, survey: &Survey) -> Vec<Source>;
 
-    /// Brings everything into the instance, beside what is live there: nobody sees it yet. Done again it begins anew.
+    /// What a dump of `part`, or a count of it, reported. As a rule "count 200000 public.orders".
+    fn counts(&self, part: &str, ran: &Ran, counts: &mut Counts) {
+        for report in ran.reported("count") {
+            let Some((count, name)) = report.split_once(' ') else { continue };
+            let Ok(count) = count.parse() else { continue };
+            counts.insert(format!("{part} {name}").trim_start().into(), (count, count));
+        }
+    }
+
+    /// Brings everything into the instance, beside what is live there: nobody sees it yet. Done again it begins anew. Where it cannot be
+    /// kept there, it is only looked at and counted (`Act::counts`), and `swap` brings it.
     fn bring(&self, into: &Into) -> Vec<Act>;
 
-    /// Counts what was brought, or what is live, of each part.
+    /// Counts what was brought, or what is live, of each part that no act of `bring` has counted.
     fn count(&self, into: &Into, which: Which) -> Vec<Source>;
 
-    /// Puts what was brought in the place of what is live, which stands aside from then on. Done again it does nothing more.
+    /// Puts what was brought in the place of what is live. Done again it does nothing more.
     fn swap(&self, into: &Into) -> Vec<Act>;
 
-    /// As it was before: what stands aside is live again, and what was brought is gone, however far it came.
+    /// What was live stands aside from `swap` to `settle`. Where it cannot, only the snapshot that was taken before brings it back.
+    fn keeps_old(&self) -> bool;
+
+    /// What was brought and never came to its place is gone, however far it came; with `keeps_old`, what stands aside is live again.
     fn take_back(&self, into: &Into) -> Vec<Act>;
 
     /// What stands aside is let go.
@@ -76,6 +104,8 @@ pub trait Recipe: Sync {
 /// What is restored, and for which wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Into {
+    /// Where it goes: its path, for what has one, is there.
+    pub item: Item,
     pub files: Vec<StoredFile>,
     /// Tells what one restore makes beside the live from what another does.
     pub mark: Arc<str>,
@@ -85,13 +115,4 @@ pub struct Into {
 pub enum Which {
     Brought,
     Live,
-}
-
-/// "count 200000 public.orders", of the part that was counted.
-pub fn counts(part: &str, ran: &Ran, counts: &mut Counts) {
-    for report in ran.reported("count") {
-        let Some((count, name)) = report.split_once(' ') else { continue };
-        let Ok(count) = count.parse() else { continue };
-        counts.insert(format!("{part} {name}").trim_start().into(), (count, count));
-    }
 }

@@ -1,23 +1,17 @@
-//! Backups of what really runs, read back by other programs than this one.
+//! PostgreSQL.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::process::Command;
 
 use midwatch::{
-    backend::Progress,
-    config::place::Place,
-    domain::{Item, Method, ServiceId, Snapshot, Trouble},
-    repository::{Access, Password},
-    runtime::backup::{Order, Return, back_up, bring_back, settle, take_back},
+    domain::Method,
+    runtime::backup::{Return, bring_back, settle, take_back},
 };
 
+use super::{STACK, access, backed_up, restic, silent, until};
 use crate::{
     docker::{DockerStage, docker},
-    observer::PATIENCE,
     stage::{Running, Stage},
 };
-
-const STACK: &str = "lab/stack";
-const PASSWORD: &str = "hunter2";
 
 /// In lab/stack, where the server asks nobody for a password but wants its own user.
 const POSTGRES: &str = "exec /usr/lib/postgresql/*/bin/postgres -D /var/lib/postgresql/*/main \
@@ -41,42 +35,6 @@ fn sql(container: &str, database: &str, text: &str) -> Option<String> {
 
 fn must(container: &str, database: &str, text: &str) -> String {
     sql(container, database, text).unwrap_or_else(|| panic!("{text}"))
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = std::time::Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-}
-
-fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
-    let mut restic = Command::new("restic");
-    restic.args(["--no-cache", "--repo"]).arg(place).args(arguments).env("RESTIC_PASSWORD", PASSWORD);
-    let output = restic.output().expect("restic runs");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method: Method) -> Result<Snapshot, Trouble> {
-    let backend = (stage as &dyn Stage).backend().await;
-    let service: ServiceId = running.service.clone();
-    let order = Order {
-        item: Item { service, method, path: None },
-        instance: running.instance.clone(),
-        release: Some("v1".into()),
-        mark: "asked".into(),
-    };
-    back_up(&*backend, &access(place), &order, &silent()).await
-}
-
-fn access(place: &Path) -> Access {
-    Access { place: Place::Local(place.into()), password: Password::new(PASSWORD), cache: None }
-}
-
-fn silent() -> Progress {
-    Arc::new(|_: &str| {})
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
