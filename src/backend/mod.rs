@@ -117,6 +117,11 @@ pub enum StepError {
 /// How a step tells what it is doing: clean text, short, as often as something changes.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// To a step that moves data, which is carried out above the engines.
+fn not_an_engines() -> Trouble {
+    Trouble::new("could not move data", "a repository is no engine's")
+}
+
 /// Both ends of a shell.
 pub struct Attached {
     pub output: BoxStream<'static, Result<bytes::Bytes, Trouble>>,

@@ -129,6 +129,9 @@ fn meaning(operation: &Operation, verb: &Verb) -> Result<Said, Stop> {
         | Verb::RollOut(_)
         | Verb::RollBack(_)
         | Verb::Delete
+        | Verb::BackUp(_)
+        | Verb::Restore(_)
+        | Verb::Verify(_)
         | Verb::Cordon
         | Verb::Uncordon
         | Verb::Drain => refused("that is no word to an operation"),

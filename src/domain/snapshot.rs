@@ -101,12 +101,19 @@ pub struct Item {
     pub path: Option<Arc<str>>,
 }
 
+impl Item {
+    /// "postgres", "files /data"
+    pub fn what(&self) -> String {
+        match &self.path {
+            Some(path) => format!("{} {path}", self.method),
+            None => self.method.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "{} {path} of {}/{}", self.method, self.service.scope, self.service.name),
-            None => write!(f, "{} of {}/{}", self.method, self.service.scope, self.service.name),
-        }
+        write!(f, "{} of {}/{}", self.what(), self.service.scope, self.service.name)
     }
 }
 
@@ -114,7 +121,7 @@ impl fmt::Display for Item {
 /// between these two numbers then.
 pub type Counts = BTreeMap<Arc<str>, (u64, u64)>;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub id: SnapshotId,
     pub at: Timestamp,

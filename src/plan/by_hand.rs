@@ -48,7 +48,8 @@ fn docker(step: &Step, plan: &Plan) -> Option<String> {
         | Step::MakeSet { .. }
         | Step::DiscardSet { .. }
         | Step::Cordon { .. }
-        | Step::Drain { .. } => return None,
+        | Step::Drain { .. }
+        | Step::Data(_) => return None,
     })
 }
 
@@ -116,7 +117,8 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         | Step::Policy { .. }
         | Step::Rename { .. }
         | Step::Remove { .. }
-        | Step::Record { .. } => return None,
+        | Step::Record { .. }
+        | Step::Data(_) => return None,
     })
 }
 

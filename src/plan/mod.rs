@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId, ServiceKind};
 
+mod backup;
 mod by_hand;
+mod data;
 mod delete;
 pub mod execution;
 pub mod explain;
@@ -17,6 +19,7 @@ mod node;
 mod proxies;
 mod redeploy;
 pub mod restart;
+mod restore;
 mod rights;
 mod rollback;
 mod rollout;
@@ -30,7 +33,10 @@ mod tests;
 pub mod wish;
 pub mod wish_text;
 
+pub use backup::Verifying;
+pub use data::{Data, Kept, Returned, Save};
 pub use execution::Execution;
+pub use restore::Restoring;
 use situation::Situation;
 pub use step::{Group, Recipe, Stamp, Steer, Step, TRACK, Traffic};
 pub use wish::{Edits, Gate, ReleaseRef, RollOut, Strategy, Verb};
@@ -52,6 +58,9 @@ pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
         Verb::Pause => steer::pause(&situation, true),
         Verb::Resume => steer::pause(&situation, false),
         Verb::Steer(word) => steer::steer(&situation, *word),
+        Verb::BackUp(items) => backup::back_up(&situation, items),
+        Verb::Restore(wish) => restore::restore(&situation, wish),
+        Verb::Verify(wish) => backup::verify(&situation, wish),
         Verb::Cordon | Verb::Uncordon | Verb::Drain => unreachable!("a machine's, told above"),
     }?;
     rights::check(&situation, plan)
@@ -211,6 +220,9 @@ impl Plan {
             | Verb::Pause
             | Verb::Resume
             | Verb::Steer(_)
+            | Verb::BackUp(_)
+            | Verb::Restore(_)
+            | Verb::Verify(_)
             | Verb::Cordon
             | Verb::Uncordon
             | Verb::Drain => String::new(),

@@ -33,7 +33,10 @@ pub(super) fn plan(inventory: &Inventory, request: &Request) -> Result<Plan, Ref
         | Verb::Delete
         | Verb::Pause
         | Verb::Resume
-        | Verb::Steer(_) => Err(Refusal::new(format!("a machine cannot be told to {}", request.verb.word()))
+        | Verb::Steer(_)
+        | Verb::BackUp(_)
+        | Verb::Restore(_)
+        | Verb::Verify(_) => Err(Refusal::new(format!("a machine cannot be told to {}", request.verb.word()))
             .help("it can be cordoned, drained and uncordoned")),
     }
 }

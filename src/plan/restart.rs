@@ -26,8 +26,7 @@ pub(super) fn restart(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     // What is broken loses nothing by a restart, and when it comes back, there is one more to serve while the good ones have their turn.
     runs.sort_by_key(|instance| rank(instance));
 
-    let stages =
-        runs.iter().map(|instance| stage(instance, vec![stopping(instance), starting(instance), ready(instance)]));
+    let stages = runs.iter().map(|instance| stage(instance, again(instance)));
     let explains = Explanation {
         objects: objects(&runs),
         how: Vec::new(),
@@ -141,6 +140,11 @@ pub(super) fn stopping(instance: &Instance) -> Planned {
 
 fn stop_step(instance: &Instance) -> Step {
     Step::Stop { instance: instance.id.clone(), name: instance.name.clone(), grace: instance.stop_timeout }
+}
+
+/// Stopped, started and waited for.
+pub(super) fn again(instance: &Instance) -> Vec<Planned> {
+    vec![stopping(instance), starting(instance), ready(instance)]
 }
 
 fn starting(instance: &Instance) -> Planned {

@@ -44,7 +44,8 @@ fn needs(step: &Step, kind: ServiceKind) -> Vec<&'static str> {
             Route::Upstream { .. } | Route::Lookup { .. } => Vec::new(),
         },
         // Offered by a right of their own, Helm's, or a container's.
-        Step::Steer { .. }
+        Step::Data(_)
+        | Step::Steer { .. }
         | Step::Cordon { .. }
         | Step::Drain { .. }
         | Step::Helm { .. }

@@ -57,6 +57,9 @@ impl<'a> Situation<'a> {
             | Verb::Delete
             | Verb::Pause
             | Verb::Resume
+            | Verb::BackUp(_)
+            | Verb::Restore(_)
+            | Verb::Verify(_)
             | Verb::Cordon
             | Verb::Uncordon
             | Verb::Drain => "rolled out",
@@ -163,6 +166,7 @@ pub(super) fn needs(request: &Request, service: Option<&Service>) -> Capability 
         (Verb::Scale(_), _) => Capability::Scale,
         (Verb::RollOut(_) | Verb::RollBack(_), _) => Capability::RollOut,
         (Verb::Delete, _) => Capability::Replace,
+        (Verb::BackUp(_) | Verb::Restore(_) | Verb::Verify(_), _) => Capability::Shell,
         (Verb::Pause | Verb::Resume | Verb::Steer(_), _) => Capability::Steer,
         (Verb::Cordon | Verb::Uncordon | Verb::Drain, _) => Capability::Drain,
     }

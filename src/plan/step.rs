@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Target,
+    Data, Target,
     wish::{Edits, Gate, ReleaseRef},
 };
 use crate::domain::{InstanceId, Object, Pace, RestartPolicy, Route, ServiceId};
@@ -138,6 +138,9 @@ pub enum Step {
     /// Ends every instance on it that another machine could have, each as its budget allows. Done when none is left.
     Drain { node: ServiceId, within: u32 },
 
+    /// Of a backup or a restore.
+    Data(Data),
+
     /// Looks whether what is new does well enough to go on. Changes nothing.
     Gate { service: ServiceId, gate: Gate, new: Group, old: Group },
 }
@@ -217,6 +220,7 @@ impl Step {
     pub fn is_wait(&self) -> bool {
         match self {
             Self::AwaitReady { .. } | Self::AwaitRollout { .. } | Self::Gate { .. } => true,
+            Self::Data(data) => data.is_wait(),
             Self::Stop { .. }
             | Self::Start { .. }
             | Self::Redeploy { .. }
@@ -270,6 +274,7 @@ impl Step {
             | Self::Shift { .. }
             | Self::Cordon { .. }
             | Self::Drain { .. }
+            | Self::Data(_)
             | Self::Gate { .. } => None,
         }
     }
@@ -284,6 +289,10 @@ impl Step {
             | Self::Policy { instance, name, .. }
             | Self::Rename { instance, name, .. }
             | Self::Remove { instance, name } => vec![(instance, Some(name))],
+            Self::Data(data) => {
+                let (instance, name) = data.instance();
+                vec![(instance, Some(name))]
+            }
             Self::Make { like, .. } | Self::Join { like, .. } | Self::Record { like, .. } => vec![(like, None)],
             Self::Shift {
                 route: Route::Upstream { proxy, proxy_name, .. } | Route::Lookup { proxy, proxy_name },
@@ -328,6 +337,7 @@ impl Step {
             | Self::Steer { service, .. }
             | Self::Shift { service, .. }
             | Self::Gate { service, .. } => Target::Service(service.clone()),
+            Self::Data(data) => Target::Service(data.item().service.clone()),
             Self::MakeSet { set, .. } | Self::DiscardSet { set } => Target::Service(set.clone()),
             Self::Cordon { node, .. } | Self::Drain { node, .. } => Target::Service(node.clone()),
         }
@@ -337,6 +347,7 @@ impl Step {
     pub(super) fn stamp(&mut self, at: Timestamp, by: &Arc<str>) {
         match self {
             Self::Redeploy { asked, cause, .. } => (*asked, *cause) = (Some(at), Some(by.clone())),
+            Self::Data(data) => data.stamp(at),
             Self::Make { stamp, .. }
             | Self::Record { stamp, .. }
             | Self::Update { stamp, .. }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::Steer;
-use crate::domain::{Pace, ReleaseSource};
+use super::{Restoring, Steer, Verifying};
+use crate::domain::{Item, Pace, ReleaseSource};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +22,10 @@ pub enum Verb {
     Resume,
     /// What a rollout under way is told.
     Steer(Steer),
+    BackUp(Vec<Item>),
+    Restore(Box<Restoring>),
+    /// Rehearses a restore.
+    Verify(Box<Verifying>),
     Cordon,
     Uncordon,
     Drain,
@@ -43,6 +47,9 @@ impl Verb {
             Self::Steer(Steer::PromoteFull) => "promote fully",
             Self::Steer(Steer::Abort) => "abort",
             Self::Steer(Steer::Retry) => "retry",
+            Self::BackUp(_) => "back up",
+            Self::Restore(_) => "restore",
+            Self::Verify(_) => "verify",
             Self::Cordon => "cordon",
             Self::Uncordon => "uncordon",
             Self::Drain => "drain",
@@ -59,6 +66,9 @@ impl Verb {
             | Self::Delete
             | Self::Pause
             | Self::Resume
+            | Self::BackUp(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
             | Self::Cordon
             | Self::Uncordon
             | Self::Drain => false,
@@ -76,6 +86,9 @@ impl Verb {
             | Self::Stop
             | Self::Start
             | Self::Delete
+            | Self::BackUp(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
             | Self::Cordon
             | Self::Uncordon
             | Self::Drain => false,

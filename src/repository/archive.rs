@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Instant,
 };
 
@@ -13,7 +13,7 @@ use rustic_core::{
     repofile::{Metadata, Node, NodeType, SnapshotFile},
 };
 
-use super::{Incoming, Note, Repository, fault, note};
+use super::{Incoming, Note, Repository, fault};
 use crate::domain::{Item, Snapshot, Standing, StoredFile, Trouble};
 
 /// Read by nobody but us; a dump has no owner of its own.
@@ -61,7 +61,7 @@ fn folder_of(item: &Item) -> PathBuf {
 }
 
 impl Repository {
-    /// Takes in the streams to their ends, in the order in which they come. `finish` is asked for what is known only then; an error of its
+    /// Takes in the streams to their ends, in the order in which they come: a snapshot that stands as `note` says. `finish` is asked for what is known only then; an error of its
     /// own, or a stream that was cut off, leaves no snapshot.
     pub fn archive(
         &self,
@@ -74,6 +74,8 @@ impl Repository {
         let began = Instant::now();
         let program_version = concat!("midwatch ", env!("CARGO_PKG_VERSION")).into();
         let mut file = SnapshotFile { program_version, ..SnapshotFile::default() };
+        let wanted = note.standing;
+        let note = Note { standing: Standing::Unfinished, ..note };
         note.write(&mut file);
         let folder = folder_of(&note.item);
         let seen: Vec<_> = streams.iter().map(|stream| (stream.name.clone(), stream.seen())).collect();
@@ -88,7 +90,7 @@ impl Repository {
                 return Err(Trouble::new(what.as_str(), format!("{name} was cut off")));
             }
             let mut note = note;
-            (note.standing, note.took) = (Standing::Whole, began.elapsed());
+            (note.standing, note.took) = (wanted, began.elapsed());
             note.files =
                 seen.iter().map(|(name, seen)| StoredFile { name: name.clone(), bytes: seen.bytes() }).collect();
             finish(&mut note)?;
@@ -98,24 +100,12 @@ impl Repository {
         })();
         let done = done.and_then(|file: SnapshotFile| {
             self.inner.save_snapshots(vec![file]).map_err(failed)?;
-            self.newest_of(&note_mark(&provisional), &what)
+            let written =
+                Note::of(&provisional).and_then(|note| self.marked(&note.mark, &note.item, wanted).transpose());
+            let none = || Trouble::new(what.as_str(), "the snapshot is not there after it was written");
+            written.transpose()?.ok_or_else(none)
         });
         self.inner.delete_snapshots(&[provisional.id]).map_err(failed)?;
         done
     }
-
-    fn newest_of(&self, mark: &str, what: &str) -> Result<Snapshot, Trouble> {
-        let files = self.files()?;
-        let ours = files.iter().filter(|file| {
-            Note::of(file).is_some_and(|note| *note.mark == *mark && note.standing != Standing::Unfinished)
-        });
-        let newest = ours.max_by_key(|file| file.time.timestamp());
-        newest
-            .and_then(note::snapshot)
-            .ok_or_else(|| Trouble::new(what, "the snapshot is not there after it was written"))
-    }
-}
-
-fn note_mark(file: &SnapshotFile) -> Arc<str> {
-    Note::of(file).map_or_else(|| "".into(), |note| note.mark)
 }

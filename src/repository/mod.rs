@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     config::place::Place,
-    domain::{Snapshot, SnapshotId, Trouble},
+    domain::{Item, Snapshot, SnapshotId, Standing, Trouble},
 };
 
 mod archive;
@@ -130,6 +130,15 @@ impl Repository {
         let file = self.file(id)?;
         note::snapshot(&file)
             .ok_or_else(|| Trouble::new(format!("could not read the snapshot {id}"), "it was not made by midwatch"))
+    }
+
+    /// The newest of an item that was made for this wish and stands so.
+    pub fn marked(&self, mark: &str, item: &Item, standing: Standing) -> Result<Option<Snapshot>, Trouble> {
+        let files = self.files()?;
+        let ours = files.iter().filter(|file| {
+            Note::of(file).is_some_and(|note| *note.mark == *mark && note.item == *item && note.standing == standing)
+        });
+        Ok(ours.max_by_key(|file| file.time.timestamp()).and_then(note::snapshot))
     }
 
     /// Writes a file of a snapshot out.

@@ -44,7 +44,7 @@ impl Note {
             took: Duration::ZERO,
             files: Vec::new(),
             counts: Counts::new(),
-            standing: Standing::Unfinished,
+            standing: Standing::Whole,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     backend::{Backend, Progress, StepError},
     domain::{ClusterName, Trouble, units},
     plan::Step,
+    runtime::backup::{self, Vault},
 };
 
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub struct Gate {
     closed_clusters: Arc<BTreeSet<ClusterName>>,
     /// `None`: it need not be armed.
     arming: Option<Arc<Arming>>,
+    vault: Option<Arc<Vault>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,17 @@ impl Gate {
         arm_for: Option<Duration>,
     ) -> Self {
         let arming = arm_for.map(|lasts| Arc::new(Arming { lasts, until: Mutex::default() }));
-        Self { closed: read_only, closed_clusters: Arc::new(read_only_clusters.into_iter().collect()), arming }
+        Self {
+            closed: read_only,
+            closed_clusters: Arc::new(read_only_clusters.into_iter().collect()),
+            arming,
+            vault: None,
+        }
+    }
+
+    /// Where what is behind it is backed up.
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        Self { vault: vault.map(Arc::new), ..self }
     }
 
     /// From now on, for as long as was configured, things may be begun. Says until when; `None` where nothing has to be armed.
@@ -71,7 +83,10 @@ impl Gate {
         progress: Progress,
     ) -> Result<(), StepError> {
         self.is_open(cluster).map_err(StepError::Failed)?;
-        backend.execute(step, progress).await
+        match step {
+            Step::Data(data) => backup::carry_out(self.vault.as_deref(), backend, data, &progress).await,
+            step => backend.execute(step, progress).await,
+        }
     }
 
     fn is_open(&self, cluster: &ClusterName) -> Result<(), Trouble> {

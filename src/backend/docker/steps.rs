@@ -10,7 +10,7 @@ use super::{
     swarm_steps, upstream,
 };
 use crate::{
-    backend::{Progress, StepError, gate::Look},
+    backend::{Progress, StepError, gate::Look, not_an_engines},
     domain::Trouble,
     plan::Step,
 };
@@ -73,6 +73,7 @@ pub async fn execute(api: Api, step: Step, progress: Progress) -> Result<(), Ste
             "a rollout on Docker is an operation of midwatch, and no engine's",
             "tell the operation to wait, go on or stop",
         ),
+        Step::Data(_) => Err(StepError::Failed(not_an_engines())),
         Step::Cordon { .. } | Step::Drain { .. } => {
             refused("a Docker host is one machine", "stop its services instead, one by one")
         }

@@ -20,7 +20,7 @@ use super::{
     rollout, scale, sets, shift, steer, undo, update,
 };
 use crate::{
-    backend::{Progress, StepError, gate::Look},
+    backend::{Progress, StepError, gate::Look, not_an_engines},
     domain::{Object, ServiceId, ServiceKind, Trouble, text::clean},
     plan::Step,
 };
@@ -46,6 +46,7 @@ pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), S
             let awaited = rollout::Awaited { within, wants: wants.as_ref() };
             rollout::wait(&site, &service, awaited, &progress).await
         }
+        Step::Data(_) => Err(StepError::Failed(not_an_engines())),
         Step::Stop { name, .. } => Err(never(format!("could not stop {name}"))),
         Step::Start { name, .. } => Err(never(format!("could not start {name}"))),
         Step::AwaitReady { instance, name, within, steady } => {

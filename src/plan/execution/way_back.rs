@@ -127,7 +127,9 @@ impl Execution {
             | Step::Rename { .. }
             | Step::Record { .. }
             | Step::Pause { .. }
-            | Step::Cordon { .. } => Part::Neither,
+            | Step::Cordon { .. }
+            // Whoever depends on it comes back whichever data it has: it is never a half of both.
+            | Step::Data(_) => Part::Neither,
         }
     }
 

@@ -1,198 +1,136 @@
-//! Backups and restores: what is done in the instances, and in the repository.
+//! Backups and restores: what the steps of a plan do in the instances, and in the repository.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{path::PathBuf, sync::Arc};
 
-use tokio::runtime::Handle;
+use jiff::Timestamp;
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use self::{
-    program::{Ran, dump, feed},
-    recipe::{Act, Into, Recipe, Source, Survey, Which},
+    program::Ran,
+    recipe::{Recipe, Survey},
 };
 use crate::{
-    backend::{Backend, Progress},
+    backend::{Backend, Progress, StepError},
+    config::backup::Backups,
     domain::{Counts, InstanceId, Item, Snapshot, SnapshotId, Trouble},
-    repository::{Access, Note, incoming, outgoing},
+    plan::Data,
+    repository::{Access, Password, Repository},
 };
 
+mod meter;
 mod postgres;
 mod program;
 mod recipe;
+mod restore;
+mod save;
 
-/// What is to be backed up, and beside what it is kept.
+pub use restore::{bring, check, compare, discard, settle, swap, take_back};
+pub use save::save;
+
+/// Where backups are kept, as the config says.
 #[derive(Clone, Debug)]
-pub struct Order {
-    pub item: Item,
-    /// In which it is dumped.
-    pub instance: InstanceId,
-    pub release: Option<Arc<str>>,
-    /// For which wish: what is done twice for one wish is done once.
-    pub mark: Arc<str>,
+pub struct Vault {
+    pub backups: Arc<Backups>,
+    /// As `Access::cache`.
+    pub cache: Option<PathBuf>,
 }
 
-/// Streams a dump into the repository. `Err`: nothing of it is left there as a snapshot.
-pub async fn back_up(
+impl Vault {
+    /// Asks for the password anew each time. Waits for a file or a program: for threads that may.
+    pub fn access(&self) -> Result<Access, Trouble> {
+        let password = Password::from(&self.backups.password)?;
+        Ok(Access { place: self.backups.place.clone(), password, cache: self.cache.clone() })
+    }
+}
+
+/// With what a step is carried out.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub backend: &'a dyn Backend,
+    pub access: &'a Access,
+    pub progress: &'a Progress,
+}
+
+/// A step, done again without harm however far it came before.
+pub async fn carry_out(
+    vault: Option<&Vault>,
     backend: &dyn Backend,
-    access: &Access,
-    order: &Order,
+    data: Data,
     progress: &Progress,
-) -> Result<Snapshot, Trouble> {
-    let recipe = recipe_of(&order.item)?;
-    let what = format!("could not back up {}", order.item);
-    let survey = survey(backend, recipe, (&order.item, &order.instance), &what).await?;
-    let sources = recipe.sources(&order.item, &survey);
-    let (outlets, streams): (Vec<_>, Vec<_>) = sources.iter().map(|source| incoming(source.file.clone())).unzip();
-    let note = Note {
-        version: survey.version.clone(),
-        release: order.release.clone(),
-        ..Note::new(order.item.clone(), order.mark.clone())
+) -> Result<(), StepError> {
+    let vault = vault.cloned().ok_or_else(|| StepError::Failed(unconfigured()))?;
+    let access = waited_for(move || vault.access()).await?;
+    let site = Site { backend, access: &access, progress };
+    let done = match &data {
+        Data::Save(order) => save(site, order).await.map(drop),
+        Data::Check(order) => check(site, order).await,
+        Data::Bring(order) => bring(site, order).await,
+        Data::Discard(order) => discard(site, order).await,
+        Data::Swap(order) => swap(site, order).await,
+        Data::TakeBack(order) => take_back(site, order).await,
+        Data::Compare(order) => compare(site, order).await,
+        Data::Settle(order) => settle(site, order).await,
+        Data::Rehearse(_) => unimplemented!(),
     };
-    let counted = Arc::new(Mutex::new(Counts::new()));
-    let (access, runtime, known) = (access.clone(), Handle::current(), counted.clone());
-    let archiving = tokio::task::spawn_blocking(move || {
-        let repository = access.open_or_make(runtime)?;
-        repository.archive(note, streams, |note| {
-            note.counts = std::mem::take(&mut *known.lock().unwrap_or_else(PoisonError::into_inner));
-            Ok(())
-        })
-    });
-    let dumped = async {
-        for (source, outlet) in sources.iter().zip(outlets) {
-            progress(&source.act.says);
-            let ran = dump(backend, &order.instance, &source.act.script(recipe), &outlet).await?;
-            let ran = ran.succeeded(&what)?;
-            recipe.counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
-            // Why nobody reads it any more, the other side says.
-            if outlet.end().await.is_err() {
-                break;
-            }
-        }
-        Ok::<(), Trouble>(())
-    };
-    let dumped = dumped.await;
-    let archived = archiving.await.unwrap_or_else(|error| Err(Trouble::new(what, error)));
-    // What the repository says comes first: the dump breaks off when nobody takes it.
-    match (dumped, archived) {
-        (Ok(()), archived) => archived,
-        (Err(dump), Err(archive)) if archive.why.ends_with("was cut off") => Err(dump),
-        (Err(_), Err(archive)) => Err(archive),
-        (Err(dump), Ok(_)) => Err(dump),
+    match done {
+        // Whatever it was, an engine that is gone did not say no.
+        Err(StepError::Failed(trouble)) if backend.ping().await.is_err() => Err(StepError::Lost(trouble)),
+        done => done,
     }
 }
 
-/// What is to be brought back, and where.
-#[derive(Clone, Debug)]
-pub struct Return {
-    pub item: Item,
-    pub instance: InstanceId,
-    pub snapshot: SnapshotId,
-    /// For which wish.
-    pub mark: Arc<str>,
+/// What there is to say where the config names no repository.
+pub fn unconfigured() -> Trouble {
+    Trouble::new("nothing is backed up or restored", "the config names no repository")
+        .help("[backup] in the config: repository = \"/srv/backups\", and password_file = \"FILE\"")
 }
 
-/// Brings a snapshot into the instance beside what is live, counts it against what was written down when it was taken, and only then lets
-/// it take its place. Whatever was live before stands aside.
-pub async fn bring_back(
-    backend: &dyn Backend,
+/// Tells what one wish makes from what another does.
+fn mark(asked: Option<Timestamp>) -> Arc<str> {
+    asked.unwrap_or_else(Timestamp::now).as_nanosecond().to_string().into()
+}
+
+/// In a thread that may wait.
+async fn waited_for<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, StepError> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Trouble::new("the work broke off", error))).map_err(StepError::Failed)
+}
+
+/// The same, with the repository, which has to be there already.
+async fn in_repository<T: Send + 'static>(
     access: &Access,
-    order: &Return,
-    progress: &Progress,
-) -> Result<Snapshot, Trouble> {
-    let recipe = recipe_of(&order.item)?;
-    let what: Arc<str> = format!("could not restore {}", order.item).into();
-    let snapshot = looked_up(access, &order.snapshot).await?;
-    let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: order.mark.clone() };
-    let mut found = Counts::new();
-    for act in recipe.bring(&into) {
-        let ran = run(backend, access, order, (recipe, &act), progress).await?;
-        if let Some(part) = &act.counts {
-            recipe.counts(part, &ran, &mut found);
-        }
-    }
-    found.extend(counted(backend, recipe, &order.instance, &recipe.count(&into, Which::Brought), &what).await?);
-    compare(&snapshot, &found, &what)?;
-    for act in recipe.swap(&into) {
-        run(backend, access, order, (recipe, &act), progress).await?;
-    }
-    Ok(snapshot)
+    work: impl FnOnce(Repository) -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, StepError> {
+    let (access, runtime) = (access.clone(), Handle::current());
+    waited_for(move || work(access.open_made(runtime)?)).await
 }
 
-/// As if it had never been brought.
-pub async fn take_back(
-    backend: &dyn Backend,
-    access: &Access,
-    order: &Return,
-    progress: &Progress,
-) -> Result<(), Trouble> {
-    let recipe = recipe_of(&order.item)?;
-    let into = Into {
-        item: order.item.clone(),
-        files: looked_up(access, &order.snapshot).await?.files,
-        mark: order.mark.clone(),
-    };
-    for act in recipe.take_back(&into) {
-        run(backend, access, order, (recipe, &act), progress).await?;
-    }
-    Ok(())
+async fn looked_up(access: &Access, id: &SnapshotId) -> Result<Snapshot, StepError> {
+    let id = id.clone();
+    in_repository(access, move |repository| repository.snapshot(&id)).await
 }
 
-/// It stays: what stood aside goes.
-pub async fn settle(
-    backend: &dyn Backend,
-    access: &Access,
-    order: &Return,
-    progress: &Progress,
-) -> Result<(), Trouble> {
-    let recipe = recipe_of(&order.item)?;
-    let into = Into {
-        item: order.item.clone(),
-        files: looked_up(access, &order.snapshot).await?.files,
-        mark: order.mark.clone(),
-    };
-    for act in recipe.settle(&into) {
-        run(backend, access, order, (recipe, &act), progress).await?;
-    }
-    Ok(())
-}
-
-async fn looked_up(access: &Access, id: &SnapshotId) -> Result<Snapshot, Trouble> {
-    let (access, id, runtime) = (access.clone(), id.clone(), Handle::current());
-    let looking = tokio::task::spawn_blocking(move || access.open_made(runtime)?.snapshot(&id));
-    looking.await.unwrap_or_else(|error| Err(Trouble::new("could not look a snapshot up", error)))
-}
-
-async fn run(
-    backend: &dyn Backend,
-    access: &Access,
-    order: &Return,
-    (recipe, act): (&dyn Recipe, &Act),
-    progress: &Progress,
-) -> Result<Ran, Trouble> {
-    progress(&act.says);
-    let from = act
-        .reads
-        .as_ref()
-        .map(|file| outgoing(access.clone(), Handle::current(), order.snapshot.clone(), file.to_string()));
-    let ran = feed(backend, &order.instance, &act.script(recipe), from, |_| {}).await?;
-    ran.succeeded(&format!("could not restore {}: {}", order.item, act.says))
-}
-
-async fn counted(
+async fn survey(
     backend: &dyn Backend,
     recipe: &dyn Recipe,
-    instance: &InstanceId,
-    sources: &[Source],
+    (item, instance): (&Item, &InstanceId),
     what: &str,
-) -> Result<Counts, Trouble> {
-    let mut counts = Counts::new();
-    for source in sources {
-        let ran = program::ask(backend, instance, &source.act.script(recipe)).await?.succeeded(what)?;
-        recipe.counts(part(&source.file), &ran, &mut counts);
-    }
-    Ok(counts)
+) -> Result<Survey, StepError> {
+    let act = recipe.survey(item);
+    let ran = program::ask(backend, instance, &act.script(recipe)).await?.succeeded(what).map_err(StepError::Failed)?;
+    let room = room(&ran);
+    Ok(Survey { room, ..recipe.surveyed(&ran) })
+}
+
+/// "room 1048576", in bytes.
+fn room(ran: &Ran) -> Option<u64> {
+    ran.reported("room").next()?.parse().ok()
 }
 
 /// All that was counted at the backup has to be there, and as much of it.
-fn compare(snapshot: &Snapshot, found: &Counts, what: &str) -> Result<(), Trouble> {
+fn is_alike(snapshot: &Snapshot, found: &Counts, what: &str) -> Result<(), Trouble> {
     for (name, (least, most)) in &snapshot.counts {
         let (count, _) = found.get(name).copied().unwrap_or_default();
         if !(*least..=*most).contains(&count) {
@@ -208,19 +146,8 @@ fn part(file: &str) -> &str {
     file.rsplit_once('.').map_or(file, |(name, _)| name)
 }
 
-async fn survey(
-    backend: &dyn Backend,
-    recipe: &dyn Recipe,
-    (item, instance): (&Item, &InstanceId),
-    what: &str,
-) -> Result<Survey, Trouble> {
-    let act = recipe.survey(item);
-    let ran = program::ask(backend, instance, &act.script(recipe)).await?;
-    Ok(recipe.surveyed(&ran.succeeded(what)?))
-}
-
-fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, Trouble> {
+fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, StepError> {
     let all: [&'static dyn Recipe; 1] = [&postgres::Postgres];
     let found = all.into_iter().find(|recipe| recipe.method() == item.method);
-    found.ok_or_else(|| Trouble::new(format!("nothing can be done with {item}"), "how is not known"))
+    found.ok_or_else(|| StepError::Failed(Trouble::new(format!("nothing can be done with {item}"), "how is not known")))
 }

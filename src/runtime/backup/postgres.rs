@@ -33,7 +33,7 @@ impl Recipe for Postgres {
             let (bytes, name) = report.split_once(' ')?;
             Some((Arc::from(name), bytes.parse().ok()))
         };
-        Survey { version, parts: ran.reported("database").filter_map(part).collect() }
+        Survey { version, parts: ran.reported("database").filter_map(part).collect(), room: None }
     }
 
     fn sources(&self, _: &Item, survey: &Survey) -> Vec<Source> {

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    backend::{Backend, Piped, Said},
+    backend::{Backend, Piped, Said, StepError},
     domain::{
         InstanceId, Trouble,
         text::{clean, shorten},
@@ -48,11 +47,17 @@ impl Script {
     }
 }
 
-/// Its output goes where it is wanted.
-pub async fn dump(backend: &dyn Backend, instance: &InstanceId, script: &Script, to: &Outlet) -> Result<Ran, Trouble> {
-    let Piped { input, said } = backend.run(instance.clone(), script.command()).await?;
+/// Its output goes where it is wanted. `told` hears how many bytes did. `Lost`: whether it came to its end is not known.
+pub async fn dump(
+    backend: &dyn Backend,
+    instance: &InstanceId,
+    script: &Script,
+    to: &Outlet,
+    told: impl FnMut(u64),
+) -> Result<Ran, StepError> {
+    let Piped { input, said } = backend.run(instance.clone(), script.command()).await.map_err(StepError::Failed)?;
     // It reads nothing, and is not told an end before its own.
-    let ran = hear(said, async |piece| to.write(piece).await.is_ok()).await;
+    let ran = hear(said, Some(to), told).await;
     drop(input);
     ran
 }
@@ -63,13 +68,13 @@ pub async fn feed(
     instance: &InstanceId,
     script: &Script,
     from: Option<Outgoing>,
-    told: impl Fn(u64),
-) -> Result<Ran, Trouble> {
-    let Piped { mut input, said } = backend.run(instance.clone(), script.command()).await?;
+    mut told: impl FnMut(u64),
+) -> Result<Ran, StepError> {
+    let Piped { mut input, said } = backend.run(instance.clone(), script.command()).await.map_err(StepError::Failed)?;
     let writing = async {
         let (Some(mut from), mut bytes) = (from, 0) else { return Ok(()) };
         while let Some(piece) = from.recv().await {
-            let piece = piece?;
+            let piece = piece.map_err(StepError::Failed)?;
             // One that ends before it has read all says by its code why.
             if input.write_all(&piece).await.is_err() {
                 return Ok(());
@@ -80,7 +85,7 @@ pub async fn feed(
         _ = input.flush().await;
         Ok(())
     };
-    let hearing = hear(said, async |_| true);
+    let hearing = hear(said, None, |_| {});
     tokio::pin!(writing, hearing);
     let mut is_written = false;
     loop {
@@ -93,22 +98,26 @@ pub async fn feed(
 }
 
 /// What it says where it reads and prints nothing.
-pub async fn ask(backend: &dyn Backend, instance: &InstanceId, script: &Script) -> Result<Ran, Trouble> {
+pub async fn ask(backend: &dyn Backend, instance: &InstanceId, script: &Script) -> Result<Ran, StepError> {
     feed(backend, instance, script, None, |_| {}).await
 }
 
 async fn hear(
     mut said: futures::stream::BoxStream<'static, Result<Said, Trouble>>,
-    mut take: impl AsyncFnMut(Bytes) -> bool,
-) -> Result<Ran, Trouble> {
+    to: Option<&Outlet>,
+    mut told: impl FnMut(u64),
+) -> Result<Ran, StepError> {
     let mut ran = Ran::default();
     let mut line = Vec::new();
     while let Some(said) = said.next().await {
-        match said? {
+        match said.map_err(StepError::Lost)? {
             Said::Output(piece) => {
                 ran.bytes += piece.len() as u64;
-                if !take(piece).await {
-                    return Err(Trouble::new("could not go on", "nobody takes what it prints"));
+                told(ran.bytes);
+                if let Some(to) = to
+                    && to.write(piece).await.is_err()
+                {
+                    return Err(StepError::Failed(Trouble::new("could not go on", "nobody takes what it prints")));
                 }
             }
             Said::Errors(piece) => {
@@ -126,7 +135,7 @@ async fn hear(
             }
         }
     }
-    Err(Trouble::new("whether it came to its end is not known", "the connection to it broke"))
+    Err(StepError::Lost(Trouble::new("whether it came to its end is not known", "the connection to it broke")))
 }
 
 impl Ran {
@@ -169,9 +178,9 @@ mod tests {
 
     use super::*;
 
-    async fn heard(pieces: &[Said]) -> Result<Ran, Trouble> {
+    async fn heard(pieces: &[Said]) -> Result<Ran, StepError> {
         let pieces: Vec<_> = pieces.iter().cloned().map(Ok).collect();
-        hear(stream::iter(pieces).boxed(), async |_| true).await
+        hear(stream::iter(pieces).boxed(), None, |_| {}).await
     }
 
     fn errors(text: &str) -> Said {

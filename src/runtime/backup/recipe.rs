@@ -12,12 +12,8 @@ pub struct Survey {
     pub version: Option<Arc<str>>,
     /// What is dumped by itself, with its size in bytes where that is known.
     pub parts: Vec<(Arc<str>, Option<u64>)>,
-}
-
-impl Survey {
-    pub fn bytes(&self) -> u64 {
-        self.parts.iter().filter_map(|(_, bytes)| *bytes).sum()
-    }
+    /// Bytes that are free where it keeps its data.
+    pub room: Option<u64>,
 }
 
 /// One run of a script, as `program::Script` without the frame.

@@ -2,12 +2,14 @@
 
 use std::{path::Path, process::Command, sync::Arc};
 
+use jiff::Timestamp;
 use midwatch::{
-    backend::Progress,
+    backend::{Backend, Progress, StepError},
     config::place::Place,
-    domain::{Item, Method, ServiceId, Snapshot, Trouble},
+    domain::{InstanceId, Item, Method, Snapshot, SnapshotId, Trouble},
+    plan::{Returned, Save},
     repository::{Access, Password},
-    runtime::backup::{Order, back_up},
+    runtime::backup::{self, Site},
 };
 
 use crate::{
@@ -39,14 +41,75 @@ fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
 
 async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method: Method) -> Result<Snapshot, Trouble> {
     let backend = (stage as &dyn Stage).backend().await;
-    let service: ServiceId = running.service.clone();
-    let order = Order {
-        item: Item { service, method, path: None },
+    let order = Save {
+        item: Item { service: running.service.clone(), method, path: None },
         instance: running.instance.clone(),
+        name: (&*running.name).into(),
         release: Some("v1".into()),
-        mark: "asked".into(),
+        is_safety: false,
+        asked: None,
     };
-    back_up(&*backend, &access(place), &order, &silent()).await
+    let (access, progress) = (access(place), silent());
+    let site = Site { backend: &*backend, access: &access, progress: &progress };
+    backup::save(site, &order).await.map_err(trouble)
+}
+
+/// A snapshot on its way back.
+struct Return {
+    item: Item,
+    instance: InstanceId,
+    snapshot: SnapshotId,
+    /// For which wish.
+    mark: &'static str,
+}
+
+impl Return {
+    fn order(&self) -> Returned {
+        let asked = self.mark.bytes().fold(1, |sum, byte| sum * 31 + i64::from(byte));
+        Returned {
+            snapshot: self.snapshot.clone(),
+            item: self.item.clone(),
+            instance: self.instance.clone(),
+            name: "it".into(),
+            asked: Some(Timestamp::from_second(asked % 1_000_000_000).expect("a time")),
+        }
+    }
+}
+
+/// Brought, counted, and in the place of what was live.
+async fn bring_back(
+    backend: &dyn Backend,
+    access: &Access,
+    order: &Return,
+    progress: &Progress,
+) -> Result<(), Trouble> {
+    let site = Site { backend, access, progress };
+    backup::check(site, &order.order()).await.map_err(trouble)?;
+    bring(backend, access, order, progress).await?;
+    backup::swap(site, &order.order()).await.map_err(trouble)?;
+    backup::compare(site, &order.order()).await.map_err(trouble)
+}
+
+async fn bring(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    backup::bring(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
+}
+
+async fn take_back(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    backup::take_back(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
+}
+
+async fn discard(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    backup::discard(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
+}
+
+async fn settle(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    backup::settle(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
+}
+
+fn trouble(error: StepError) -> Trouble {
+    match error {
+        StepError::Failed(trouble) | StepError::Lost(trouble) | StepError::Unsure(trouble) => trouble,
+    }
 }
 
 fn access(place: &Path) -> Access {

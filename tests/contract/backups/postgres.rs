@@ -2,12 +2,9 @@
 
 use std::process::Command;
 
-use midwatch::{
-    domain::Method,
-    runtime::backup::{Return, bring_back, settle, take_back},
-};
+use midwatch::domain::Method;
 
-use super::{STACK, access, backed_up, restic, silent, until};
+use super::{Return, STACK, access, backed_up, bring, bring_back, discard, restic, settle, silent, take_back, until};
 use crate::{
     docker::{DockerStage, docker},
     stage::{Running, Stage},
@@ -117,7 +114,7 @@ async fn a_damaged_postgres_is_as_it_was_again_and_as_it_was_before_that_when_it
         item: snapshot.item.clone(),
         instance: running.instance.clone(),
         snapshot: snapshot.id.clone(),
-        mark: "op-1".into(),
+        mark: "op-1",
     };
     let (access, silent) = (access(&place), silent());
     let databases = || must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
@@ -172,12 +169,16 @@ async fn a_damaged_repository_overwrites_nothing() {
         item: snapshot.item.clone(),
         instance: running.instance.clone(),
         snapshot: snapshot.id.clone(),
-        mark: "op-1".into(),
+        mark: "op-1",
     };
     let (access, silent) = (access(&place), silent());
-    let trouble = bring_back(&*backend, &access, &order, &silent).await.expect_err("it is damaged");
-    assert!(trouble.what.starts_with("could not read "), "{trouble}");
+    for trouble in [
+        bring_back(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
+        bring(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
+    ] {
+        assert!(trouble.what.starts_with("could not read "), "{trouble}");
+    }
     assert_eq!(must(name, "shop", "select count(*) from orders"), "50000");
-    take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    discard(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
     assert_eq!(must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database"), usual);
 }

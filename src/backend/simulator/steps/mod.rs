@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Line, gate, quantity::Span};
 use crate::{
-    backend::{Loss, Progress, StepError},
+    backend::{Loss, Progress, StepError, not_an_engines},
     domain::{InstanceId, ServiceId, Trouble},
     plan::Step,
 };
@@ -40,6 +40,7 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
             containers::record(&line, &service, release, &like, keep, &stamp)
         }
 
+        Step::Data(_) => Err(StepError::Failed(not_an_engines())),
         Step::Redeploy { service, asked, .. } => orchestrated::redeploy(&line, &service, asked),
         Step::Replace { instance, name, grace, alone } => {
             orchestrated::replace(&line, &instance, &name, (grace, alone), &progress).await

@@ -27,6 +27,8 @@ const BETWEEN_NOTES: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(60);
 /// Seconds for what has a deadline of its own, which says better what took so long.
 const HAS_ITS_OWN: u32 = 3600;
+/// Seconds that gigabytes may take: a person stops it in the middle where it takes too long.
+const DATA_MOVES: u32 = 48 * 3600;
 /// New instances of a service that were not counted when it was planned.
 const MEMBERS: u32 = 1000;
 
@@ -102,7 +104,14 @@ impl Run {
                     self.say(&word).await;
                     quiet_until = Instant::now() + BETWEEN_NOTES;
                 }
-                Some(asked) = self.asks.recv() => self.hear(asked).await,
+                Some(asked) = self.asks.recv() => {
+                    self.hear(asked).await;
+                    if let (Some(why), Step::Data(data)) = (&self.stopping, step)
+                        && data.may_be_broken_off()
+                    {
+                        return Err(StepError::Failed(Trouble::new(step.title(), why)));
+                    }
+                }
             }
         }
     }
@@ -158,6 +167,7 @@ fn patience(step: &Step) -> Duration {
         | Step::Cordon { .. } => 60,
         // An image may be pulled for it, and what is discarded has its own time to end.
         Step::Make { .. } | Step::DiscardSet { .. } => HAS_ITS_OWN,
+        Step::Data(_) => DATA_MOVES,
         Step::AwaitReady { within, .. }
         | Step::AwaitRollout { within, .. }
         | Step::Helm { within, .. }

@@ -1,0 +1,140 @@
+//! Backing up, and rehearsing a restore: nothing of what runs is changed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::restart::{is_ready, protected, rank};
+use crate::{
+    domain::{Instance, InstanceId, Item, Method, units},
+    plan::{Data, Explanation, Kept, Plan, Planned, Refusal, Returned, Save, Situation, Stage, Step},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verifying {
+    pub snapshot: Kept,
+}
+
+/// The instance that is entered, and what of it (a pod's container).
+pub(super) struct Entered<'a> {
+    pub instance: &'a Instance,
+    pub id: InstanceId,
+}
+
+pub(super) fn back_up(situation: &Situation<'_>, items: &[Item]) -> Result<Plan, Refusal> {
+    if items.is_empty() {
+        return Err(nothing(situation));
+    }
+    let entered = entered(situation)?;
+    let name = &entered.instance.name;
+    let save = |item: &Item| {
+        let save = saving(situation, &entered, item, false);
+        Stage { title: item.what().into(), steps: vec![Planned::new(save)] }
+    };
+    let mut warnings = unready(entered.instance);
+    warnings.extend(items.iter().filter_map(warning).map(Arc::from));
+    let explains = Explanation {
+        objects: items.iter().map(|item| format!("{} of {name}", item.what()).into()).collect(),
+        how: vec!["dumped in the instance and streamed into the repository: no copy is kept on the way".into()],
+        promises: vec!["what runs is not changed".into()],
+        warnings,
+        undo: vec!["stopped or failed midway: what is not whole is no snapshot; those that are whole stay".into()],
+    };
+    Ok(situation.plan(items.iter().map(save).collect(), explains))
+}
+
+pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan, Refusal> {
+    let kept = &wish.snapshot;
+    let entered = like(situation)?;
+    let step = Step::Data(Data::Rehearse(Returned {
+        snapshot: kept.id.clone(),
+        item: Item { service: situation.service.id.clone(), ..kept.item.clone() },
+        instance: entered.id,
+        name: entered.instance.name.clone(),
+        asked: None,
+    }));
+    let explains = Explanation {
+        objects: vec![told(kept).into()],
+        how: vec![
+            format!("into an instance by itself, like {}, without a network and without its data", {
+                &entered.instance.name
+            })
+            .into(),
+            "it has to open there, and hold as much as was counted at the backup; then it is thrown away".into(),
+        ],
+        promises: vec!["what runs is not touched".into()],
+        warnings: vec![
+            format!("it takes about {} of disk and a server's memory meanwhile", units::bytes(kept.bytes)).into(),
+        ],
+        undo: vec!["stopped or failed midway: that instance is removed".into()],
+    };
+    Ok(situation.plan(vec![Stage { title: kept.item.what().into(), steps: vec![Planned::new(step)] }], explains))
+}
+
+pub(super) fn saving(situation: &Situation<'_>, entered: &Entered<'_>, item: &Item, is_safety: bool) -> Step {
+    let release = situation.service.image.as_ref().map(|image| Arc::from(image.release()));
+    let (item, instance, name) = (item.clone(), entered.id.clone(), entered.instance.name.clone());
+    Step::Data(Data::Save(Save { item, instance, name, release, is_safety, asked: None }))
+}
+
+/// The one that is likeliest to answer.
+pub(super) fn entered<'a>(situation: &Situation<'a>) -> Result<Entered<'a>, Refusal> {
+    let running = situation.instances.iter().copied().filter(|instance| instance.state.is_alive());
+    match running.max_by_key(|instance| rank(instance)) {
+        Some(instance) => Ok(Entered { instance, id: main_part(instance) }),
+        None => Err(Refusal::new(format!("nothing of {} runs", situation.subject()))
+            .help("what is in it is reached through its own programs: start it first")),
+    }
+}
+
+/// One that shows what a scratch instance has to be like, running or not.
+fn like<'a>(situation: &Situation<'a>) -> Result<Entered<'a>, Refusal> {
+    let best = situation.instances.iter().copied().max_by_key(|instance| (instance.state.is_alive(), rank(instance)));
+    match best {
+        Some(instance) => Ok(Entered { instance, id: main_part(instance) }),
+        None => Err(Refusal::new(format!("{} has no instance to make another like", situation.subject()))),
+    }
+}
+
+fn main_part(instance: &Instance) -> InstanceId {
+    let first = instance.log_sources().into_iter().next();
+    first.map_or_else(|| instance.id.clone(), |source| source.id)
+}
+
+fn nothing(situation: &Situation<'_>) -> Refusal {
+    Refusal::new(format!("nothing is known that could be backed up of {}", situation.subject())).help(
+        "known by itself are databases by their images; else say so: --method METHOD, a label midwatch.backup on it, or \
+         [[backup.services]] in the config",
+    )
+}
+
+fn unready(instance: &Instance) -> Vec<Arc<str>> {
+    let is_well = is_ready(instance);
+    (!is_well).then(|| format!("{} is {}", instance.name, instance.health.word()).into()).into_iter().collect()
+}
+
+fn warning(item: &Item) -> Option<&'static str> {
+    match item.method {
+        Method::Files => {
+            Some("files are read one after the other: what is written meanwhile may be new in one and old in the next")
+        }
+        Method::RabbitMq => Some("definitions only: messages in queues are not backed up"),
+        Method::Postgres | Method::Mysql | Method::Mongo | Method::Redis | Method::Sqlite | Method::Configuration => {
+            None
+        }
+    }
+}
+
+/// "1a2b3c4d of 2026-11-29 02:00 UTC: postgres of shop/db, 1.2G, version 15.14, while v2.4.1 ran"
+pub(super) fn told(kept: &Kept) -> String {
+    let version = kept.version.as_ref().map_or(String::new(), |version| format!(", version {version}"));
+    let release = kept.release.as_ref().map_or(String::new(), |release| format!(", while {release} ran"));
+    let at = kept.at.strftime("%Y-%m-%d %H:%M UTC");
+    format!("{} of {at}: {}, {}{version}{release}", kept.id, kept.item, units::bytes(kept.bytes))
+}
+
+pub(super) fn warnings_of(situation: &Situation<'_>, entered: &Entered<'_>) -> Vec<Arc<str>> {
+    let mut warnings = protected(situation);
+    warnings.extend(unready(entered.instance));
+    warnings
+}

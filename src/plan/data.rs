@@ -1,0 +1,184 @@
+//! What is done between an instance and the repository in which backups are kept: no engine's to do, but carried out and written down
+//! like every other step.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{InstanceId, Item, Snapshot, SnapshotId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "data", rename_all = "snake_case")]
+pub enum Data {
+    /// Done when a snapshot for this wish is whole in the repository.
+    Save(Save),
+    /// Reads the whole snapshot, and looks whether its instance can take it. Changes nothing.
+    Check(Returned),
+    /// Brings it into the instance beside what is live, and counts it there against what was counted at the backup. Nobody sees it yet.
+    Bring(Returned),
+    /// Removes what was brought, however far it came.
+    Discard(Returned),
+    /// Lets it take the place of what is live. Done when it is live.
+    Swap(Returned),
+    /// Done when what was live before `Swap` is live again, however far that came: what stood aside, or else the snapshot that was taken
+    /// before for the same wish.
+    TakeBack(Returned),
+    /// Counts what is live, which must be as much as there was at the backup. Changes nothing.
+    Compare(Returned),
+    /// Lets go what stood aside. From then on there is no way back but another restore.
+    Settle(Returned),
+    /// Restores it into an instance by itself, like this one and thrown away again, and writes down whether that went well.
+    Rehearse(Returned),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Save {
+    pub item: Item,
+    /// In which it is dumped, with its name.
+    pub instance: InstanceId,
+    pub name: Arc<str>,
+    /// What runs, as people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Arc<str>>,
+    /// Taken before a restore, to go back to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_safety: bool,
+    /// What is done twice for one and the same wish is done once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Timestamp>,
+}
+
+/// A snapshot, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    pub snapshot: SnapshotId,
+    /// What it becomes there: of the service into which it is restored.
+    pub item: Item,
+    pub instance: InstanceId,
+    pub name: Arc<str>,
+    /// As for `Save`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Timestamp>,
+}
+
+/// A snapshot as a plan knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub id: SnapshotId,
+    pub at: Timestamp,
+    pub item: Item,
+    /// Of what it holds.
+    pub bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Arc<str>>,
+}
+
+impl From<&Snapshot> for Kept {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            id: snapshot.id.clone(),
+            at: snapshot.at,
+            item: snapshot.item.clone(),
+            bytes: snapshot.bytes(),
+            version: snapshot.version.clone(),
+            release: snapshot.release.clone(),
+        }
+    }
+}
+
+impl Data {
+    pub fn is_wait(&self) -> bool {
+        match self {
+            Self::Check(_) | Self::Compare(_) => true,
+            Self::Save(_)
+            | Self::Bring(_)
+            | Self::Discard(_)
+            | Self::Swap(_)
+            | Self::TakeBack(_)
+            | Self::Settle(_)
+            | Self::Rehearse(_) => false,
+        }
+    }
+
+    /// It may be broken off in the middle at a person's word: nobody misses a half of it, and gigabytes take their time.
+    pub fn may_be_broken_off(&self) -> bool {
+        match self {
+            Self::Save(_) | Self::Check(_) | Self::Bring(_) | Self::Compare(_) | Self::Rehearse(_) => true,
+            Self::Discard(_) | Self::Swap(_) | Self::TakeBack(_) | Self::Settle(_) => false,
+        }
+    }
+
+    pub fn item(&self) -> &Item {
+        match self {
+            Self::Save(save) => &save.item,
+            Self::Check(returned)
+            | Self::Bring(returned)
+            | Self::Discard(returned)
+            | Self::Swap(returned)
+            | Self::TakeBack(returned)
+            | Self::Compare(returned)
+            | Self::Settle(returned)
+            | Self::Rehearse(returned) => &returned.item,
+        }
+    }
+
+    pub fn instance(&self) -> (&InstanceId, &Arc<str>) {
+        match self {
+            Self::Save(save) => (&save.instance, &save.name),
+            Self::Check(returned)
+            | Self::Bring(returned)
+            | Self::Discard(returned)
+            | Self::Swap(returned)
+            | Self::TakeBack(returned)
+            | Self::Compare(returned)
+            | Self::Settle(returned)
+            | Self::Rehearse(returned) => (&returned.instance, &returned.name),
+        }
+    }
+
+    pub(super) fn stamp(&mut self, at: Timestamp) {
+        match self {
+            Self::Save(save) => save.asked = Some(at),
+            Self::Check(returned)
+            | Self::Bring(returned)
+            | Self::Discard(returned)
+            | Self::Swap(returned)
+            | Self::TakeBack(returned)
+            | Self::Compare(returned)
+            | Self::Settle(returned)
+            | Self::Rehearse(returned) => returned.asked = Some(at),
+        }
+    }
+
+    /// "restore postgres from 1a2b3c4d into shop-db-1"
+    pub fn title(&self) -> String {
+        let what = self.item().what();
+        match self {
+            Self::Save(Save { name, is_safety: false, .. }) => format!("back up {what} of {name}"),
+            Self::Save(Save { name, is_safety: true, .. }) => {
+                format!("back up {what} of {name}, to go back to")
+            }
+            Self::Check(Returned { snapshot, name, .. }) => {
+                format!("read {snapshot} to its end, and look whether {name} can take it")
+            }
+            Self::Bring(Returned { snapshot, name, .. }) => {
+                format!("bring {what} from {snapshot} into {name} beside what is live, and count it")
+            }
+            Self::Discard(Returned { snapshot, name, .. }) => format!("let go what came from {snapshot} into {name}"),
+            Self::Swap(Returned { snapshot, name, .. }) => {
+                format!("let {what} from {snapshot} take the place of what is live in {name}")
+            }
+            Self::TakeBack(Returned { name, .. }) => format!("bring back {what} of {name} as it was before"),
+            Self::Compare(Returned { snapshot, name, .. }) => {
+                format!("count {what} of {name} against what {snapshot} holds")
+            }
+            Self::Settle(Returned { name, .. }) => format!("let go what {what} of {name} was before"),
+            Self::Rehearse(Returned { snapshot, name, .. }) => {
+                format!("restore {what} from {snapshot} into an instance by itself, like {name}")
+            }
+        }
+    }
+}

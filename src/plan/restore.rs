@@ -1,0 +1,205 @@
+//! Restoring: what is live is replaced by what a snapshot holds, and comes back if that does not go well.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    backup::{Entered, entered, saving, told, warnings_of},
+    restart::{self, STEADY, is_wanted},
+};
+use crate::{
+    domain::{Item, Method, Service, ServiceId, units},
+    plan::{Data, Explanation, Kept, Plan, Planned, Refusal, Returned, Situation, Stage, Step},
+};
+
+/// Seconds that what was restored is given to be well.
+const WELL_WITHIN: u32 = 120;
+/// Seconds that an orchestrator is given to end or to start what depends on it.
+const DEPENDANT_WITHIN: u32 = 300;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restoring {
+    pub snapshot: Kept,
+    /// What it becomes: of the service that it is restored into, and of the snapshot's method.
+    pub into: Item,
+    /// Nothing is taken before to go back to: for what cannot be dumped any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_safety: bool,
+    /// Those that depend on it run on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_dependants: bool,
+    /// Others that are stopped meanwhile although nothing says that they depend on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<ServiceId>,
+    /// When a person wished it: what was written since the snapshot is lost.
+    pub wished: Timestamp,
+    /// How long the last restore or rehearsal of the same took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Duration>,
+}
+
+pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Plan, Refusal> {
+    if wish.into.method != wish.snapshot.item.method {
+        let (has, wants) = (wish.snapshot.item.method, wish.into.method);
+        return Err(Refusal::new(format!("{} holds {has}, and cannot become {wants}", wish.snapshot.id)));
+    }
+    let entered = entered(situation)?;
+    let stopped = stopped(situation, wish)?;
+    let returned = Returned {
+        snapshot: wish.snapshot.id.clone(),
+        item: wish.into.clone(),
+        instance: entered.id.clone(),
+        name: entered.instance.name.clone(),
+        asked: None,
+    };
+    let mut stages = vec![stage("look first", vec![Planned::new(Step::Data(Data::Check(returned.clone())))])];
+    if !wish.without_safety {
+        stages.push(stage("to go back to", vec![Planned::new(saving(situation, &entered, &wish.into, true))]));
+    }
+    let stops: Vec<Planned> = stopped.iter().flat_map(|service| stop(situation, service)).collect();
+    if !stops.is_empty() {
+        stages.push(stage("stop what depends on it", stops));
+    }
+    stages.push(stage("restore", restoring(situation, wish, &entered, &returned)));
+    let starts: Vec<Planned> = stopped.iter().flat_map(|service| start(situation, service)).collect();
+    if !starts.is_empty() {
+        stages.push(stage("start what depends on it", starts));
+    }
+    let settle = Planned::tidying(Step::Data(Data::Settle(returned)));
+    stages.push(stage("tidy up", vec![settle]));
+    Ok(situation.plan(stages, explained(situation, wish, &entered, &stopped)))
+}
+
+fn stage(title: &str, steps: Vec<Planned>) -> Stage {
+    Stage { title: title.into(), steps }
+}
+
+fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>, returned: &Returned) -> Vec<Planned> {
+    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
+    let instance = entered.instance;
+    let well = Step::AwaitReady {
+        instance: instance.id.clone(),
+        name: instance.name.clone(),
+        within: WELL_WITHIN,
+        steady: STEADY,
+    };
+    let mut undo = vec![data(Data::TakeBack)];
+    let mut steps = vec![Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)])];
+    let again = reopens(situation, wish).then(|| restart::again(instance)).unwrap_or_default();
+    undo.extend(again.iter().map(|planned| planned.step.clone()));
+    steps.push(Planned::new(data(Data::Swap)).undone_by(undo));
+    steps.extend(again.into_iter().map(|planned| Planned::new(planned.step)));
+    steps.push(Planned::new(data(Data::Compare)));
+    steps.push(Planned::new(well));
+    steps
+}
+
+/// What has files open would go on with the old ones.
+fn reopens(situation: &Situation<'_>, wish: &Restoring) -> bool {
+    wish.into.method == Method::Files && !situation.is_orchestrated()
+}
+
+/// Those that depend on it, by what they say or by what the person says, as far as they run.
+fn stopped<'a>(situation: &Situation<'a>, wish: &Restoring) -> Result<Vec<&'a Service>, Refusal> {
+    let mut found = if wish.leaves_dependants { Vec::new() } else { situation.dependants() };
+    for id in &wish.stops {
+        let service = situation
+            .inventory
+            .service(id)
+            .ok_or_else(|| Refusal::new(format!("there is no service {id}, which was to be stopped meanwhile")))?;
+        if !found.iter().any(|other| other.id == *id) && *id != situation.service.id {
+            found.push(service);
+        }
+    }
+    found.retain(|service| match service.kind.is_orchestrated() {
+        true => service.wanted > 0,
+        false => situation.inventory.instances_of(&service.id).into_iter().any(restart::has_process),
+    });
+    let removed = |service: &&Service| {
+        let instances = situation.inventory.instances_of(&service.id);
+        restart::refuse_removed(&instances)
+    };
+    found.iter().filter(|service| !service.kind.is_orchestrated()).try_for_each(removed)?;
+    Ok(found)
+}
+
+fn stop(situation: &Situation<'_>, service: &Service) -> Vec<Planned> {
+    if service.kind.is_orchestrated() {
+        return vec![Planned::new(scale(service, 0)).undone_by(vec![scale(service, service.wanted), scaled(service)])];
+    }
+    let instances = situation.inventory.instances_of(&service.id);
+    instances.into_iter().filter(|instance| is_wanted(instance)).map(restart::stopping).collect()
+}
+
+/// As before: what was not ready is not waited for.
+fn start(situation: &Situation<'_>, service: &Service) -> Vec<Planned> {
+    if service.kind.is_orchestrated() {
+        let back = Planned::new(scale(service, service.wanted)).undone_by(vec![scale(service, 0)]);
+        return vec![back, Planned::new(scaled(service))];
+    }
+    let instances = situation.inventory.instances_of(&service.id);
+    let starting = |instance| {
+        let stopping = restart::stopping(instance);
+        let again = stopping.undo.into_iter().map(Planned::new);
+        again.map(move |planned| match &planned.step {
+            Step::Start { .. } => planned.undone_by(vec![stopping.step.clone()]),
+            _ => planned,
+        })
+    };
+    instances.into_iter().filter(|instance| is_wanted(instance)).flat_map(starting).collect()
+}
+
+fn scale(service: &Service, to: u32) -> Step {
+    Step::Scale { service: service.id.clone(), to, object: None }
+}
+
+fn scaled(service: &Service) -> Step {
+    Step::AwaitRollout { service: service.id.clone(), within: DEPENDANT_WITHIN, wants: None }
+}
+
+fn explained(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>, stopped: &[&Service]) -> Explanation {
+    let (kept, name) = (&wish.snapshot, &entered.instance.name);
+    let lost = Duration::try_from(wish.wished.duration_since(kept.at)).unwrap_or_default();
+    let mut warnings = warnings_of(situation, entered);
+    warnings.push(format!("what was written in the {} since then is lost", units::elapsed(lost)).into());
+    if wish.into.service != kept.item.service {
+        warnings.push(format!("it was taken of {}, and goes into {}", kept.item.service, wish.into.service).into());
+    }
+    let names: Vec<&str> = stopped.iter().map(|service| &*service.id.name).collect();
+    match (names.as_slice(), situation.dependants().is_empty()) {
+        ([], true) => {
+            warnings.push("nothing is known to depend on it: who writes to it meanwhile is not stopped".into())
+        }
+        ([], false) => warnings.push("those that depend on it run on".into()),
+        (names, _) => warnings.push(format!("stopped meanwhile: {}", names.join(", ")).into()),
+    }
+    if reopens(situation, wish) {
+        warnings.push(format!("{name} is restarted, to open the files anew").into());
+    } else if wish.into.method == Method::Files {
+        warnings.push("what has the files open sees the old ones until it is restarted".into());
+    }
+    if wish.without_safety {
+        warnings
+            .push("nothing is taken before to go back to: where it fails midway, what is there now may be lost".into());
+    }
+    let mut how = vec![Arc::from(told(kept))];
+    how.push(match wish.took {
+        Some(took) => format!("the last one took {}", units::elapsed(took)).into(),
+        None => "how long it takes is not known: none was restored or rehearsed yet".into(),
+    });
+    let mut promises: Vec<Arc<str>> =
+        vec!["nothing is touched before the whole snapshot was read and found good".into()];
+    if !wish.without_safety {
+        promises.push("a snapshot of what is there now is taken first, and stays for a week".into());
+    }
+    promises.push("what is restored is counted before it takes its place".into());
+    Explanation {
+        objects: vec![format!("{} of {name}: all that is in it is replaced", wish.into.what()).into()],
+        how,
+        promises,
+        warnings,
+        undo: vec!["stopped or failed midway: what is there now comes back, and what was stopped is started".into()],
+    }
+}

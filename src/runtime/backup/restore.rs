@@ -1,0 +1,210 @@
+//! A snapshot on its way back: read, brought beside what is live, counted, and put in its place.
+
+use tokio::runtime::Handle;
+
+use super::{
+    Site, in_repository, is_alike, looked_up, mark,
+    meter::Meter,
+    part, program,
+    program::{Ran, feed},
+    recipe::{Act, Into, Recipe, Source, Which},
+    recipe_of, survey,
+};
+use crate::{
+    backend::StepError,
+    domain::{Counts, Snapshot, SnapshotId, Standing, Trouble, units},
+    plan::Returned,
+    repository::outgoing,
+};
+
+/// Reads all of it, and asks the instance for its version and for room.
+pub async fn check(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("{} cannot be restored into {}", order.snapshot, order.name);
+    let restoring = Restoring::of(site, order, &what).await?;
+    let survey = survey(site.backend, restoring.recipe, (&order.item, &order.instance), &what).await?;
+    let snapshot = &restoring.snapshot;
+    if let (Some(runs), Some(wrote)) = (&survey.version, &snapshot.version)
+        && is_older(runs, wrote)
+    {
+        return Err(failed(
+            &what,
+            format!("it was taken of version {wrote}, and {} is {runs}", order.name),
+            Some("restore it into a service of that version or a newer one"),
+        ));
+    }
+    if let Some(room) = survey.room.filter(|room| *room < snapshot.bytes()) {
+        let (room, wanted) = (units::bytes(room), units::bytes(snapshot.bytes()));
+        let why = format!("there is room for {room} where about {wanted} are wanted, beside what is there");
+        return Err(failed(&what, why, Some("make room first; nothing was changed")));
+    }
+    for file in &snapshot.files {
+        let says = format!("reads {}", file.name);
+        let mut meter = Meter::begin(site.progress, &says, Some(file.bytes));
+        let mut pieces = outgoing(site.access.clone(), Handle::current(), snapshot.id.clone(), file.name.to_string());
+        let mut bytes = 0;
+        while let Some(piece) = pieces.recv().await {
+            bytes += piece.map_err(StepError::Failed)?.len() as u64;
+            meter.at(bytes);
+        }
+        if bytes != file.bytes {
+            let why = format!("{} has {bytes} bytes where {} were written", file.name, file.bytes);
+            return Err(failed(&what, why, Some("take another snapshot; nothing was changed")));
+        }
+    }
+    Ok(())
+}
+
+pub async fn bring(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("could not restore {}", order.item);
+    let restoring = Restoring::of(site, order, &what).await?;
+    restoring.bring().await
+}
+
+pub async fn discard(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("could not let go what came from {}", order.snapshot);
+    let restoring = Restoring::of(site, order, &what).await?;
+    restoring.carry(restoring.recipe.take_back(&restoring.into)).await
+}
+
+pub async fn swap(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("could not restore {}", order.item);
+    let restoring = Restoring::of(site, order, &what).await?;
+    restoring.carry(restoring.recipe.swap(&restoring.into)).await
+}
+
+pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("could not bring {} back as it was", order.item);
+    let restoring = Restoring::of(site, order, &what).await?;
+    restoring.carry(restoring.recipe.take_back(&restoring.into)).await?;
+    if restoring.recipe.keeps_old() {
+        return Ok(());
+    }
+    let safety = safety(site, order, &what).await?;
+    let order = Returned { snapshot: safety, ..order.clone() };
+    let restoring = Restoring::of(site, &order, &what).await?;
+    restoring.bring().await?;
+    restoring.carry(restoring.recipe.swap(&restoring.into)).await?;
+    restoring.carry(restoring.recipe.settle(&restoring.into)).await
+}
+
+/// Whoever writes to it already may have added something or taken something away; what is missing as a whole was not restored.
+pub async fn compare(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("what was restored of {} is not what {} holds", order.item, order.snapshot);
+    let restoring = Restoring::of(site, order, &what).await?;
+    (site.progress)("counts what is live");
+    let found = restoring.counted(&restoring.recipe.count(&restoring.into, Which::Live)).await?;
+    let missing = restoring.snapshot.counts.iter().find(|(name, (least, _))| {
+        let there = found.get(*name);
+        there.is_none_or(|(count, _)| *count == 0 && *least > 0)
+    });
+    match missing {
+        Some((name, (least, _))) => {
+            Err(failed(&what, format!("{name} is empty or gone where there were {least}"), None))
+        }
+        None => Ok(()),
+    }
+}
+
+pub async fn settle(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
+    let what = format!("could not let go what {} was before", order.item);
+    let restoring = Restoring::of(site, order, &what).await?;
+    restoring.carry(restoring.recipe.settle(&restoring.into)).await
+}
+
+/// One snapshot on its way into one instance.
+pub(super) struct Restoring<'a> {
+    site: Site<'a>,
+    order: &'a Returned,
+    pub recipe: &'static dyn Recipe,
+    pub snapshot: Snapshot,
+    pub into: Into,
+    what: &'a str,
+}
+
+impl<'a> Restoring<'a> {
+    pub async fn of(site: Site<'a>, order: &'a Returned, what: &'a str) -> Result<Self, StepError> {
+        let recipe = recipe_of(&order.item)?;
+        let snapshot = looked_up(site.access, &order.snapshot).await?;
+        let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: mark(order.asked) };
+        Ok(Self { site, order, recipe, snapshot, into, what })
+    }
+
+    pub async fn bring(&self) -> Result<(), StepError> {
+        let mut found = Counts::new();
+        for act in self.recipe.bring(&self.into) {
+            let ran = self.run(&act).await?;
+            if let Some(part) = &act.counts {
+                self.recipe.counts(part, &ran, &mut found);
+            }
+        }
+        (self.site.progress)("counts what was brought");
+        found.extend(self.counted(&self.recipe.count(&self.into, Which::Brought)).await?);
+        is_alike(&self.snapshot, &found, self.what).map_err(StepError::Failed)
+    }
+
+    async fn carry(&self, acts: Vec<Act>) -> Result<(), StepError> {
+        for act in acts {
+            self.run(&act).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&self, act: &Act) -> Result<Ran, StepError> {
+        let Site { backend, access, progress } = self.site;
+        let file = act.reads.as_ref().map(|name| {
+            let bytes = self.snapshot.files.iter().find(|file| file.name == *name).map(|file| file.bytes);
+            (name, bytes)
+        });
+        let mut meter = Meter::begin(progress, &act.says, file.and_then(|(_, bytes)| bytes));
+        let from = file.map(|(name, _)| {
+            outgoing(access.clone(), Handle::current(), self.order.snapshot.clone(), name.to_string())
+        });
+        let script = act.script(self.recipe);
+        let ran = feed(backend, &self.order.instance, &script, from, |bytes| meter.at(bytes)).await?;
+        ran.succeeded(&format!("{}: {}", self.what, act.says)).map_err(StepError::Failed)
+    }
+
+    async fn counted(&self, sources: &[Source]) -> Result<Counts, StepError> {
+        let mut counts = Counts::new();
+        for source in sources {
+            let ran = program::ask(self.site.backend, &self.order.instance, &source.act.script(self.recipe)).await?;
+            let ran = ran.succeeded(self.what).map_err(StepError::Failed)?;
+            self.recipe.counts(part(&source.file), &ran, &mut counts);
+        }
+        Ok(counts)
+    }
+}
+
+/// What was taken before, for the same wish.
+async fn safety(site: Site<'_>, order: &Returned, what: &str) -> Result<SnapshotId, StepError> {
+    let (item, mark) = (order.item.clone(), mark(order.asked));
+    let found = in_repository(site.access, move |repository| repository.marked(&mark, &item, Standing::Safety)).await?;
+    found.map(|snapshot| snapshot.id).ok_or_else(|| {
+        failed(what, "no snapshot was taken before it".into(), Some("pick another snapshot, and restore that"))
+    })
+}
+
+/// By the first number that differs of the first two, as servers count what their dumps need.
+fn is_older(runs: &str, wrote: &str) -> bool {
+    let number = |version: &str| -> Option<u32> { version.split('.').next()?.parse().ok() };
+    matches!((number(runs), number(wrote)), (Some(runs), Some(wrote)) if runs < wrote)
+}
+
+fn failed(what: &str, why: String, help: Option<&str>) -> StepError {
+    let trouble = Trouble::new(what, why);
+    StepError::Failed(match help {
+        Some(help) => trouble.help(help),
+        None => trouble,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_server_is_told_by_its_first_number() {
+        assert!(is_older("14.11", "15.2") && is_older("9.6.24", "10.1"));
+        assert!(!is_older("15.1", "15.9") && !is_older("16.0", "15.9") && !is_older("odd", "15.9"));
+    }
+}

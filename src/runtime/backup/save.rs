@@ -1,0 +1,78 @@
+//! A dump, streamed into the repository.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::{runtime::Handle, task::spawn_blocking};
+
+use super::{Site, mark, meter::Meter, part, program::dump, recipe::Source, recipe_of, survey, waited_for};
+use crate::{
+    backend::StepError,
+    domain::{Counts, Snapshot, Standing, Trouble},
+    plan::Save,
+    repository::{Note, incoming},
+};
+
+/// The snapshot that there is then, or was already for the same wish. `Err`: nothing of it is left in the repository as a whole one.
+pub async fn save(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
+    let Site { backend, access, progress } = site;
+    let recipe = recipe_of(&order.item)?;
+    let what = format!("could not back up {}", order.item);
+    let note = Note {
+        release: order.release.clone(),
+        standing: if order.is_safety { Standing::Safety } else { Standing::Whole },
+        ..Note::new(order.item.clone(), mark(order.asked))
+    };
+    let (repository, before) = {
+        let (access, runtime, note) = (access.clone(), Handle::current(), note.clone());
+        waited_for(move || {
+            let repository = access.open_or_make(runtime)?;
+            let before = repository.marked(&note.mark, &note.item, note.standing)?;
+            Ok((repository, before))
+        })
+        .await?
+    };
+    if let Some(before) = before {
+        return Ok(before);
+    }
+    let survey = survey(backend, recipe, (&order.item, &order.instance), &what).await?;
+    let sources = recipe.sources(&order.item, &survey);
+    let (outlets, streams): (Vec<_>, Vec<_>) = sources.iter().map(|source| incoming(source.file.clone())).unzip();
+    let note = Note { version: survey.version.clone(), ..note };
+    let counted = Arc::new(Mutex::new(Counts::new()));
+    let known = counted.clone();
+    let archiving = spawn_blocking(move || {
+        repository.archive(note, streams, |note| {
+            note.counts = std::mem::take(&mut *known.lock().unwrap_or_else(PoisonError::into_inner));
+            Ok(())
+        })
+    });
+    let dumped = async {
+        for (source, outlet) in sources.iter().zip(outlets) {
+            let mut meter = Meter::begin(progress, &source.act.says, size(source, &survey.parts));
+            let script = source.act.script(recipe);
+            let ran = dump(backend, &order.instance, &script, &outlet, |bytes| meter.at(bytes)).await?;
+            let ran = ran.succeeded(&what).map_err(StepError::Failed)?;
+            recipe.counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
+            // Why nobody reads it any more, the other side says.
+            if outlet.end().await.is_err() {
+                break;
+            }
+        }
+        progress("waits until all of it is written");
+        Ok::<(), StepError>(())
+    };
+    let dumped = dumped.await;
+    let archived = archiving.await.unwrap_or_else(|error| Err(Trouble::new(what.as_str(), error)));
+    // What the repository says comes first: the dump breaks off when nobody takes it.
+    match (dumped, archived) {
+        (Ok(()), archived) => archived.map_err(StepError::Failed),
+        (Err(dump), Err(archive)) if archive.why.ends_with("was cut off") => Err(dump),
+        (Err(_), Err(archive)) => Err(StepError::Failed(archive)),
+        (Err(dump), Ok(_)) => Err(dump),
+    }
+}
+
+/// In bytes, about, where the survey told it.
+fn size(source: &Source, parts: &[(Arc<str>, Option<u64>)]) -> Option<u64> {
+    parts.iter().find(|(name, _)| **name == *part(&source.file)).and_then(|(_, bytes)| *bytes)
+}
