@@ -21,9 +21,9 @@ use crate::{
         session::{Fleet, Narrow},
     },
     clock::Clock,
-    config::{ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme},
+    config::{self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme},
     domain::{Capabilities, Cluster, ClusterName, Engine, Link, Trouble},
-    runtime::{gate::Gate, journal::Journal},
+    runtime::{backup::Vault, gate::Gate, journal::Journal},
 };
 
 pub struct Setup {
@@ -75,7 +75,16 @@ impl Setup {
 
     pub fn gate(&self, fleet: &Fleet) -> Gate {
         let read_only = fleet.clusters.iter().filter(|(cluster, _)| cluster.read_only);
-        Gate::new(self.config.read_only, read_only.map(|(cluster, _)| cluster.name.clone()), self.config.arm)
+        let read_only = read_only.map(|(cluster, _)| cluster.name.clone());
+        Gate::new(self.config.read_only, read_only, self.config.arm).with_vault(self.vault())
+    }
+
+    /// Where backups are kept, if the config says so. What is done to the simulator has no place there.
+    pub fn vault(&self) -> Option<Vault> {
+        let backups = self.config.backups.as_ref().filter(|_| !self.is_demo)?;
+        let is_near = matches!(backups.place, config::place::Place::Local(_));
+        let cache = self.paths.repositories().filter(|_| !is_near);
+        Some(Vault { backups: Arc::new(backups.clone()), cache })
     }
 
     pub fn app(&self, fleet: &Fleet) -> app::Settings {

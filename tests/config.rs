@@ -9,11 +9,11 @@ use std::{
 
 use midwatch::config::{
     self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme, Tls,
-    backup::{Backups, Keep, Objectives, PasswordSource, Rule, What},
+    backup::{Backups, Keep, PasswordSource, Rule, What},
     log_filter::LogFilter,
     paths::ConfigFile,
 };
-use midwatch::domain::{Method, Scope};
+use midwatch::domain::{Method, Objectives, Scope};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)

@@ -217,6 +217,7 @@ mod tests {
             image: Some(Image { reference: image.into(), ..Image::default() }),
             ports: Vec::new(),
             depends_on: Vec::new(),
+            backup: None,
             created: None,
             orchestration: None,
             fingerprint: 0,

@@ -47,11 +47,7 @@ impl Outside for Session {
 pub async fn act(options: &Options, asked: Asked, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
     let consent = &asked.consent;
-    let why = consent.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
-    if setup.config.ask_reason && why.is_none() && !consent.dry_run {
-        let trouble = Trouble::new("nothing was done", "the config asks for a reason with every change");
-        return Err(Stop::Because(Exit::Usage, trouble.help("--why TEXT: a reason or a ticket")));
-    }
+    let why = reason(&setup, consent)?;
     let mut session = super::open(&setup, printer)?;
     match &asked.of {
         Of::Service { address, .. } => session.pictures_for(Some(address)).await,
@@ -59,9 +55,6 @@ pub async fn act(options: &Options, asked: Asked, printer: &mut Printer<'_>) -> 
     }
     session.tell_lost(printer);
     let (verb, target) = asked.resolved(&mut session).await?;
-    let why = why.map(|why| Arc::from(clean(why)));
-    let books = Books::of(&setup);
-    let how = operate::Options { yes: consent.yes, dry_run: consent.dry_run, ..how(consent.listing) };
     let request = Request {
         why,
         take_over: consent.take_over,
@@ -69,7 +62,29 @@ pub async fn act(options: &Options, asked: Asked, printer: &mut Printer<'_>) -> 
         within: asked.within,
         ..Request::new(verb, target)
     };
-    at_desk(&mut session, &setup, &books, how, Task::CarryOut(request), printer).await
+    carry_out(&mut session, &setup, consent, Task::CarryOut(request), printer).await
+}
+
+/// As it was typed. `Err`: the config asks for one.
+pub fn reason(setup: &Setup, consent: &Consent) -> Result<Option<Arc<str>>, Stop> {
+    let why = consent.why.as_deref().map(str::trim).filter(|why| !why.is_empty());
+    if setup.config.ask_reason && why.is_none() && !consent.dry_run {
+        let trouble = Trouble::new("nothing was done", "the config asks for a reason with every change");
+        return Err(Stop::Because(Exit::Usage, trouble.help("--why TEXT: a reason or a ticket")));
+    }
+    Ok(why.map(|why| Arc::from(clean(why))))
+}
+
+pub async fn carry_out(
+    session: &mut Session,
+    setup: &Setup,
+    consent: &Consent,
+    task: Task,
+    printer: &mut Printer<'_>,
+) -> Result<Exit, Stop> {
+    let books = Books::of(setup);
+    let how = operate::Options { yes: consent.yes, dry_run: consent.dry_run, ..how(consent.listing) };
+    at_desk(session, setup, &books, how, task, printer).await
 }
 
 /// `midwatch undo` and `leave`.
@@ -163,7 +178,7 @@ pub fn operations(options: &Options, listing: Listing, limit: usize, printer: &m
     Ok(if found.unreadable.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-enum Task {
+pub enum Task {
     CarryOut(Request),
     TakeOver(OperationId, Word),
 }
@@ -178,7 +193,8 @@ async fn at_desk(
 ) -> Result<Exit, Stop> {
     let read_only =
         session.inventory.clusters().filter(|cluster| cluster.read_only).map(|cluster| cluster.name.clone());
-    let operator = operator(session, books, Gate::new(setup.config.read_only, read_only, None));
+    let gate = Gate::new(setup.config.read_only, read_only, None).with_vault(setup.vault());
+    let operator = operator(session, books, gate);
     let stop = Notify::new();
     let (out, err) = printer.streams();
     let mut err = Unshakable(err);

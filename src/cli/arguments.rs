@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use regex::Regex;
 
+mod backups;
 mod changes;
 
+pub use backups::{BackUp, Backups, Restore, Verify, What};
 pub use changes::{Acting, Consent, Delete, Drain, Interrupted, OnNode, Promote, Rollback, Rollout, Scale, Told};
 
 use crate::domain::{Address, Level, Ports, units};
@@ -51,6 +53,19 @@ Examples:
   midwatch rollout shop/web registry.example/shop/web:v2 --yes --why OPS-311
   midwatch rollout shop/web web:v2 --strategy canary --weight '10% 60s' --weight '50% ask' --gate 'errors 200% 60s'
   midwatch rollout shop/web app=web:v2 proxy=proxy:v7 --env MODE=slow --env OLD- --dry-run";
+
+const BACKUPS: &str = "\
+Where backups are kept, for how long and how old they may become: [backup] in the config. What is backed up is known by the image of a
+service (PostgreSQL, MySQL, MariaDB, MongoDB, Redis, RabbitMQ), by its label or annotation midwatch.backup (\"sqlite:/data/app.db,
+files:/var/lib/app\", \"none\"), or by [[backup.services]] in the config.
+
+The repository has the restic format: restic snapshots, check, dump and restore work on it.
+
+Examples:
+  midwatch backup --due --yes               for cron: back up what is due
+  midwatch verify --due --yes               rehearse what was not proven for long
+  midwatch restore shop/db                  plan to restore the newest snapshot, ask, and carry it out
+  midwatch restore shop/db 1a2b3c4d --into staging/shop/db --yes";
 
 const TOLD: &str = "\
 Of a service, what its engine's own rollout is told (a Deployment is paused and resumed; an Argo Rollout is also promoted, aborted and retried).
@@ -163,6 +178,18 @@ pub enum Command {
     /// Try a rollout that was aborted, or the step that an operation waits at, once more
     #[command(after_help = TOLD)]
     Retry(Told),
+    /// Backups: how old the last good one of everything is, and whether it was shown to restore
+    #[command(after_help = BACKUPS)]
+    Backups(Backups),
+    /// Back a service up, or all that are due
+    #[command(after_help = BACKUPS)]
+    Backup(BackUp),
+    /// Restore a snapshot, by a plan
+    #[command(after_help = BACKUPS)]
+    Restore(Restore),
+    /// Rehearse a restore: into an instance by itself, which is thrown away
+    #[command(after_help = BACKUPS)]
+    Verify(Verify),
     /// Let nothing new onto a node
     Cordon(OnNode),
     /// Let instances onto a node again
@@ -289,6 +316,9 @@ impl Command {
             | Self::Promote(_)
             | Self::Abort(_)
             | Self::Retry(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
             | Self::Cordon(_)
             | Self::Uncordon(_)
             | Self::Drain(_)
@@ -304,6 +334,7 @@ impl Command {
             | Self::Diff(_)
             | Self::Logs(_)
             | Self::Metrics(_)
+            | Self::Backups(_)
             | Self::Operations { .. }
             | Self::Check(_)
             | Self::Demo => false,

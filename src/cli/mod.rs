@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub mod act;
 pub mod arguments;
 mod asked;
+mod backups;
 mod check;
 pub mod exit;
 pub mod find;
@@ -100,6 +101,10 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
         Command::Rollback(asked) => act::act(options, Asked::rollback(asked), printer).await,
         Command::Scale(asked) => act::act(options, Asked::scale(asked), printer).await,
         Command::Delete(asked) => act::act(options, Asked::delete(asked), printer).await,
+        Command::Backups(asked) => backups::list(options, &asked, printer).await,
+        Command::Backup(asked) => backups::back_up(options, &asked, printer).await,
+        Command::Restore(asked) => backups::restore(options, &asked, printer).await,
+        Command::Verify(asked) => backups::verify(options, &asked, printer).await,
         Command::Cordon(asked) => act::act(options, Asked::node(Verb::Cordon, asked), printer).await,
         Command::Uncordon(asked) => act::act(options, Asked::node(Verb::Uncordon, asked), printer).await,
         Command::Drain(asked) => act::act(options, Asked::drain(asked), printer).await,

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+mod backups;
+
+pub use backups::{ProtectionRecord, SnapshotRecord};
+
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -3,10 +3,8 @@
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use super::{paths::Paths, place::Place, table::Table};
-use crate::domain::{Method, ServiceId};
+use crate::domain::{Item, Method, Objectives, Service, ServiceId, protection};
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -45,22 +43,6 @@ pub struct Keep {
 impl Default for Keep {
     fn default() -> Self {
         Self { last: 3, hourly: 24, daily: 7, weekly: 5, monthly: 12, yearly: 0 }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Objectives {
-    /// RPO: how old the last good backup may be.
-    pub recovery_point: Duration,
-    /// RTO: how long a restore may take.
-    pub recovery_time: Duration,
-    /// How long ago it may have been shown that it can be restored.
-    pub proven_within: Duration,
-}
-
-impl Default for Objectives {
-    fn default() -> Self {
-        Self { recovery_point: DAY, recovery_time: HOUR, proven_within: DAY * 30 }
     }
 }
 
@@ -109,6 +91,30 @@ fn fits(pattern: &str, text: &str) -> bool {
     let Some(rest) = text.strip_prefix(before) else { return false };
     let mut ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
     ends.any(|at| fits(after, &rest[at..]))
+}
+
+impl Backups {
+    /// What is backed up of a service: by the first rule that fits it, else by its label or its image. `Err`: what is wrong with its label.
+    pub fn items(&self, service: &Service) -> Result<Vec<Item>, String> {
+        match self.rule(&service.id).map(|rule| &rule.what) {
+            None | Some(What::Found) => protection::items(service),
+            Some(What::Nothing) => Ok(Vec::new()),
+            Some(What::Method(method, paths)) if paths.is_empty() => {
+                Ok(vec![protection::item(&service.id, *method, None)])
+            }
+            Some(What::Method(method, paths)) => {
+                Ok(paths.iter().map(|path| protection::item(&service.id, *method, Some(path.clone()))).collect())
+            }
+        }
+    }
+
+    pub fn objectives(&self, service: &ServiceId) -> Objectives {
+        self.rule(service).and_then(|rule| rule.objectives).unwrap_or(self.objectives)
+    }
+
+    fn rule(&self, service: &ServiceId) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.of.fits(service))
+    }
 }
 
 /// `None` where there is no such table, or where it names no repository that can be used.

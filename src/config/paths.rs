@@ -73,6 +73,11 @@ impl Paths {
         self.state.as_ref().map(|state| state.join("journal"))
     }
 
+    /// Copies of what is small in repositories that are far away.
+    pub fn repositories(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.join("repositories"))
+    }
+
     pub fn own_log(&self) -> Option<PathBuf> {
         self.state.as_ref().map(|state| state.join("log"))
     }

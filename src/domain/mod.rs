@@ -16,6 +16,7 @@ pub mod means;
 pub mod node;
 pub mod operation;
 pub mod ports;
+pub mod protection;
 pub mod release;
 pub mod sample;
 pub mod secret;
@@ -40,6 +41,7 @@ pub use means::{Argo, Controller, Means, Object, Pace, Particulars, Replaced, Re
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
 pub use ports::Ports;
+pub use protection::{Objectives, Protection};
 pub use release::{Outline, Release, ReleaseKey, ReleaseSource};
 pub use sample::Sample;
 pub use service::{

@@ -77,6 +77,8 @@ pub struct Service {
     pub image: Option<Image>,
     pub ports: Vec<Port>,
     pub depends_on: Vec<Dependency>,
+    /// What its label, or annotation, says of its backups (`protection::LABEL`), as somebody wrote it.
+    pub backup: Option<Arc<str>>,
     pub created: Option<Timestamp>,
     /// What only an orchestrator tells of it; `None` on a plain Docker host.
     pub orchestration: Option<Arc<Orchestration>>,

@@ -63,6 +63,14 @@ impl Method {
         Self::Configuration,
     ];
 
+    /// It is one of several of its kind in an instance, told by its path.
+    pub fn wants_path(self) -> bool {
+        match self {
+            Self::Sqlite | Self::Files => true,
+            Self::Postgres | Self::Mysql | Self::Mongo | Self::Redis | Self::RabbitMq | Self::Configuration => false,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -164,6 +172,16 @@ pub enum Standing {
     Safety,
     /// Whoever wrote it died, or what it was written from broke off.
     Unfinished,
+}
+
+impl Standing {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Safety => "safety",
+            Self::Unfinished => "unfinished",
+        }
+    }
 }
 
 #[cfg(test)]

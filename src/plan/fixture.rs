@@ -117,6 +117,7 @@ impl Shop {
             image: None,
             ports: Vec::new(),
             depends_on: Vec::new(),
+            backup: None,
             created: None,
             orchestration: None,
             fingerprint: 1,

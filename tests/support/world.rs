@@ -182,6 +182,7 @@ impl Builder {
             image: Some(image(&id)),
             ports: Vec::new(),
             depends_on: Vec::new(),
+            backup: None,
             created: Some(seconds_ago(9 * 86_400)),
             orchestration: None,
             fingerprint: 1,

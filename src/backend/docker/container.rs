@@ -10,6 +10,7 @@ use super::{
 };
 use crate::domain::{
     ClusterName, Dependency, Health, Image, Instance, InstanceId, InstanceState, Limits, Mount, Port, ServiceId,
+    protection,
     text::{clean, clean_lines, shorten},
 };
 
@@ -27,6 +28,7 @@ pub struct Container {
     pub config_hash: Option<Arc<str>>,
     pub depends_on: Vec<Dependency>,
     /// Made by a plan: of which release, and in whose place.
+    pub backup: Option<Arc<str>>,
     pub release: Option<u64>,
     pub replaces: Option<Arc<str>>,
     pub state: InstanceState,
@@ -102,6 +104,7 @@ impl Container {
             is_one_off: labels::is_one_off(&labels),
             config_hash: labels::config_hash(&labels),
             depends_on: labels::depends_on(&labels),
+            backup: labels.get(protection::LABEL).map(|label| clean(label).into()),
             release: labels.get(marks::RELEASE).and_then(|release| release.parse().ok()),
             replaces: labels.get(marks::REPLACES).map(|id| clean(id).into()),
             error: state.error.as_deref().filter(|error| !error.is_empty()).map(|error| clean(error).into()),

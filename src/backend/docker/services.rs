@@ -60,6 +60,7 @@ fn service(id: ServiceId, members: &[&Member]) -> Service {
         image: newest.map(|container| container.image.clone()),
         ports: ports.into_iter().collect(),
         depends_on: newest.map(|container| container.depends_on.clone()).unwrap_or_default(),
+        backup: newest.and_then(|container| container.backup.clone()),
         created: counted.iter().filter_map(|member| member.container.created).min(),
         orchestration: None,
         fingerprint: fingerprint(members),

@@ -13,7 +13,7 @@ use super::{
     labels::Place,
     wire::{Info, Labels},
 };
-use crate::domain::{ClusterName, Health, Image, Reason, Service, ServiceId, ServiceKind, text::clean};
+use crate::domain::{ClusterName, Health, Image, Reason, Service, ServiceId, ServiceKind, protection, text::clean};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct SwarmService {
@@ -23,6 +23,7 @@ pub struct SwarmService {
     wanted: u32,
     running: u32,
     image: Image,
+    backup: Option<Arc<str>>,
     created: Option<Timestamp>,
     updated: Option<Timestamp>,
     version: u64,
@@ -106,6 +107,7 @@ impl SwarmService {
                 version: super::labels::version(&labels),
                 revision: super::labels::revision(&labels),
             },
+            backup: labels.get(protection::LABEL).map(|label| clean(label).into()),
             created: time(service.created_at.as_deref()),
             updated: time(service.updated_at.as_deref()),
             version: service.version.and_then(|version| version.index).unwrap_or(0),
@@ -133,6 +135,7 @@ impl SwarmService {
             image: Some(self.image.clone()),
             ports,
             depends_on: Vec::new(),
+            backup: self.backup.clone(),
             created: self.created,
             orchestration: None,
             fingerprint: self.version,

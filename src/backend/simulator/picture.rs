@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     backend::mask,
-    domain::{Health, HostFacts, Instance, InstanceState, Limits, Service, inventory::Picture, text::clean},
+    domain::{
+        Health, HostFacts, Instance, InstanceState, Limits, Service, inventory::Picture, protection, text::clean,
+    },
 };
 
 impl World {
@@ -70,6 +72,7 @@ impl World {
             image: Some(self.current(index).image(&served.id.name)),
             ports: script.ports.iter().map(|Brief(port)| port.clone()).collect(),
             depends_on: script.depends_on.iter().map(|dependency| dependency.get_ref().0.clone()).collect(),
+            backup: script.labels.get(protection::LABEL).map(|label| label.as_str().into()),
             created: members.iter().map(|member| self.instances[*member].born).min(),
             orchestration: self.orchestration(index, wanted, ready, now),
             fingerprint: self.fingerprint(index),

@@ -174,6 +174,7 @@ impl Script {
             image: Some(image),
             ports: Vec::new(),
             depends_on: Vec::new(),
+            backup: None,
             created: Some(time(-60)),
             orchestration: None,
             fingerprint: 1,

@@ -17,6 +17,7 @@ use crate::{
     repository::{Access, Password, Repository},
 };
 
+mod listing;
 mod meter;
 mod postgres;
 mod program;
@@ -24,6 +25,7 @@ mod recipe;
 mod restore;
 mod save;
 
+pub use listing::Listing;
 pub use restore::{bring, check, compare, discard, settle, swap, take_back};
 pub use save::save;
 

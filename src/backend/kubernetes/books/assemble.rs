@@ -136,6 +136,7 @@ pub fn service(id: ServiceId, parts: &Parts, judgement: &Judgement) -> Service {
         }),
         ports: template.map(|template| template.ports.to_vec()).unwrap_or_default(),
         depends_on: Vec::new(),
+        backup: parts.workload.and_then(|workload| workload.meta.backup.clone()),
         created: parts.created(),
         orchestration: Some(Arc::new(parts.orchestration())),
         fingerprint: parts.fingerprint(),

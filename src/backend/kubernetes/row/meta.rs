@@ -9,7 +9,7 @@ use super::{
     labels::{self, RawAnnotations, RawLabels},
     text::{Text, Time},
 };
-use crate::domain::{Owner, OwnerTool};
+use crate::domain::{Owner, OwnerTool, protection};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -62,6 +62,11 @@ impl RawMeta<'_> {
             generation: self.generation.unwrap_or(0),
             created: self.creation_timestamp,
             deleted: self.deletion_timestamp,
+            backup: self
+                .annotations
+                .get(protection::LABEL)
+                .or_else(|| self.labels.get(protection::LABEL))
+                .map(intern::name),
         }
     }
 
@@ -91,4 +96,6 @@ pub struct Meta {
     pub generation: i64,
     pub created: Time,
     pub deleted: Time,
+    /// What of it is backed up, as somebody wrote it.
+    pub backup: Option<Arc<str>>,
 }
