@@ -76,7 +76,8 @@ fn console(arguments: &Arguments) -> Result<ExitCode, Trouble> {
         .build()
         .map_err(|error| Trouble::new(what, error))?;
     let entered = threads.enter();
-    let (runtime, inbox) = Runtime::new(connectors, clock);
+    let (mut runtime, inbox) = Runtime::new(connectors, clock);
+    runtime.keep_backups_in(setup.vault());
     let facts = runtime.outbox().facts;
     let books = Books::of(&setup);
     let operator = Operator::new(Parts {

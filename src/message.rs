@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
-        Capabilities, Change, ClusterName, InstanceId, Link, Means, Operation, OperationId, Outline, PersonWord,
-        Release, Sample, Scope, ServiceId, Trouble,
+        Capabilities, Change, ClusterName, InstanceId, Link, Listing, Means, Operation, OperationId, Outline,
+        PersonWord, Release, Sample, Scope, ServiceId, Trouble,
     },
     plan::Plan,
     store::log::{Chunk, Gap},
@@ -56,6 +56,8 @@ pub enum Event {
         question: Question,
         answer: Result<Answer, Trouble>,
     },
+    /// What the repository of backups holds, or why nobody can say.
+    Backups(Result<Box<Listing>, Trouble>),
     Operation(Box<Operation>),
     /// Until then changes may be begun, where that has to be armed.
     Armed {
@@ -103,8 +105,18 @@ pub struct Subscriptions {
     pub logs: BTreeMap<InstanceId, Tail>,
     pub samples: BTreeSet<InstanceId>,
     pub answers: BTreeMap<Question, Refresh>,
+    /// What the repository of backups holds.
+    pub backups: Option<Reading>,
     /// By the port of this machine that is listened on.
     pub forwards: BTreeMap<u16, Forward>,
+}
+
+/// How often the repository is read. A change of any field reads it at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub every: Duration,
+    /// Counts what may have changed it since.
+    pub epoch: u32,
 }
 
 /// Whoever connects to a port of this machine talks to a service. Each connection goes to an instance that is ready then.

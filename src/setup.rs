@@ -102,6 +102,7 @@ impl Setup {
             tried: fleet.tried.clone(),
             is_demo: self.is_demo,
             measure: self.config.metrics,
+            backups: self.vault().map(|vault| vault.backups),
             zone: jiff::tz::TimeZone::system(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     message::{Effect, Event, Notice, Question, Subscriptions},
 };
 
+pub mod backups;
 mod changes;
 pub mod charts;
 pub mod configuration;
@@ -227,6 +228,7 @@ impl App {
         let mut wanted = Subscriptions {
             clusters: self.world.wanted_clusters(),
             forwards: self.world.forwards_wanted.clone(),
+            backups: self.world.reading(false),
             ..Subscriptions::default()
         };
         for (depth, screen) in self.screens.iter().enumerate() {

@@ -75,7 +75,13 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             app.answered(&question);
             Due::Soon
         }
+        Event::Backups(listing) => {
+            world.backups.told(listing, now);
+            Due::Soon
+        }
         Event::Operation(operation) => {
+            let before = world.operations.get(&operation.id);
+            world.backups.may_have_changed(before, &operation);
             world.operations.insert(operation.id.clone(), *operation);
             Due::Soon
         }

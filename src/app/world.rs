@@ -9,6 +9,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
 use crate::{
+    app::backups::Backups,
+    config,
     domain::{
         ClusterName, Engine, Happening, InstanceId, Inventory, Limits, Operation, OperationId, Scope, Service,
         ServiceId, Trouble, units,
@@ -44,6 +46,7 @@ pub struct World {
     pub forwards: BTreeMap<u16, ForwardState>,
     /// Those that a person asked for: they stay whatever screen is open.
     pub forwards_wanted: BTreeMap<u16, Forward>,
+    pub backups: Backups,
     pub operations: BTreeMap<OperationId, Operation>,
     /// Those that this process carries out: leaving would leave them alone.
     pub ours: BTreeSet<OperationId>,
@@ -83,6 +86,8 @@ pub struct Settings {
     pub is_demo: bool,
     /// CPU, memory and the like are asked for.
     pub measure: bool,
+    /// Where backups are kept and what of; `None` where the config does not say.
+    pub backups: Option<Arc<config::backup::Backups>>,
     /// Of the person who looks: times of day are told in it.
     pub zone: TimeZone,
 }
@@ -110,13 +115,14 @@ impl Default for Settings {
             tried: Vec::new(),
             is_demo: false,
             measure: true,
+            backups: None,
             zone: TimeZone::UTC,
         }
     }
 }
 
 impl Settings {
-    fn shows(&self, service: &ServiceId) -> bool {
+    pub(super) fn shows(&self, service: &ServiceId) -> bool {
         (self.clusters.is_empty() || self.clusters.contains(&service.cluster))
             && (self.scopes.is_empty() || self.scopes.contains(&service.scope))
     }
@@ -135,6 +141,7 @@ impl World {
             answers: BTreeMap::new(),
             forwards: BTreeMap::new(),
             forwards_wanted: BTreeMap::new(),
+            backups: Backups::default(),
             operations: BTreeMap::new(),
             ours: BTreeSet::new(),
             notices: VecDeque::new(),

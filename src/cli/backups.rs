@@ -19,9 +19,9 @@ use super::{
     },
 };
 use crate::{
-    domain::{Address, Item, Protection, ServiceId, Snapshot, Standing, Trouble, units},
+    domain::{Address, Item, Listing, Protection, ServiceId, Snapshot, Standing, Trouble, units},
     plan::{Request, Restoring, Target, Verb, Verifying},
-    runtime::backup::{Listing, Vault, unconfigured},
+    runtime::backup::{Vault, unconfigured},
     setup::Setup,
 };
 
@@ -59,7 +59,7 @@ impl Desk {
     /// Of one service, or of all that are looked at: the worst first.
     fn protections(&self, only: Option<&ServiceId>, printer: &mut Printer<'_>) -> Vec<Protection> {
         let Self { session, vault, listing, .. } = self;
-        let (mut found, troubles) = vault.protections(&session.inventory, session.services(), listing);
+        let (mut found, troubles) = vault.backups.protections(&session.inventory, session.services(), listing);
         troubles.iter().for_each(|trouble| printer.trouble(trouble));
         let now = session.clock.now();
         found.retain(|protection| only.is_none_or(|id| protection.item.service == *id));
@@ -244,7 +244,7 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
 }
 
 fn took(desk: &Desk, item: &Item) -> Option<Duration> {
-    let (found, _) = desk.vault.protections(&desk.session.inventory, desk.session.services(), &desk.listing);
+    let (found, _) = desk.vault.backups.protections(&desk.session.inventory, desk.session.services(), &desk.listing);
     found.into_iter().find(|protection| protection.item == *item)?.took
 }
 

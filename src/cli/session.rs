@@ -319,6 +319,7 @@ impl Session {
             | Event::Tail { .. }
             | Event::Sample { .. }
             | Event::Forward { .. }
+            | Event::Backups(_)
             | Event::Operation(_)
             | Event::Armed { .. }
             | Event::Notice(_) => {}

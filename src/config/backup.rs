@@ -3,7 +3,9 @@
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use super::{paths::Paths, place::Place, table::Table};
-use crate::domain::{Item, Method, Objectives, Service, ServiceId, protection};
+use crate::domain::{
+    Inventory, Item, Listing, Method, Objectives, Protection, Service, ServiceId, Trouble, protection,
+};
 
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -106,6 +108,36 @@ impl Backups {
                 Ok(paths.iter().map(|path| protection::item(&service.id, *method, Some(path.clone()))).collect())
             }
         }
+    }
+
+    /// How well everything is protected that is backed up of these services, or was once of their clusters. With what is wrong with labels.
+    pub fn protections<'a>(
+        &self,
+        inventory: &Inventory,
+        services: impl Iterator<Item = &'a Service>,
+        listing: &Listing,
+    ) -> (Vec<Protection>, Vec<Trouble>) {
+        let (mut found, mut troubles) = (Vec::new(), Vec::new());
+        for service in services {
+            match self.items(service) {
+                Ok(items) => found.extend(items.into_iter().map(|item| self.protection(item, listing))),
+                Err(why) => troubles.push(Trouble::new(format!("nothing of {} is backed up", service.id), why)),
+            }
+        }
+        let mut orphans: Vec<Protection> = Vec::new();
+        for item in listing.snapshots.iter().map(|snapshot| &snapshot.item) {
+            let is_known = found.iter().chain(&orphans).any(|protection| protection.item == *item);
+            if !is_known && inventory.pictured(&item.service.cluster).is_some() {
+                orphans.push(Protection { is_orphaned: true, ..self.protection(item.clone(), listing) });
+            }
+        }
+        found.extend(orphans.into_iter().filter(|orphan| orphan.last.is_some()));
+        (found, troubles)
+    }
+
+    fn protection(&self, item: Item, listing: &Listing) -> Protection {
+        let objectives = self.objectives(&item.service);
+        Protection::of(item, objectives, listing)
     }
 
     pub fn objectives(&self, service: &ServiceId) -> Objectives {

@@ -41,7 +41,7 @@ pub use means::{Argo, Controller, Means, Object, Pace, Particulars, Replaced, Re
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
 pub use ports::Ports;
-pub use protection::{Objectives, Protection};
+pub use protection::{Listing, Objectives, Protection};
 pub use release::{Outline, Release, ReleaseKey, ReleaseSource};
 pub use sample::Sample;
 pub use service::{

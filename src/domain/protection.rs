@@ -75,6 +75,13 @@ fn by_image(reference: &str) -> Option<Method> {
     })
 }
 
+/// All that one look at a repository tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Newest first.
+    pub snapshots: Vec<Snapshot>,
+}
+
 /// How well one thing is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protection {
@@ -95,9 +102,10 @@ pub struct Protection {
 }
 
 impl Protection {
-    /// The newest first.
-    pub fn of<'a>(item: Item, objectives: Objectives, snapshots: impl Iterator<Item = &'a Snapshot>) -> Self {
-        let good: Vec<&Snapshot> = snapshots
+    pub fn of(item: Item, objectives: Objectives, listing: &Listing) -> Self {
+        let good: Vec<&Snapshot> = listing
+            .snapshots
+            .iter()
             .filter(|snapshot| snapshot.item == item)
             .filter(|snapshot| match snapshot.standing {
                 Standing::Whole => true,
@@ -219,7 +227,8 @@ mod tests {
             standing,
         };
         let of = |snapshots: &[Snapshot]| {
-            Protection::of(item(&id(), Method::Redis, None), Objectives::default(), snapshots.iter())
+            let listing = Listing { snapshots: snapshots.to_vec() };
+            Protection::of(item(&id(), Method::Redis, None), Objectives::default(), &listing)
         };
         let says = |protection: &Protection| protection.health(now).reason().map(|reason| reason.text.to_string());
         let unfinished = of(&[snapshot(1, Standing::Unfinished), snapshot(1, Standing::Safety)]);

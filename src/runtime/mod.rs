@@ -8,8 +8,9 @@ use crate::{
     backend::Connector,
     clock::Clock,
     domain::{ClusterName, InstanceId},
-    message::{Forward, Question, Refresh, Subscriptions, Tail},
+    message::{Forward, Question, Reading, Refresh, Subscriptions, Tail},
     runtime::{
+        backup::Vault,
         channels::{Inbox, Outbox, channels},
         connections::Connections,
         link::Keeper,
@@ -47,6 +48,8 @@ pub struct Runtime {
     samples: Set<InstanceId, ()>,
     answers: Set<Question, Refresh>,
     forwards: Set<u16, Forward>,
+    vault: Option<Vault>,
+    backups: Set<(), Reading>,
 }
 
 impl Runtime {
@@ -65,8 +68,15 @@ impl Runtime {
             samples: Set::default(),
             answers: Set::default(),
             forwards: Set::default(),
+            vault: None,
+            backups: Set::default(),
         };
         (runtime, inbox)
+    }
+
+    /// Where backups are kept: what is wanted of them is nothing without it.
+    pub fn keep_backups_in(&mut self, vault: Option<Vault>) {
+        self.vault = vault;
     }
 
     pub fn connections(&self) -> Connections {
@@ -79,8 +89,7 @@ impl Runtime {
 
     /// Compares what is wanted with what runs, starts and stops the difference. Cheap when nothing changed.
     pub fn reconcile(&mut self, wanted: &Subscriptions) {
-        let Self { tokio, connectors, wakes, connections, outbox, clock, links, logs, samples, answers, forwards } =
-            self;
+        let Self { tokio, connectors, wakes, connections, outbox, clock, links, logs, samples, answers, .. } = self;
         let known = wanted.clusters.iter().filter(|cluster| connectors.contains_key(*cluster));
         links.reconcile(known.map(each), |cluster, ()| {
             let keeper = Keeper {
@@ -103,7 +112,12 @@ impl Runtime {
         answers.reconcile(wanted.answers.iter(), |question, refresh| {
             spawn_settled(tokio, ask::keep(connections.clone(), outbox.clone(), question.clone(), *refresh))
         });
-        forwards.reconcile(wanted.forwards.iter(), |local, forward| {
+        let backups = wanted.backups.as_ref().filter(|_| self.vault.is_some());
+        self.backups.reconcile(backups.map(|reading| (&(), reading)).into_iter(), |(), reading| {
+            let vault = self.vault.clone().expect("nothing is wanted without it");
+            tokio.spawn(backup::keep_listing(vault, outbox.clone(), reading.every)).abort_handle()
+        });
+        self.forwards.reconcile(wanted.forwards.iter(), |local, forward| {
             tokio.spawn(forward::keep(connections.clone(), outbox.clone(), *local, forward.clone())).abort_handle()
         });
     }

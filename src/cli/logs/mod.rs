@@ -132,6 +132,7 @@ impl<'a> Reading<'a> {
             | Event::Changed { .. }
             | Event::Sample { .. }
             | Event::Answer { .. }
+            | Event::Backups(_)
             | Event::Operation(_)
             | Event::Armed { .. }
             | Event::Notice(_) => {}

@@ -25,7 +25,7 @@ mod recipe;
 mod restore;
 mod save;
 
-pub use listing::Listing;
+pub use listing::keep_listing;
 pub use restore::{bring, check, compare, discard, settle, swap, take_back};
 pub use save::save;
 
@@ -90,6 +90,13 @@ pub fn unconfigured() -> Trouble {
 /// Tells what one wish makes from what another does.
 fn mark(asked: Option<Timestamp>) -> Arc<str> {
     asked.unwrap_or_else(Timestamp::now).as_nanosecond().to_string().into()
+}
+
+/// What an error of a step says.
+fn failure(error: StepError) -> Trouble {
+    match error {
+        StepError::Failed(trouble) | StepError::Lost(trouble) | StepError::Unsure(trouble) => trouble,
+    }
 }
 
 /// In a thread that may wait.
