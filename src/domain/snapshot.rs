@@ -71,6 +71,15 @@ impl Method {
         }
     }
 
+    /// What was live stands aside while a snapshot takes its place, until that is settled: it comes back as it was in the last moment.
+    /// Where it cannot, only a snapshot that was taken before brings it back.
+    pub fn keeps_old(self) -> bool {
+        match self {
+            Self::Postgres | Self::Files => true,
+            Self::Mysql | Self::Mongo | Self::Redis | Self::Sqlite | Self::RabbitMq | Self::Configuration => false,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",

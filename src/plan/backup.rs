@@ -40,7 +40,8 @@ pub(super) fn back_up(situation: &Situation<'_>, items: &[Item]) -> Result<Plan,
         warnings,
         undo: vec!["stopped or failed midway: what is not whole is no snapshot; those that are whole stay".into()],
     };
-    Ok(situation.plan(items.iter().map(save).collect(), explains))
+    // No release is gone back to.
+    Ok(Plan { from: None, ..situation.plan(items.iter().map(save).collect(), explains) })
 }
 
 pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan, Refusal> {
@@ -68,7 +69,8 @@ pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan
         ],
         undo: vec!["stopped or failed midway: that instance is removed".into()],
     };
-    Ok(situation.plan(vec![Stage { title: kept.item.what().into(), steps: vec![Planned::new(step)] }], explains))
+    let stages = vec![Stage { title: kept.item.what().into(), steps: vec![Planned::new(step)] }];
+    Ok(Plan { from: None, ..situation.plan(stages, explains) })
 }
 
 pub(super) fn saving(situation: &Situation<'_>, entered: &Entered<'_>, item: &Item, is_safety: bool) -> Step {

@@ -103,6 +103,14 @@ impl Data {
         }
     }
 
+    /// Nothing of what a service is made of is another one afterwards, however it ends.
+    pub(super) fn leaves_nothing(&self) -> bool {
+        match self {
+            Self::Save(_) | Self::Check(_) | Self::Compare(_) | Self::Rehearse(_) => true,
+            Self::Bring(_) | Self::Discard(_) | Self::Swap(_) | Self::TakeBack(_) | Self::Settle(_) => false,
+        }
+    }
+
     /// It may be broken off in the middle at a person's word: nobody misses a half of it, and gigabytes take their time.
     pub fn may_be_broken_off(&self) -> bool {
         match self {

@@ -54,22 +54,28 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         name: entered.instance.name.clone(),
         asked: None,
     };
-    let mut stages = vec![stage("look first", vec![Planned::new(Step::Data(Data::Check(returned.clone())))])];
-    if !wish.without_safety {
-        stages.push(stage("to go back to", vec![Planned::new(saving(situation, &entered, &wish.into, true))]));
-    }
+    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
+    let check = Planned::new(data(Data::Check));
+    let bring = Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)]);
+    let safety = Planned::new(saving(situation, &entered, &wish.into, true));
+    let safety = if wish.without_safety { Vec::new() } else { vec![safety] };
     let stops: Vec<Planned> = stopped.iter().flat_map(|service| stop(situation, service)).collect();
-    if !stops.is_empty() {
-        stages.push(stage("stop what depends on it", stops));
-    }
-    stages.push(stage("restore", restoring(situation, wish, &entered, &returned)));
     let starts: Vec<Planned> = stopped.iter().flat_map(|service| start(situation, service)).collect();
-    if !starts.is_empty() {
-        stages.push(stage("start what depends on it", starts));
-    }
-    let settle = Planned::tidying(Step::Data(Data::Settle(returned)));
-    stages.push(stage("tidy up", vec![settle]));
-    Ok(situation.plan(stages, explained(situation, wish, &entered, &stopped)))
+    // Those that depend on it miss it for as short as can be: for the swap alone where what is live stands aside, as it is in that moment;
+    // else for the snapshot of it, too, which has to hold the last that they wrote.
+    let (early, late) = if wish.into.method.keeps_old() { (safety, Vec::new()) } else { (Vec::new(), safety) };
+    let stages = [
+        stage("look first", vec![check]),
+        stage("to go back to", early),
+        stage("bring beside", vec![bring]),
+        stage("stop what depends on it", stops),
+        stage("to go back to", late),
+        stage("restore", restoring(situation, wish, &entered, &returned)),
+        stage("start what depends on it", starts),
+        stage("tidy up", vec![Planned::tidying(data(Data::Settle))]),
+    ];
+    let stages = stages.into_iter().filter(|stage| !stage.steps.is_empty()).collect();
+    Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, &entered, &stopped)) })
 }
 
 fn stage(title: &str, steps: Vec<Planned>) -> Stage {
@@ -85,11 +91,10 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
         within: WELL_WITHIN,
         steady: STEADY,
     };
-    let mut undo = vec![data(Data::TakeBack)];
-    let mut steps = vec![Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)])];
     let again = reopens(situation, wish).then(|| restart::again(instance)).unwrap_or_default();
+    let mut undo = vec![data(Data::TakeBack)];
     undo.extend(again.iter().map(|planned| planned.step.clone()));
-    steps.push(Planned::new(data(Data::Swap)).undone_by(undo));
+    let mut steps = vec![Planned::new(data(Data::Swap)).undone_by(undo)];
     steps.extend(again.into_iter().map(|planned| Planned::new(planned.step)));
     steps.push(Planned::new(data(Data::Compare)));
     steps.push(Planned::new(well));

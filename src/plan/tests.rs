@@ -5,6 +5,7 @@ use crate::domain::{Capabilities, Capability, Health, Link, LossKind, Reason, Se
 
 mod by_hand;
 mod node;
+mod restore;
 mod rollback;
 mod scale;
 mod steer;

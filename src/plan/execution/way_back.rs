@@ -183,7 +183,7 @@ impl Execution {
     /// What was waited for in vain, and nothing was done about since, is not as a person wants it, whatever it was before.
     pub(super) fn is_left_unwell(&self, of: usize) -> bool {
         let (line, step) = (&self.steps[of], self.step(of));
-        let only_looks = matches!(step, Step::Gate { .. });
+        let only_looks = matches!(step, Step::Gate { .. } | Step::Data(_));
         step.is_wait()
             && !only_looks
             && line.trouble().is_some()
@@ -206,6 +206,9 @@ impl Execution {
 impl Planned {
     /// It changes nothing that a service is made of.
     pub(super) fn leaves_nothing(&self) -> bool {
-        self.step.is_wait() || matches!(self.step, Step::Record { .. })
+        match &self.step {
+            Step::Data(data) => data.leaves_nothing(),
+            step => step.is_wait() || matches!(step, Step::Record { .. }),
+        }
     }
 }

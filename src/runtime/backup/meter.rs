@@ -59,9 +59,9 @@ mod tests {
     fn it_tells_what_it_can_know() {
         let (second, mega) = (Duration::from_secs(1), 1 << 20);
         assert_eq!(words(0, None, Duration::ZERO), "0B");
-        assert_eq!(words(10 * mega, None, second * 2), "10M, 5.0M/s");
-        assert_eq!(words(10 * mega, Some(40 * mega), second * 2), "10M of 40M, 5.0M/s, 6s left");
-        assert_eq!(words(10 * mega, Some(9 * mega), second * 2), "10M, 5.0M/s", "more than was thought");
+        assert_eq!(words(10 * mega, None, second * 2), "10Mi, 5.0Mi/s");
+        assert_eq!(words(10 * mega, Some(40 * mega), second * 2), "10Mi of 40Mi, 5.0Mi/s, 6.0 s left");
+        assert_eq!(words(10 * mega, Some(9 * mega), second * 2), "10Mi, 5.0Mi/s", "more than was thought");
         assert_eq!(words(0, Some(9), second * 2), "0B of 9B, 0B/s", "no end is in sight");
     }
 }

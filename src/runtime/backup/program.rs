@@ -196,7 +196,7 @@ mod tests {
             Said::Ended(0),
         ];
         let ran = heard(&pieces).await.expect("it ended");
-        assert_eq!((ran.bytes, &*ran.words), (4, "warning: red"));
+        assert_eq!((ran.bytes, &*ran.words), (4, "warning: \u{fffd}[31mred"));
         assert_eq!(ran.reported("count").collect::<Vec<_>>(), ["3 public.orders", "4 b"]);
     }
 

@@ -1,0 +1,262 @@
+//! Backups and restores: what is told before, and what is left wherever one fails or is cut off.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    domain::{Dependency, InstanceId, Item, Method, SnapshotId, Verdict},
+    plan::{
+        execution::{Execution, Next, Outcome},
+        restore::Restoring,
+    },
+};
+
+fn item(method: Method) -> Item {
+    let path = method.wants_path().then(|| "/data".into());
+    Item { service: id("web"), method, path }
+}
+
+fn wish(method: Method) -> Restoring {
+    Restoring {
+        snapshot: Kept {
+            id: SnapshotId::new("1a2b3c4d5e6f"),
+            at: noon(),
+            item: item(method),
+            bytes: 3 << 30,
+            version: Some("15.14".into()),
+            release: Some("v2.4.1".into()),
+        },
+        into: item(method),
+        without_safety: false,
+        leaves_dependants: false,
+        stops: Vec::new(),
+        wished: noon() + jiff::SignedDuration::from_mins(190),
+        took: None,
+    }
+}
+
+/// `web` is what is restored, and `cart` and `shop` depend on it.
+fn shop() -> Shop {
+    Shop::healthy(1)
+        .with("cart", [Health::Healthy])
+        .depending_on("web", "started")
+        .with("shop", [Health::Healthy, stopped()])
+        .depending_on("web", "healthy")
+        .with("apart", [Health::Healthy])
+}
+
+fn restored(wish: Restoring) -> Plan {
+    shop().plan(Verb::Restore(Box::new(wish))).expect("planned")
+}
+
+#[test]
+fn a_restore_tells_what_is_lost_and_who_is_stopped() {
+    let plan = restored(wish(Method::Postgres));
+    assert_eq!(&*plan.title, "restore shop/web");
+    says(&plan.explains.objects, "postgres of web-1: all that is in it is replaced");
+    says(
+        &plan.explains.how,
+        "1a2b3c4d of 2026-11-21 12:00 UTC: postgres of shop/web, 3.0Gi, version 15.14, while v2.4.1 ran",
+    );
+    says(&plan.explains.how, "how long it takes is not known");
+    says(&plan.explains.warnings, "what was written in the 3h10m since then is lost");
+    says(&plan.explains.warnings, "stopped meanwhile: cart, shop");
+    says(&plan.explains.promises, "a snapshot of what is there now is taken first");
+    assert_eq!(
+        titles(&plan),
+        [
+            "read 1a2b3c4d to its end, and look whether web-1 can take it",
+            "back up postgres of web-1, to go back to",
+            "bring postgres from 1a2b3c4d into web-1 beside what is live, and count it",
+            "stop cart-1 (up to 10 s)",
+            "stop shop-1 (up to 10 s)",
+            "let postgres from 1a2b3c4d take the place of what is live in web-1",
+            "count postgres of web-1 against what 1a2b3c4d holds",
+            "wait until web-1 is ready (up to 120 s)",
+            "start cart-1",
+            "wait until cart-1 is ready (up to 120 s)",
+            "start shop-1",
+            "wait until shop-1 is ready (up to 120 s)",
+            "let go what postgres of web-1 was before",
+        ],
+        "what a person stopped stays so"
+    );
+    let took = Some(std::time::Duration::from_secs(240));
+    says(&restored(Restoring { took, ..wish(Method::Postgres) }).explains.how, "the last one took 4m");
+}
+
+#[test]
+fn what_cannot_stand_aside_is_dumped_when_nobody_writes_to_it_any_more() {
+    let titles = titles(&restored(wish(Method::Redis)));
+    let place = |title: &str| titles.iter().position(|known| known.starts_with(title)).expect("it is there");
+    assert!(place("stop shop-1") < place("back up redis"), "{titles:#?}");
+    assert!(place("back up redis") < place("let redis"), "{titles:#?}");
+}
+
+#[test]
+fn a_person_may_leave_dependants_running_and_stop_others() {
+    let left = restored(Restoring { leaves_dependants: true, ..wish(Method::Redis) });
+    says(&left.explains.warnings, "those that depend on it run on");
+    assert!(!titles(&left).iter().any(|title| title.starts_with("stop")));
+    let more = restored(Restoring { stops: vec![id("apart"), id("cart")], ..wish(Method::Redis) });
+    says(&more.explains.warnings, "stopped meanwhile: cart, shop, apart");
+    let unknown = shop().plan(Verb::Restore(Box::new(Restoring { stops: vec![id("gone")], ..wish(Method::Redis) })));
+    assert!(refused(unknown).contains("there is no service"));
+}
+
+#[test]
+fn what_depends_on_it_in_a_cluster_is_scaled_to_none_and_back() {
+    let shop = Shop::kubernetes(1).with("api", [Health::Healthy, Health::Healthy]).but(|shop| {
+        let api = shop.services.last_mut().expect("it was added");
+        (api.kind, api.orchestration) = (ServiceKind::Deployment, Some(Arc::default()));
+        api.depends_on.push(Dependency { service: "web".into(), condition: "started".into() });
+    });
+    let plan = shop.plan(Verb::Restore(Box::new(wish(Method::Postgres)))).expect("planned");
+    let titles = titles(&plan);
+    assert!(titles.contains(&"scale api to 0".into()) && titles.contains(&"scale api to 2".into()), "{titles:#?}");
+}
+
+#[test]
+fn nothing_is_restored_into_what_does_not_run_or_is_another_kind_of_thing() {
+    let idle = Shop::web([stopped()]).plan(Verb::Restore(Box::new(wish(Method::Postgres))));
+    assert!(refused(idle).contains("nothing of shop/web runs"));
+    let other = Restoring { into: item(Method::Redis), ..wish(Method::Postgres) };
+    assert!(refused(shop().plan(Verb::Restore(Box::new(other)))).contains("holds postgres, and cannot become redis"));
+}
+
+#[test]
+fn a_backup_changes_nothing_and_a_rehearsal_touches_nothing() {
+    let items = vec![item(Method::Postgres), item(Method::RabbitMq)];
+    let plan = shop().plan(Verb::BackUp(items)).expect("planned");
+    assert_eq!(titles(&plan), ["back up postgres of web-1", "back up rabbitmq of web-1"]);
+    says(&plan.explains.promises, "what runs is not changed");
+    says(&plan.explains.warnings, "messages in queues are not backed up");
+    assert!(refused(shop().plan(Verb::BackUp(Vec::new()))).contains("nothing is known that could be backed up"));
+    let verify = Verifying { snapshot: wish(Method::Postgres).snapshot };
+    let plan = Shop::web([stopped()]).plan(Verb::Verify(Box::new(verify))).expect("what does not run has a like");
+    says(&plan.explains.promises, "what runs is not touched");
+}
+
+/// What there is while a restore is carried out.
+#[derive(Clone, Debug, PartialEq)]
+struct World {
+    keeps_old: bool,
+    is_restored: bool,
+    brought: bool,
+    /// What was live stands beside.
+    aside: bool,
+    /// What a snapshot holds that was taken before: whether that was the restored data already.
+    safety: Option<bool>,
+    runs: BTreeMap<InstanceId, bool>,
+}
+
+impl World {
+    fn of(method: Method) -> Self {
+        let instances = shop().instances.into_iter();
+        let runs = instances.map(|instance| (instance.id.clone(), instance.health == Health::Healthy)).collect();
+        let keeps_old = method.keeps_old();
+        Self { keeps_old, is_restored: false, brought: false, aside: false, safety: None, runs }
+    }
+
+    /// As the runtime does it, each done again without harm.
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Stop { instance, .. } => _ = self.runs.insert(instance.clone(), false),
+            Step::Start { instance, .. } => _ = self.runs.insert(instance.clone(), true),
+            Step::AwaitReady { instance, .. } => assert!(self.runs[instance], "it would wait in vain"),
+            Step::Data(Data::Save(_)) => self.safety = self.safety.or(Some(self.is_restored)),
+            Step::Data(Data::Check(_) | Data::Compare(_)) => {}
+            Step::Data(Data::Bring(_)) => self.brought = true,
+            Step::Data(Data::Discard(_)) => self.brought = false,
+            Step::Data(Data::Swap(_)) => {
+                (self.aside, self.is_restored) = (self.keeps_old, true);
+            }
+            Step::Data(Data::TakeBack(_)) => {
+                self.is_restored = if self.keeps_old { false } else { self.safety.expect("one was taken") };
+                (self.aside, self.brought) = (false, false);
+            }
+            Step::Data(Data::Settle(_)) => (self.aside, self.brought) = (false, false),
+            other => panic!("{other:?} has no place here"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// The step fails, before or after it did what it was to do.
+    Fails { had_effect: bool },
+    /// The process dies in it, and a person says one of the two.
+    Dies { had_effect: bool, undo: bool },
+}
+
+fn carried_out(plan: &Plan, method: Method, at: usize, trouble: Trouble) -> (World, Verdict) {
+    let mut execution = Execution::new(plan.clone());
+    let mut world = World::of(method);
+    let mut begun = 0;
+    loop {
+        let (step, is_forward) = match execution.next() {
+            Next::Do { step, .. } => (step.clone(), true),
+            Next::Undo { step, .. } => (step.clone(), false),
+            Next::Held { why, .. } => panic!("{why}"),
+            Next::Ended(verdict) => return (world, verdict),
+        };
+        let record = execution.beginning(noon()).expect("there is a step");
+        execution.apply(&record).expect("it may begin");
+        let is_struck = is_forward && begun == at;
+        begun += usize::from(is_forward);
+        let outcome = match trouble {
+            Trouble::Fails { had_effect } if is_struck => {
+                if had_effect {
+                    world.take(&step);
+                }
+                Outcome::Failed(crate::domain::Trouble::new("it", "failed"))
+            }
+            Trouble::Dies { had_effect, undo } if is_struck => {
+                if had_effect {
+                    world.take(&step);
+                }
+                if undo {
+                    // There is no way back from tidying up: that is gone on with.
+                    _ = execution.stop_and_undo("somebody", noon());
+                }
+                continue;
+            }
+            Trouble::Fails { .. } | Trouble::Dies { .. } => {
+                world.take(&step);
+                Outcome::Done
+            }
+        };
+        execution.told(outcome, noon()).expect("a step was begun");
+    }
+}
+
+#[test]
+fn wherever_it_fails_or_dies_the_data_is_old_or_restored_and_dependants_run() {
+    for method in [Method::Postgres, Method::Redis] {
+        let plan = restored(wish(method));
+        let before = World::of(method);
+        for at in 0..plan.steps().count() {
+            for trouble in [
+                Trouble::Fails { had_effect: false },
+                Trouble::Fails { had_effect: true },
+                Trouble::Dies { had_effect: false, undo: false },
+                Trouble::Dies { had_effect: true, undo: false },
+                Trouble::Dies { had_effect: false, undo: true },
+                Trouble::Dies { had_effect: true, undo: true },
+            ] {
+                let (world, verdict) = carried_out(&plan, method, at, trouble);
+                let told = format!("{method}, step {at}, {trouble:?}: {verdict:?} {world:?}");
+                assert_eq!(world.runs, before.runs, "{told}");
+                match verdict {
+                    Verdict::Done { .. } => assert!(world.is_restored, "{told}"),
+                    Verdict::Undone { .. } => assert!(!world.is_restored && !world.aside && !world.brought, "{told}"),
+                    Verdict::Stuck { .. } => {
+                        let is_tidying = at + 1 == plan.steps().count();
+                        assert!(is_tidying && world.is_restored, "{told}");
+                    }
+                    Verdict::Left { .. } => panic!("{told}"),
+                }
+            }
+        }
+    }
+}
