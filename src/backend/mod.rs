@@ -75,6 +75,14 @@ pub trait Backend: Send + Sync + 'static {
     /// A program in the instance, with its environment and without a terminal. It ends when what is given back is dropped, or soon after,
     /// if it writes or reads.
     fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>>;
+
+    /// Makes an instance by itself, like another one: its image, its program, its environment, its limits, and what it may only read. It
+    /// has none of its data, no name by which others find it, no way to the network, and is no service's: no screen lists it. It runs, and
+    /// ends by itself in time. A service has one at most: what is left of an earlier one is removed first.
+    fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>>;
+
+    /// Done when it is gone with all its data, also when it was gone before. What is no scratch instance is left alone, and refused.
+    fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>>;
 }
 
 /// Why a cluster cannot be reached (any more).
@@ -144,6 +152,19 @@ pub enum Said {
     Errors(bytes::Bytes),
     /// 126 and 127 are the runtime's, or a shell's: there is no such program, or it cannot be run.
     Ended(i64),
+}
+
+/// An instance in which a restore is rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scratch {
+    /// It need not run, and may be a part of an instance: a scratch instance has one part only.
+    pub like: InstanceId,
+    /// For which it is made.
+    pub service: ServiceId,
+    /// Its program is not run: it only waits to be entered, for what is restored into files.
+    pub idle: bool,
+    /// Seconds after which it ends by itself, whatever becomes of whoever made it.
+    pub within: u32,
 }
 
 /// A connection that goes through the engine to an instance.

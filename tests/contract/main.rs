@@ -20,6 +20,7 @@ mod observer;
 mod programs;
 mod proxy;
 mod restart;
+mod scratch;
 mod simulated;
 mod ssh;
 mod stage;

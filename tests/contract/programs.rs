@@ -31,7 +31,12 @@ async fn a_program_in_a_pod_is_heard_to_its_end() {
 }
 
 /// What a program says, outputs apart, and its code.
-async fn said(backend: &Arc<dyn Backend>, instance: &InstanceId, script: &str, input: &[u8]) -> (Vec<u8>, String, i64) {
+pub async fn said(
+    backend: &Arc<dyn Backend>,
+    instance: &InstanceId,
+    script: &str,
+    input: &[u8],
+) -> (Vec<u8>, String, i64) {
     let command = ["sh", "-c", script].map(str::to_owned).to_vec();
     let Piped { input: mut stdin, mut said } = backend.run(instance.clone(), command).await.expect("it runs");
     let input = input.to_vec();

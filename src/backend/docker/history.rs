@@ -84,7 +84,7 @@ impl History {
 }
 
 pub async fn read(api: &Api, service: &ServiceId) -> Result<History, Fault> {
-    let filter = of_role(marks::OF_RELEASE, service);
+    let filter = marks::of_role(marks::OF_RELEASE, service);
     let volumes: Volumes = api.get(&format!("/volumes?filters={filter}")).await?;
     let labels = volumes.volumes.unwrap_or_default().into_iter().filter_map(|volume| volume.labels);
     Ok(history(labels))
@@ -227,7 +227,7 @@ async fn pin(api: &Api, service: &ServiceId, kept: &[&Record]) -> Result<(), Fau
 }
 
 async fn pins(api: &Api, service: &ServiceId) -> Result<Vec<(String, Option<u64>)>, Fault> {
-    let filter = of_role(marks::OF_PIN, service);
+    let filter = marks::of_role(marks::OF_PIN, service);
     let list: Vec<Summary> = api.get(&format!("/containers/json?all=1&filters={filter}")).await?;
     Ok(list.into_iter().map(|pin| (pin.id, pin.labels.as_ref().and_then(release_of))).collect())
 }
@@ -241,14 +241,6 @@ async fn forget(api: &Api, service: &ServiceId, record: &Record) -> Result<(), F
         Err(fault) if fault.is_not_found() => Ok(()),
         Err(fault) => Err(fault),
     }
-}
-
-fn of_role(role: &str, service: &ServiceId) -> String {
-    marks::filter(&[
-        format!("{}={role}", marks::ROLE),
-        format!("{}={}", marks::SCOPE, service.scope),
-        format!("{}={}", marks::SERVICE, service.name),
-    ])
 }
 
 fn release_of(labels: &Labels) -> Option<u64> {

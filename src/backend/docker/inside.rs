@@ -109,6 +109,15 @@ pub async fn start(api: &Api, id: Id<'_>, command: &[&str]) -> Result<Started, F
     }
 }
 
+/// Begins a program that goes on without us: nobody hears what it says or how it ends.
+pub async fn leave(api: &Api, id: Id<'_>, command: &[&str]) -> Result<(), Fault> {
+    let options = CreateExecOptions { cmd: Some(command.to_vec()), ..CreateExecOptions::default() };
+    let docker = api.docker();
+    let exec = docker.create_exec(id.as_str(), options).await?.id;
+    let detached = StartExecOptions { detach: true, ..StartExecOptions::default() };
+    docker.start_exec(&exec, Some(detached)).await.map(drop).map_err(Fault::from)
+}
+
 /// What the program writes is read, and what is written it reads.
 pub async fn pipe(api: &Api, id: Id<'_>, command: &[&str]) -> Result<Pipe, Fault> {
     let Started { output, input, .. } = start(api, id, command).await?;

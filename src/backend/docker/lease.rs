@@ -226,7 +226,7 @@ fn read(found: &Value) -> Option<Held> {
 }
 
 /// How far the engine's clock is ahead of ours: machines that share an engine need not agree on the time.
-async fn ahead(api: &Api) -> Result<SignedDuration, Fault> {
+pub async fn ahead(api: &Api) -> Result<SignedDuration, Fault> {
     let info: Info = api.get("/info").await?;
     Ok(time(info.system_time.as_deref()).map_or(SignedDuration::ZERO, |time| time.duration_since(Timestamp::now())))
 }

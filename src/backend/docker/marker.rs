@@ -31,16 +31,21 @@ pub async fn create(api: &Api, image: &Value, marker: Marker<'_>) -> Result<(), 
             (known, value) => *known = value.clone(),
         }
     }
-    // It would have the image's labels too, and go with whatever is removed by them: by a prune, or with a stack.
-    let mut labels = marker.labels;
-    for name in image["Config"]["Labels"].as_object().into_iter().flat_map(serde_json::Map::keys) {
-        labels[name] = labels[name].as_str().unwrap_or_default().into();
-    }
     let body = json!({
-        "Image": super::image::id_of(image), "Entrypoint": ["midwatch"], "Cmd": [], "Labels": labels,
+        "Image": super::image::id_of(image), "Entrypoint": ["midwatch"], "Cmd": [],
+        "Labels": alone(marker.labels, image),
         "Healthcheck": {"Test": ["NONE"]}, "HostConfig": host,
     });
     api.post(&format!("/containers/create?name={}", encoded(marker.name)), &body, PATIENCE).await.map(drop)
+}
+
+/// These labels and none of the image's, which a container of it would have too: it would go with whatever is removed by them, by a
+/// prune or with a stack.
+pub fn alone(mut labels: Value, image: &Value) -> Value {
+    for name in image["Config"]["Labels"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+        labels[name] = labels[name].as_str().unwrap_or_default().into();
+    }
+    labels
 }
 
 /// By its id, so that it is this one and no later one of its name. Done when it was gone before.

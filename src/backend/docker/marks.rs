@@ -3,12 +3,14 @@
 use super::wire::Labels;
 use crate::domain::ServiceId;
 
-/// What a marker is for. What has it is no part of any service, and no screen shows it.
+/// What something of ours is for. What has it is no part of any service, and no screen shows it.
 pub const ROLE: &str = "midwatch.role";
-/// A volume whose labels keep a release; a container that never runs and keeps the release's image; one that says who is at work.
+/// A volume whose labels keep a release; a container that never runs and keeps the release's image; one that says who is at work; one in
+/// which a restore is rehearsed, and its volumes.
 pub const OF_RELEASE: &str = "release";
 pub const OF_PIN: &str = "pin";
 pub const OF_LEASE: &str = "lease";
+pub const OF_SCRATCH: &str = "scratch";
 
 pub const SCOPE: &str = "midwatch.scope";
 pub const SERVICE: &str = "midwatch.service";
@@ -28,6 +30,8 @@ pub const IMAGE: &str = "midwatch.image";
 /// JSON: the record of a release; who is at work.
 pub const RECORD: &str = "midwatch.record";
 pub const LEASE: &str = "midwatch.lease";
+/// When a scratch instance is over: a Unix time in seconds, by the engine's clock.
+pub const UNTIL: &str = "midwatch.until";
 
 const OURS: &str = "midwatch.";
 const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
@@ -45,7 +49,7 @@ pub const NUMBER: &str = COMPOSE_NUMBER;
 
 /// A container that is no part of a service.
 pub fn is_marker(labels: &Labels) -> bool {
-    labels.get(ROLE).is_some_and(|role| matches!(role.as_str(), OF_PIN | OF_LEASE))
+    labels.get(ROLE).is_some_and(|role| matches!(role.as_str(), OF_PIN | OF_LEASE | OF_SCRATCH))
 }
 
 /// A volume of ours by its name: events of volumes carry no labels.
@@ -65,6 +69,10 @@ pub fn pin_name(service: &ServiceId, release: u64) -> String {
 
 pub fn lease_name(service: &ServiceId) -> String {
     format!("midwatch-lease-{}", hash(service))
+}
+
+pub fn scratch_name(service: &ServiceId) -> String {
+    format!("midwatch-scratch-{}", hash(service))
 }
 
 /// FNV-1a of 64 bits over `scope/service`: names of services may hold what names of the engine's may not, and every build of this program
@@ -102,6 +110,11 @@ impl<'a> Made<'a> {
         ];
         filter(&pairs)
     }
+}
+
+/// A filter for what has this role for this service.
+pub fn of_role(role: &str, service: &ServiceId) -> String {
+    filter(&[format!("{ROLE}={role}"), format!("{SCOPE}={}", service.scope), format!("{SERVICE}={}", service.name)])
 }
 
 pub fn filter(labels: &[String]) -> String {

@@ -35,6 +35,7 @@ mod pending;
 mod program;
 mod query;
 mod releases;
+mod scratch;
 mod services;
 mod ssh;
 mod steps;
@@ -52,7 +53,7 @@ use std::sync::Arc;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError};
+use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError};
 use crate::{
     domain::{Capabilities, Capability, Change, Claim, ClusterName, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -157,6 +158,16 @@ impl Backend for Docker {
             let Piped { input, said } = program::run(api, instance, command).await?;
             Ok(Piped { input, said: said.inspect(move |_| _ = &tunnel).boxed() })
         })
+    }
+
+    fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        let api = self.api.clone();
+        Box::pin(async move { scratch::make(&api, &wanted).await })
+    }
+
+    fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
+        let api = self.api.clone();
+        Box::pin(async move { scratch::discard(&api, &scratch).await })
     }
 }
 

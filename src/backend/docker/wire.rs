@@ -190,6 +190,7 @@ pub struct Volumes {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Volume {
+    pub name: String,
     pub labels: Option<Labels>,
 }
 

@@ -115,7 +115,7 @@ pub struct Runs {
     pub is_over: bool,
 }
 
-const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 impl PodRow {
     /// The one that is meant when none is named: what the pod says, else its first.

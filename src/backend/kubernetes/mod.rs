@@ -50,6 +50,7 @@ mod resolve;
 mod rollout;
 mod row;
 mod scale;
+mod scratch;
 #[cfg(test)]
 mod scripted;
 mod sets;
@@ -71,7 +72,7 @@ use std::sync::Arc;
 use futures::{future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, credentials::Renewal, directory::Directory, discovery::Served, events::Happened, metrics::Meter};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError};
+use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError};
 use crate::{
     domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -157,5 +158,15 @@ impl Backend for Kubernetes {
 
     fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         Box::pin(program::run(self.site.clone(), instance, command))
+    }
+
+    fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        let site = self.site.clone();
+        Box::pin(async move { scratch::make(&site, &wanted).await })
+    }
+
+    fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
+        let site = self.site.clone();
+        Box::pin(async move { scratch::discard(&site, &scratch).await })
     }
 }

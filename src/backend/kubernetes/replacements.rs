@@ -142,6 +142,12 @@ impl Replacements {
         Some(PodTrouble { says, help: format!("kubectl -n {} describe pod {name}", self.namespace) })
     }
 
+    /// How the first of them ended, if it does not run again.
+    pub fn over(&self) -> Option<String> {
+        let over = |pod: &&Pod| matches!(&*pod.status.phase, "Succeeded" | "Failed");
+        self.pods.iter().find(over).map(Pod::end)
+    }
+
     /// Of the first pod that has one.
     pub fn trouble(&self) -> Option<PodTrouble> {
         self.pods.iter().find_map(|pod| Some(pod.trouble()?.told(pod, &self.namespace)))
@@ -236,6 +242,9 @@ struct Specified {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Status {
+    phase: String,
+    reason: String,
+    message: String,
     conditions: Vec<Condition>,
     init_container_statuses: Vec<Container>,
     container_statuses: Vec<Container>,
@@ -326,6 +335,17 @@ impl Pod {
     fn is_ready(&self) -> bool {
         let is_ready = |condition: &Condition| condition.r#type == "Ready" && condition.status == "True";
         self.metadata.deletion_timestamp.is_none() && self.status.conditions.iter().any(is_ready)
+    }
+
+    fn end(&self) -> String {
+        let mut ended = self.status.container_statuses.iter().filter(|container| container.state.terminated.is_some());
+        let Status { reason, message, .. } = &self.status;
+        match ended.next() {
+            // Its node ended it, and says why.
+            _ if !reason.is_empty() => format!("{}: {}", clean(reason), shorten(&clean(message), WIDTH)),
+            Some(container) => container.ended().says,
+            None => "it ended, and nobody knows why".into(),
+        }
     }
 
     fn trouble(&self) -> Option<Cause> {

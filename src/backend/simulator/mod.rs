@@ -18,7 +18,9 @@ use tokio::time::sleep;
 
 use self::{faults::Occurrence, place::Place, script::FaultKind, world::World};
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
+    backend::{
+        Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError,
+    },
     domain::{
         Capabilities, Capability, Change, Claim, Cluster, Engine, InstanceId, Lease, Link, Sample, ServiceId, Trouble,
     },
@@ -313,7 +315,17 @@ impl Backend for Simulator {
 
     fn run(&self, _: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         let what = format!("could not run {}", command.first().map_or("nothing", String::as_str));
-        Box::pin(async move { Err(Trouble::new(what, "there is no machine behind the simulator")) })
+        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
+    }
+
+    fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        let what = format!("could not make a scratch instance for {}", wanted.service);
+        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
+    }
+
+    fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
+        let what = format!("could not remove the scratch instance {}", scratch.key);
+        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
     }
 }
 
@@ -332,5 +344,6 @@ fn gone(what: &str, instance: &InstanceId) -> Trouble {
     Trouble::new(format!("could not {what} {}", instance.key), "there is no such instance")
 }
 
+const NO_MACHINE: &str = "there is no machine behind the simulator";
 /// How often a waiting step looks.
 const LOOK: Duration = Duration::from_millis(250);

@@ -6,7 +6,9 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream
 use jiff::Timestamp;
 
 use crate::{
-    backend::{Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
+    backend::{
+        Attached, Backend, Connector, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError,
+    },
     cli::session::Fleet,
     clock::Clock,
     domain::{
@@ -276,6 +278,14 @@ impl Backend for Script {
 
     fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
         async { Err(Trouble::new("could not run", "not in the script")) }.boxed()
+    }
+
+    fn scratch(&self, _: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        async { Err(Trouble::new("could not make a scratch instance", "not in the script")) }.boxed()
+    }
+
+    fn discard(&self, _: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
+        async { Err(Trouble::new("could not remove the scratch instance", "not in the script")) }.boxed()
     }
 }
 

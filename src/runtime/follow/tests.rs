@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    backend::{Attached, Forwarded, Loss, Piped, Progress, StepError},
+    backend::{Attached, Forwarded, Loss, Piped, Progress, Scratch, StepError},
     domain::{Capabilities, Change, Claim, Lease, Output, Sample, ServiceId},
     message::{Answer, Question},
     plan::Step,
@@ -82,6 +82,14 @@ impl Backend for Script {
     }
 
     fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn scratch(&self, _: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn discard(&self, _: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
         Box::pin(std::future::pending())
     }
 }

@@ -10,7 +10,7 @@ use tokio::{io::duplex, task::JoinHandle};
 
 use super::*;
 use crate::{
-    backend::{Attached, FollowError, LogPiece, Loss, Piped, Progress, StepError},
+    backend::{Attached, FollowError, LogPiece, Loss, Piped, Progress, Scratch, StepError},
     domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId},
     message::{Answer, Question, Since},
     plan::Step,
@@ -101,6 +101,14 @@ impl Backend for Script {
     }
 
     fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn scratch(&self, _: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn discard(&self, _: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
         Box::pin(std::future::pending())
     }
 }

@@ -14,7 +14,7 @@ use futures::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, StepError},
+    backend::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError},
     clock::Clock,
     domain::{Capabilities, Change, Claim, InstanceId, Lease, OperationId, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -247,6 +247,14 @@ impl Backend for Fake {
     }
 
     fn run(&self, _: InstanceId, _: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        std::future::pending().boxed()
+    }
+
+    fn scratch(&self, _: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
+        std::future::pending().boxed()
+    }
+
+    fn discard(&self, _: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
         std::future::pending().boxed()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{
+    super::scratch,
     Interner, Key, Raw, intern,
     meta::RawMeta,
     text::{Text, Time, count, nullable},
@@ -87,6 +88,11 @@ impl<'a> Raw<'a> for RawEvent<'a> {
 
     fn meta(&self) -> &RawMeta<'a> {
         &self.metadata
+    }
+
+    fn is_hidden(&self) -> bool {
+        let about = self.involved_object.as_ref().or(self.regarding.as_ref());
+        about.is_some_and(|about| &*about.kind == "Pod" && about.name.starts_with(scratch::NAMES))
     }
 
     fn row(self, interner: &mut Interner) -> Event {

@@ -7,7 +7,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-use super::{Interner, text::Text};
+use super::{super::scratch::LABEL as SCRATCH, Interner, text::Text};
 use crate::domain::protection::LABEL;
 
 /// More than this are no person's, and only those are kept that are asked for by name.
@@ -28,8 +28,17 @@ pub const ROLLOUT_REVISION: &str = "rollout.argoproj.io/revision";
 pub const ROLE: &str = "node-role.kubernetes.io/";
 
 /// Labels that are kept however many there are.
-const NEEDED: [&str; 8] =
-    [TEMPLATE_HASH, ROLLOUT_HASH, REVISION_HASH, MANAGED_BY, ARGO_INSTANCE, FLUX_KUSTOMIZATION, FLUX_HELM, LABEL];
+const NEEDED: [&str; 9] = [
+    SCRATCH,
+    TEMPLATE_HASH,
+    ROLLOUT_HASH,
+    REVISION_HASH,
+    MANAGED_BY,
+    ARGO_INSTANCE,
+    FLUX_KUSTOMIZATION,
+    FLUX_HELM,
+    LABEL,
+];
 /// The only annotations that are kept.
 const ANNOTATIONS: [&str; 5] = [HELM_RELEASE, ARGO_TRACKING, REVISION, ROLLOUT_REVISION, LABEL];
 /// Labels that make a pod unlike its siblings.

@@ -46,7 +46,10 @@ pub use self::{
     event::Event, hpa::Scaler, intern::Interner, namespace::Namespace, node::Machine, pdb::Guard, pod::Pod,
     service::Entrance, workload::Workload,
 };
-use super::fault::{Fault, Status};
+use super::{
+    fault::{Fault, Status},
+    scratch,
+};
 
 /// Every kind of object that is listed and watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,7 +116,7 @@ pub struct Notice {
 pub enum What {
     Put(Row),
     Gone(Key),
-    /// Nothing but the version.
+    /// Nothing but the version, or nothing to show.
     Bookmark,
     Failed(Fault),
 }
@@ -123,6 +126,11 @@ trait Raw<'a>: Default + Deserialize<'a> {
     type Row;
 
     fn meta(&self) -> &RawMeta<'a>;
+
+    /// It is a scratch instance, or tells of one.
+    fn is_hidden(&self) -> bool {
+        self.meta().labels.get(scratch::LABEL).is_some()
+    }
 
     fn row(self, interner: &mut Interner) -> Self::Row;
 }
@@ -190,7 +198,7 @@ struct ListMeta<'a> {
 
 fn page<'a, T: Raw<'a>>(bytes: &'a [u8], interner: &mut Interner, row: fn(T::Row) -> Row) -> Result<Page, Fault> {
     let list: List<'a, T> = decode(bytes)?;
-    let items = list.items.into_iter().flatten().filter(|raw| !raw.meta().name.is_empty());
+    let items = list.items.into_iter().flatten().filter(|raw| !raw.meta().name.is_empty() && !raw.is_hidden());
     Ok(Page {
         rows: items.map(|raw| row(raw.row(interner))).collect(),
         version: list.metadata.resource_version.to_string(),
@@ -230,8 +238,8 @@ fn notice<'a, T: Raw<'a>>(line: &'a [u8], interner: &mut Interner, row: fn(T::Ro
     let Envelope { kind, object } = decode(line)?;
     let what = match &*kind {
         "ADDED" | "MODIFIED" if !object.metadata.name.is_empty() => {
-            let wrapped: Wrapped<T> = decode(line)?;
-            What::Put(row(wrapped.object.row(interner)))
+            let Wrapped { object }: Wrapped<T> = decode(line)?;
+            if object.is_hidden() { What::Bookmark } else { What::Put(row(object.row(interner))) }
         }
         "DELETED" => What::Gone(object.metadata.key(interner)),
         "ERROR" => {

@@ -267,3 +267,21 @@ fn a_selector_chooses_as_the_server_does_and_an_empty_one_nothing() {
         );
     }
 }
+
+#[test]
+fn a_scratch_instance_is_in_no_list_and_what_happens_to_it_is_not_told() {
+    let pod = |label: &str| format!(r#"{{"metadata":{{"name":"midwatch-scratch-1","labels":{{"{label}":"x"}}}}}}"#);
+    let event =
+        |name: &str| format!(r#"{{"metadata":{{"name":"e"}},"involvedObject":{{"kind":"Pod","name":"{name}"}}}}"#);
+    for (kind, hidden, shown) in
+        [(Kind::Pod, pod(scratch::LABEL), pod("app")), (Kind::Event, event("midwatch-scratch-1"), event("web-1"))]
+    {
+        assert_eq!((rows(kind, &hidden).len(), rows(kind, &shown).len()), (0, 1), "{kind:?}");
+        let is_put = |object: &str| {
+            let line = format!(r#"{{"type":"ADDED","object":{object}}}"#);
+            let notice = kind.notice(line.as_bytes(), &mut Interner::default()).expect("a notice");
+            matches!(notice.what, What::Put(_))
+        };
+        assert_eq!((is_put(&hidden), is_put(&shown)), (false, true), "{kind:?}");
+    }
+}
