@@ -6,7 +6,7 @@ use bytes::Bytes;
 use opendal::{
     Error as Refusal, ErrorKind as Why, Operator,
     layers::{RetryLayer, TimeoutLayer},
-    options::{ListOptions, ReadOptions},
+    options::{ListOptions, ReadOptions, WriteOptions},
     services::S3,
 };
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
@@ -33,6 +33,8 @@ pub struct InBucket {
 impl InBucket {
     /// Asks nothing yet. `Err`: what it is told is wrong.
     pub fn new(bucket: &Bucket, runtime: Handle) -> Result<Self, Refusal> {
+        // Once for the process is enough, and again is no harm.
+        opendal::install_default();
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| std::env::var(name).ok());
         let service = S3::default()
             .endpoint(&bucket.endpoint)
@@ -120,7 +122,16 @@ impl WriteBackend for InBucket {
     /// An object is there whole or not at all.
     fn write_bytes(&self, kind: FileType, id: &Id, _cacheable: bool, content: BytesList) -> RusticResult<()> {
         let path = path(kind, id);
-        let written = self.wait(self.operator.write(&path, content.into_vec()));
+        let content = content.into_vec();
+        let write = |if_not_exists| {
+            let options = WriteOptions { if_not_exists, ..WriteOptions::default() };
+            self.wait(self.operator.write_options(&path, content.clone(), options))
+        };
+        // Of two that make a repository at once, one shall succeed. Not every server knows that condition.
+        let written = match write(kind == FileType::Config) {
+            Err(refusal) if refusal.message().contains("NotImplemented") => write(false),
+            written => written,
+        };
         written.map(drop).map_err(|refusal| self.refused("write", &path, refusal))
     }
 
