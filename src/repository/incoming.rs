@@ -73,8 +73,9 @@ impl Incoming {
     }
 }
 
-impl Read for Incoming {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Incoming {
+    /// `false`: that was all of it.
+    fn has_more(&mut self) -> io::Result<bool> {
         while self.rest.is_empty() && !self.seen.is_whole() {
             match self.pieces.blocking_recv() {
                 Some(Some(piece)) => self.rest = piece,
@@ -82,10 +83,28 @@ impl Read for Incoming {
                 None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut off")),
             }
         }
-        let length = self.rest.len().min(buffer.len());
-        self.rest.copy_to_slice(&mut buffer[..length]);
-        self.seen.bytes.fetch_add(length as u64, Ordering::Relaxed);
-        Ok(length)
+        Ok(!self.rest.is_empty())
+    }
+}
+
+impl Read for Incoming {
+    /// Fills the buffer, unless that is all: the library's chunker makes its buffer as small as the smallest read that it has seen.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.has_more() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if filled == 0 => return Err(error),
+                // It is asked for again, and says it again.
+                Err(_) => break,
+            }
+            let length = self.rest.len().min(buffer.len() - filled);
+            self.rest.copy_to_slice(&mut buffer[filled..filled + length]);
+            filled += length;
+        }
+        self.seen.bytes.fetch_add(filled as u64, Ordering::Relaxed);
+        Ok(filled)
     }
 }
 
@@ -116,5 +135,20 @@ mod tests {
         let (outlet, unread) = incoming("c");
         drop(unread);
         assert_eq!(outlet.write("one".into()).await, Err(Unread));
+    }
+
+    #[tokio::test]
+    async fn however_small_the_pieces_are_a_buffer_is_filled() {
+        let (outlet, mut incoming) = incoming("a");
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut buffer = [0; 10];
+            let lengths = std::iter::from_fn(|| Some(incoming.read(&mut buffer).expect("whole")).filter(|it| *it > 0));
+            lengths.collect::<Vec<_>>()
+        });
+        for piece in ["1234567", "", "8", "9012345678901", "23"] {
+            outlet.write(piece.into()).await.expect("it is read");
+        }
+        outlet.end().await.expect("it is read");
+        assert_eq!(reading.await.expect("ends"), [10, 10, 3]);
     }
 }
