@@ -16,6 +16,7 @@ pub mod means;
 pub mod node;
 pub mod operation;
 pub mod ports;
+pub mod proof;
 pub mod protection;
 pub mod release;
 pub mod sample;
@@ -41,6 +42,7 @@ pub use means::{Argo, Controller, Means, Object, Pace, Particulars, Replaced, Re
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
 pub use ports::Ports;
+pub use proof::{Outcome, Proof, Trial};
 pub use protection::{Listing, Objectives, Protection};
 pub use release::{Outline, Release, ReleaseKey, ReleaseSource};
 pub use sample::Sample;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Health, Item, Method, Reason, Service, ServiceId, Snapshot, Standing, units};
+use super::{Health, Item, Method, Reason, Service, ServiceId, Snapshot, Standing, Trouble, proof::Proof, units};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -76,10 +76,14 @@ fn by_image(reference: &str) -> Option<Method> {
 }
 
 /// All that one look at a repository tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
     /// Newest first.
     pub snapshots: Vec<Snapshot>,
+    /// Newest first.
+    pub proofs: Vec<Proof>,
+    /// One for each that is there and damaged.
+    pub unreadable: Vec<Trouble>,
 }
 
 /// How well one thing is protected.
@@ -227,7 +231,7 @@ mod tests {
             standing,
         };
         let of = |snapshots: &[Snapshot]| {
-            let listing = Listing { snapshots: snapshots.to_vec() };
+            let listing = Listing { snapshots: snapshots.to_vec(), ..Listing::default() };
             Protection::of(item(&id(), Method::Redis, None), Objectives::default(), &listing)
         };
         let says = |protection: &Protection| protection.health(now).reason().map(|reason| reason.text.to_string());

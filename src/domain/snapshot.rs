@@ -175,7 +175,7 @@ pub struct StoredFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
-    /// Whole: every stream of it came to its end, and all was read back.
+    /// Whole: every stream of it came to its end, and all of it was found in the repository then.
     Whole,
     /// The same, taken before a restore, to go back to.
     Safety,

@@ -1,19 +1,20 @@
 //! Writes a snapshot while what goes into it comes. It is a snapshot that is known as unfinished until all of it is there.
 
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
 use jiff::Timestamp;
 use rustic_core::{
     BackupOptions, ParentOptions, ReadSource, ReadSourceEntry, RusticError, RusticResult,
-    repofile::{Metadata, Node, NodeType, SnapshotFile},
+    repofile::{Metadata, Node, NodeType, PackId, SnapshotFile},
 };
 
-use super::{Incoming, Note, Repository, fault};
+use super::{Incoming, Note, Repository, fault, incoming::Seen, note};
 use crate::domain::{Item, Snapshot, Standing, StoredFile, Trouble};
 
 /// Read by nobody but us; a dump has no owner of its own.
@@ -70,42 +71,70 @@ impl Repository {
         finish: impl FnOnce(&mut Note) -> Result<(), Trouble>,
     ) -> Result<Snapshot, Trouble> {
         let what = format!("could not back up {}", note.item);
-        let failed = |error: Box<RusticError>| fault::trouble(&what, &error);
         let began = Instant::now();
-        let program_version = concat!("midwatch ", env!("CARGO_PKG_VERSION")).into();
-        let mut file = SnapshotFile { program_version, ..SnapshotFile::default() };
+        let seen: Vec<_> = streams.iter().map(|stream| (stream.name.clone(), stream.seen())).collect();
         let wanted = note.standing;
         let note = Note { standing: Standing::Unfinished, ..note };
+        let provisional = self.provisional(&note, streams, &what)?;
+        let done = (|| {
+            let mut note = note;
+            (note.standing, note.took) = (wanted, began.elapsed());
+            note.files = self.stored(&provisional, &seen, &what)?;
+            finish(&mut note)?;
+            let mut file = provisional.clone();
+            note.write(&mut file);
+            self.inner.save_snapshots(vec![file]).map_err(|error| self.failed(&what, &error))?;
+            let none = || Trouble::new(what.as_str(), "the snapshot is not there after it was written");
+            self.marked(&note.mark, &note.item, wanted)?.ok_or_else(none)
+        })();
+        // What cannot be removed now is known as unfinished, and goes when it is a day old.
+        _ = self.inner.delete_snapshots(&[provisional.id]);
+        done
+    }
+
+    /// Known as unfinished: what is written already is found again by the next one, whatever becomes of this one.
+    fn provisional(&self, note: &Note, streams: Vec<Incoming>, what: &str) -> Result<SnapshotFile, Trouble> {
+        let failed = |error: Box<RusticError>| self.failed(what, &error);
+        let mut file = SnapshotFile { program_version: note::PROGRAM.into(), ..SnapshotFile::default() };
         note.write(&mut file);
         let folder = folder_of(&note.item);
-        let seen: Vec<_> = streams.iter().map(|stream| (stream.name.clone(), stream.seen())).collect();
         let source = Streams { folder: folder.clone(), at: Timestamp::now(), streams: Mutex::new(streams) };
         // By size and time alone it would take a dump for the one before.
         let parent = ParentOptions::default().force(true);
         let options = BackupOptions::default().parent_opts(parent).no_scan(true);
-        let indexed = self.again().and_then(rustic_core::Repository::to_indexed_ids).map_err(failed)?;
-        let provisional = indexed.archive(&options, &source, file, &[folder]).map_err(failed)?;
-        let done = (|| {
-            if let Some((name, _)) = seen.iter().find(|(_, seen)| !seen.is_whole()) {
-                return Err(Trouble::new(what.as_str(), format!("{name} was cut off")));
+        let indexed = self.again(rustic_core::Repository::to_indexed_ids).map_err(failed)?;
+        self.refusal.take();
+        indexed.archive(&options, &source, file, &[folder]).map_err(failed)
+    }
+
+    /// Looks whether all of every stream is there: the library goes on without a file that it could not take in, and somebody may have
+    /// pruned meanwhile what this one was built upon.
+    fn stored(
+        &self,
+        provisional: &SnapshotFile,
+        seen: &[(Arc<str>, Arc<Seen>)],
+        what: &str,
+    ) -> Result<Vec<StoredFile>, Trouble> {
+        if let Some((name, _)) = seen.iter().find(|(_, seen)| !seen.is_whole()) {
+            return Err(Trouble::new(what, format!("{name} was cut off")));
+        }
+        let failed = |error: Box<RusticError>| fault::trouble(what, &error);
+        let indexed = self.again(rustic_core::Repository::to_indexed).map_err(failed)?;
+        let packs: HashSet<PackId> = indexed.list::<PackId>().map_err(failed)?.collect();
+        let folder = folder(provisional);
+        let stored = |(name, seen): &(Arc<str>, Arc<Seen>)| {
+            let node = indexed.node_from_path(provisional.tree, &folder.join(&**name)).map_err(failed)?;
+            let mut bytes = 0;
+            for blob in node.content.iter().flatten() {
+                let entry = indexed.get_index_entry(blob).map_err(failed)?;
+                bytes += if packs.contains(&entry.pack) { u64::from(entry.data_length()) } else { 0 };
             }
-            let mut note = note;
-            (note.standing, note.took) = (wanted, began.elapsed());
-            note.files =
-                seen.iter().map(|(name, seen)| StoredFile { name: name.clone(), bytes: seen.bytes() }).collect();
-            finish(&mut note)?;
-            let mut file = provisional.clone();
-            note.write(&mut file);
-            Ok(file)
-        })();
-        let done = done.and_then(|file: SnapshotFile| {
-            self.inner.save_snapshots(vec![file]).map_err(failed)?;
-            let written =
-                Note::of(&provisional).and_then(|note| self.marked(&note.mark, &note.item, wanted).transpose());
-            let none = || Trouble::new(what.as_str(), "the snapshot is not there after it was written");
-            written.transpose()?.ok_or_else(none)
-        });
-        self.inner.delete_snapshots(&[provisional.id]).map_err(failed)?;
-        done
+            if bytes == seen.bytes() {
+                return Ok(StoredFile { name: name.clone(), bytes });
+            }
+            let why = format!("of {name}, {bytes} bytes of {} are in the repository", seen.bytes());
+            Err(Trouble::new(what, why).help("somebody pruned it meanwhile: back it up again"))
+        };
+        seen.iter().map(stored).collect()
     }
 }

@@ -1,24 +1,20 @@
 //! Where snapshots are kept: a repository in the restic format, so that what this writes, the `restic` program reads, checks and restores
 //! too. The library that does it blocks, so everything here is for threads that may wait.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{cmp::Reverse, io::Write, path::Path};
 
-use rustic_backend::BackendOptions;
 use rustic_core::{
-    ConfigOptions, Credentials, KeyOptions, NoProgressBars, OpenStatus, RepositoryBackends, RepositoryOptions,
-    RusticError, WriteBackend, repofile::SnapshotFile,
+    Credentials, OpenStatus, RusticError,
+    repofile::{SnapshotFile, SnapshotId as FileId},
 };
 use tokio::runtime::Handle;
 
 use crate::{
     config::place::Place,
-    domain::{Item, Snapshot, SnapshotId, Standing, Trouble},
+    domain::{Item, Listing, Proof, Snapshot, SnapshotId, Standing, Trouble},
 };
 
+mod access;
 mod archive;
 mod bucket;
 mod fault;
@@ -26,92 +22,34 @@ mod incoming;
 mod note;
 mod outgoing;
 pub mod password;
-#[cfg(test)]
-mod tests;
+mod proof;
+mod prune;
+pub mod retention;
+mod watched;
 
-use self::bucket::InBucket;
 pub use self::{
+    access::Access,
     incoming::{Incoming, Outlet, Unread, incoming},
     note::Note,
     outgoing::{Outgoing, outgoing},
     password::Password,
+    prune::{GRACE, PrunePlan},
+    retention::Retained,
+};
+use self::{
+    fault::{Cause, Fault},
+    watched::Refusal,
 };
 
-/// What opens a repository.
-#[derive(Clone, Debug)]
-pub struct Access {
-    pub place: Place,
-    pub password: Password,
-    /// Where to keep copies of what is small and read often, for a repository that is far away.
-    pub cache: Option<PathBuf>,
-}
+/// While it is listed, others add to it and take from it; what was listed may be gone when it is read.
+const LISTED_AGAIN: usize = 5;
 
 /// An open one.
 pub struct Repository {
     inner: rustic_core::Repository<OpenStatus>,
     access: Access,
     runtime: Handle,
-}
-
-impl Access {
-    /// `Ok(None)`: nobody has made one there yet. `runtime` is for what is reached over the network.
-    pub fn open(&self, runtime: Handle) -> Result<Option<Repository>, Trouble> {
-        let what = format!("could not open the repository {}", self.place);
-        let failed = |error: Box<RusticError>| fault::trouble(&what, &error);
-        let closed = self.closed(runtime.clone()).map_err(failed)?;
-        if closed.config_id().map_err(failed)?.is_none() {
-            return Ok(None);
-        }
-        let inner = closed.open(&self.credentials()).map_err(failed)?;
-        Ok(Some(Repository { inner, access: self.clone(), runtime }))
-    }
-
-    /// One that was made already.
-    pub fn open_made(&self, runtime: Handle) -> Result<Repository, Trouble> {
-        let what = format!("could not open the repository {}", self.place);
-        let none = || Trouble::new(what, "there is none").help("the first backup makes it; see [backup] in the config");
-        self.open(runtime)?.ok_or_else(none)
-    }
-
-    /// Makes it, if nobody has yet.
-    pub fn open_or_make(&self, runtime: Handle) -> Result<Repository, Trouble> {
-        if let Some(repository) = self.open(runtime.clone())? {
-            return Ok(repository);
-        }
-        let what = format!("could not make a repository at {}", self.place);
-        let failed = |error: Box<RusticError>| fault::trouble(&what, &error);
-        let closed = self.closed(runtime.clone()).map_err(failed)?;
-        let made = closed.init(&self.credentials(), &KeyOptions::default(), &ConfigOptions::default());
-        Ok(Repository { inner: made.map_err(failed)?, access: self.clone(), runtime })
-    }
-
-    fn closed(&self, runtime: Handle) -> Result<rustic_core::Repository<()>, Box<RusticError>> {
-        let through = |name: String| BackendOptions::default().repository(name).to_backends();
-        let backends = match &self.place {
-            Place::Local(path) => through(format!("local:{}", path.display()))?,
-            Place::Rest(url) => through(format!("rest:{url}"))?,
-            Place::Rclone(remote) => through(format!("rclone:{remote}"))?,
-            Place::S3(bucket) => {
-                let bucket = InBucket::new(bucket, runtime).map_err(|refusal| {
-                    RusticError::with_source(
-                        rustic_core::ErrorKind::Backend,
-                        "the bucket is not well described",
-                        refusal,
-                    )
-                })?;
-                RepositoryBackends::new(Arc::new(bucket) as Arc<dyn WriteBackend>, None)
-            }
-        };
-        let options = match &self.cache {
-            Some(cache) => RepositoryOptions::default().cache_dir(cache.clone()),
-            None => RepositoryOptions::default().no_cache(true),
-        };
-        rustic_core::Repository::new_with_progress(&options, &backends, NoProgressBars)
-    }
-
-    fn credentials(&self) -> Credentials {
-        Credentials::password(self.password.reveal())
-    }
+    refusal: Refusal,
 }
 
 impl Repository {
@@ -119,11 +57,24 @@ impl Repository {
         &self.access.place
     }
 
-    /// Ours, newest first; what others keep in the same repository is left out.
+    /// What is ours in it; what others keep in the same repository is left out. Reads all of them: on a repository that is far away and not cached, a request for each.
+    pub fn listing(&self) -> Result<Listing, Trouble> {
+        let (files, unreadable) = self.files()?;
+        let mut snapshots: Vec<Snapshot> = files.iter().filter_map(note::snapshot).collect();
+        snapshots.sort_by_key(|snapshot| Reverse(snapshot.at));
+        let mut proofs: Vec<Proof> = files.iter().filter_map(proof::of).collect();
+        proofs.sort_by_key(|proof| Reverse(proof.at));
+        Ok(Listing { snapshots, proofs, unreadable })
+    }
+
+    /// Newest first.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Trouble> {
-        let mut snapshots: Vec<Snapshot> = self.files()?.iter().filter_map(note::snapshot).collect();
-        snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.at));
-        Ok(snapshots)
+        Ok(self.listing()?.snapshots)
+    }
+
+    /// Newest first.
+    pub fn proofs(&self) -> Result<Vec<Proof>, Trouble> {
+        Ok(self.listing()?.proofs)
     }
 
     pub fn snapshot(&self, id: &SnapshotId) -> Result<Snapshot, Trouble> {
@@ -134,7 +85,7 @@ impl Repository {
 
     /// The newest of an item that was made for this wish and stands so.
     pub fn marked(&self, mark: &str, item: &Item, standing: Standing) -> Result<Option<Snapshot>, Trouble> {
-        let files = self.files()?;
+        let (files, _) = self.files()?;
         let ours = files.iter().filter(|file| {
             Note::of(file).is_some_and(|note| *note.mark == *mark && note.item == *item && note.standing == standing)
         });
@@ -146,26 +97,65 @@ impl Repository {
         let what = format!("could not read {file} of the snapshot {snapshot}");
         let failed = |error: Box<RusticError>| fault::trouble(&what, &error);
         let found = self.file(snapshot)?;
-        let indexed = self.again().and_then(rustic_core::Repository::to_indexed).map_err(failed)?;
+        let indexed = self.again(rustic_core::Repository::to_indexed).map_err(failed)?;
         let path = archive::folder(&found).join(file);
         let node = indexed.node_from_path(found.tree, Path::new(&path)).map_err(failed)?;
         indexed.dump(&node, to).map_err(failed)
     }
 
     /// Another handle, since an index takes one for itself. By the key that is known already, for a password is slow to try.
-    fn again(&self) -> Result<rustic_core::Repository<OpenStatus>, Box<RusticError>> {
-        self.access.closed(self.runtime.clone())?.open(&Credentials::Masterkey(self.inner.key()))
+    fn again<T>(
+        &self,
+        indexed: impl Fn(rustic_core::Repository<OpenStatus>) -> Result<T, Box<RusticError>>,
+    ) -> Result<T, Box<RusticError>> {
+        listed_again(|| {
+            let closed = self.access.closed(self.runtime.clone(), self.refusal.clone())?;
+            closed.open(&Credentials::Masterkey(self.inner.key())).and_then(&indexed)
+        })
     }
 
-    fn files(&self) -> Result<Vec<SnapshotFile>, Trouble> {
+    /// What went wrong with a write is known better to the place than to the library.
+    fn failed(&self, what: &str, error: &RusticError) -> Trouble {
+        self.refusal.take().unwrap_or_else(|| Fault::of(error)).trouble(what)
+    }
+
+    /// Those that are damaged apart: what else is there is worth the more. The library leaves out whatever it cannot read.
+    fn files(&self) -> Result<(Vec<SnapshotFile>, Vec<Trouble>), Trouble> {
         let what = format!("could not list the snapshots in {}", self.place());
-        self.inner.get_all_snapshots().map_err(|error| fault::trouble(&what, &error))
+        let read = || {
+            let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+            for read in self.inner.stream_files::<SnapshotFile>()? {
+                match read {
+                    Ok((id, file)) => files.push(SnapshotFile { id, ..file }),
+                    Err(error) if Fault::of(&error).cause == Cause::Damaged => {
+                        unreadable.push(fault::trouble("could not read a snapshot", &error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok((files, unreadable))
+        };
+        listed_again(read).map_err(|error| fault::trouble(&what, &error))
     }
 
     fn file(&self, snapshot: &SnapshotId) -> Result<SnapshotFile, Trouble> {
-        let found = self.files()?.into_iter().find(|file| &*file.id.to_hex() == snapshot.as_str());
-        found.ok_or_else(|| {
+        let (files, _) = self.files()?;
+        files.into_iter().find(|file| is(file.id, snapshot)).ok_or_else(|| {
             Trouble::new(format!("there is no snapshot {snapshot} in {}", self.place()), "it was removed meanwhile")
         })
     }
+}
+
+fn is(file: FileId, snapshot: &SnapshotId) -> bool {
+    &*file.to_hex() == snapshot.as_str()
+}
+
+fn listed_again<T>(mut read: impl FnMut() -> Result<T, Box<RusticError>>) -> Result<T, Box<RusticError>> {
+    for _ in 1..LISTED_AGAIN {
+        match read() {
+            Err(error) if Fault::of(&error).cause == Cause::Gone => {}
+            done => return done,
+        }
+    }
+    read()
 }

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use rustic_core::{StringList, repofile::SnapshotFile};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Counts, Item, Snapshot, SnapshotId, Standing, StoredFile, text::clean};
+use crate::domain::{Counts, Item, ServiceId, Snapshot, SnapshotId, Standing, StoredFile, text::clean};
 
 pub const TAG: &str = "midwatch";
-const FORMAT: u32 = 1;
+pub const PROGRAM: &str = concat!("midwatch ", env!("CARGO_PKG_VERSION"));
+pub const FORMAT: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Note {
@@ -62,32 +63,51 @@ impl Note {
             Standing::Safety => Some("safety"),
             Standing::Unfinished => Some("unfinished"),
         };
-        let mut tags = StringList::default();
-        [TAG, self.item.method.name()].into_iter().chain(standing).for_each(|tag| tags.add(tag.to_owned()));
-        file.set_tags(vec![tags]);
+        tag(file, [self.item.method.name()].into_iter().chain(standing));
     }
 }
 
-/// As the screens know it; texts in it may have been written by anybody who has the password.
+pub fn tag<'a>(file: &mut SnapshotFile, tags: impl Iterator<Item = &'a str>) {
+    let mut list = StringList::default();
+    [TAG].into_iter().chain(tags).for_each(|tag| list.add(tag.to_owned()));
+    file.set_tags(vec![list]);
+}
+
+/// Texts in it may have been written by anybody who has the password.
+pub fn text(text: &Arc<str>) -> Arc<str> {
+    clean(text).into()
+}
+
+pub fn clean_item(item: &Item) -> Item {
+    let service = &item.service;
+    Item {
+        service: ServiceId::new(
+            &(&*clean(service.cluster.as_str())).into(),
+            &(&*clean(service.scope.as_str())).into(),
+            clean(&service.name),
+        ),
+        method: item.method,
+        path: item.path.as_ref().map(text),
+    }
+}
+
+pub fn clean_counts(counts: &Counts) -> Counts {
+    counts.iter().map(|(name, range)| (text(name), *range)).collect()
+}
+
+/// As the screens know it.
 pub fn snapshot(file: &SnapshotFile) -> Option<Snapshot> {
     let note = Note::of(file)?;
-    let text = |text: &Arc<str>| Arc::from(clean(text));
-    let Item { service, method, path } = note.item;
-    let service = crate::domain::ServiceId::new(
-        &(&*clean(service.cluster.as_str())).into(),
-        &(&*clean(service.scope.as_str())).into(),
-        clean(&service.name),
-    );
     Some(Snapshot {
         id: SnapshotId::new(&*file.id.to_hex()),
         at: Timestamp::from(&file.time),
-        item: Item { service, method, path: path.as_ref().map(text) },
+        item: clean_item(&note.item),
         version: note.version.as_ref().map(text),
         release: note.release.as_ref().map(text),
         took: note.took,
         files: note.files.iter().map(|file| StoredFile { name: text(&file.name), bytes: file.bytes }).collect(),
         added: file.summary.as_ref().map_or(0, |summary| summary.data_added_packed),
-        counts: note.counts.iter().map(|(name, range)| (text(name), *range)).collect(),
+        counts: clean_counts(&note.counts),
         standing: note.standing,
     })
 }

@@ -17,7 +17,7 @@ impl Vault {
         let (vault, runtime) = (self.clone(), Handle::current());
         let read = waited_for(move || {
             let Some(repository) = vault.access()?.open(runtime)? else { return Ok(Listing::default()) };
-            Ok(Listing { snapshots: repository.snapshots()? })
+            repository.listing()
         });
         read.await.map_err(failure)
     }
