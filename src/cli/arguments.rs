@@ -8,7 +8,7 @@ use regex::Regex;
 mod backups;
 mod changes;
 
-pub use backups::{BackUp, Backups, Restore, Verify, What};
+pub use backups::{BackUp, Backups, Forget, Restore, Verify, What};
 pub use changes::{Acting, Consent, Delete, Drain, Interrupted, OnNode, Promote, Rollback, Rollout, Scale, Told};
 
 use crate::domain::{Address, Level, Ports, units};
@@ -66,6 +66,11 @@ Examples:
   midwatch verify --due --yes               rehearse what was not proven for long
   midwatch restore shop/db                  plan to restore the newest snapshot, ask, and carry it out
   midwatch restore shop/db 1a2b3c4d --into staging/shop/db --yes";
+
+const FORGET: &str = "\
+Of each thing that is backed up the newest snapshot stays whatever the config says, and so does the one that was last proven to restore. What
+was taken before a restore stays for a week. Data that no snapshot holds any more is marked at first, and goes in a run a day later: a backup
+that began before, on any machine, may still build upon it.";
 
 const TOLD: &str = "\
 Of a service, what its engine's own rollout is told (a Deployment is paused and resumed; an Argo Rollout is also promoted, aborted and retried).
@@ -187,6 +192,9 @@ pub enum Command {
     /// Restore a snapshot, by a plan
     #[command(after_help = BACKUPS)]
     Restore(Restore),
+    /// Let go what [backup.keep] in the config does not keep, and free what only that held
+    #[command(after_help = FORGET)]
+    Forget(Forget),
     /// Rehearse a restore: into an instance by itself, which is thrown away
     #[command(after_help = BACKUPS)]
     Verify(Verify),
@@ -319,6 +327,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Verify(_)
+            | Self::Forget(_)
             | Self::Cordon(_)
             | Self::Uncordon(_)
             | Self::Drain(_)

@@ -14,6 +14,7 @@ mod backups;
 mod check;
 pub mod exit;
 pub mod find;
+mod forget;
 mod forward;
 mod json;
 mod keyboard;
@@ -104,6 +105,7 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
         Command::Backups(asked) => backups::list(options, &asked, printer).await,
         Command::Backup(asked) => backups::back_up(options, &asked, printer).await,
         Command::Restore(asked) => backups::restore(options, &asked, printer).await,
+        Command::Forget(asked) => forget::run(options, &asked, printer).await,
         Command::Verify(asked) => backups::verify(options, &asked, printer).await,
         Command::Cordon(asked) => act::act(options, Asked::node(Verb::Cordon, asked), printer).await,
         Command::Uncordon(asked) => act::act(options, Asked::node(Verb::Uncordon, asked), printer).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 mod backups;
 
-pub use backups::{ProtectionRecord, SnapshotRecord};
+pub use backups::{ProtectionRecord, RetainedRecord, SnapshotRecord};
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Health, Item, Method, Reason, Service, ServiceId, Snapshot, Standing, Trouble, proof::Proof, units};
+use super::{Health, Item, Method, Outcome, Proof, Reason, Service, ServiceId, Snapshot, Standing, Trouble, units};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -117,16 +117,16 @@ impl Protection {
             })
             .collect();
         let last = good.iter().max_by_key(|snapshot| snapshot.at).map(|snapshot| (*snapshot).clone());
-        Self {
-            item,
-            objectives,
-            last,
-            snapshots: good.len(),
-            proven: None,
-            disproven: None,
-            took: None,
-            is_orphaned: false,
-        }
+        let snapshots = good.len();
+        let proofs = || listing.proofs.iter().filter(|proof| proof.item == item);
+        let newest = proofs().max_by_key(|proof| proof.at);
+        let best = proofs().filter(|proof| proof.is_good()).max_by_key(|proof| proof.at);
+        let disproven = newest.and_then(|proof| match &proof.outcome {
+            Outcome::Failed(why) => Some(why.clone()),
+            Outcome::Opened(_) => None,
+        });
+        let (proven, took) = (best.map(|proof| proof.at), best.map(|proof| proof.took));
+        Self { item, objectives, last, snapshots, proven, disproven, took, is_orphaned: false }
     }
 
     /// The time for another has come, or will within the time that one takes.

@@ -5,6 +5,8 @@ mod bad;
 mod crashes;
 mod docker;
 mod good;
+#[path = "../support/home.rs"]
+mod home;
 mod in_place;
 #[path = "../support/kubectl.rs"]
 mod kubectl;

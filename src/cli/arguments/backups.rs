@@ -73,6 +73,20 @@ pub struct Verify {
     pub consent: Consent,
 }
 
+#[derive(Args, Debug)]
+pub struct Forget {
+    /// Only snapshots of this service
+    pub address: Option<Address>,
+    /// Do it without asking
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// List what would go and what it would free, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
 /// One of the things that are backed up of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct What {

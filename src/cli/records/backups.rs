@@ -1,10 +1,15 @@
 //! Of backups.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::HealthFields;
-use crate::domain::{Counts, Health, Item, Objectives, Protection, Snapshot, StoredFile};
+use crate::{
+    domain::{Counts, Health, Item, Objectives, Protection, Snapshot, StoredFile},
+    repository::Retained,
+};
 
 /// `midwatch backups --json`. Durations are in seconds.
 #[derive(Debug, Serialize)]
@@ -50,6 +55,16 @@ pub struct SnapshotRecord<'a> {
     pub counts: &'a Counts,
 }
 
+/// `midwatch forget --json`
+#[derive(Debug, Serialize)]
+pub struct RetainedRecord<'a> {
+    #[serde(flatten)]
+    pub snapshot: SnapshotRecord<'a>,
+    pub stays: bool,
+    /// The rules by which it does or does not.
+    pub why: &'a [Arc<str>],
+}
+
 #[derive(Debug, Serialize)]
 pub struct ItemFields<'a> {
     pub cluster: &'a str,
@@ -93,6 +108,12 @@ impl<'a> ProtectionRecord<'a> {
             due: protection.is_due(now),
             orphaned: protection.is_orphaned,
         }
+    }
+}
+
+impl<'a> RetainedRecord<'a> {
+    pub fn of(retained: &'a Retained) -> Self {
+        Self { snapshot: SnapshotRecord::of(&retained.snapshot), stays: retained.stays, why: &retained.why }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::{runtime::Handle, time::sleep};
 
 use super::{Vault, failure, waited_for};
 use crate::{
-    domain::{Listing, Trouble},
+    domain::{Listing, SnapshotId, Trouble},
     message::Event,
+    repository::{GRACE, PrunePlan, Repository, Retained},
     runtime::channels::Outbox,
 };
 
@@ -20,6 +22,34 @@ impl Vault {
             repository.listing()
         });
         read.await.map_err(failure)
+    }
+}
+
+/// Letting snapshots go.
+impl Vault {
+    pub async fn retention(&self, now: Timestamp) -> Result<Vec<Retained>, Trouble> {
+        let keep = self.backups.keep;
+        self.with(move |repository| repository.retention(&keep, now)).await
+    }
+
+    pub async fn forget(&self, snapshots: Vec<SnapshotId>) -> Result<(), Trouble> {
+        self.with(move |repository| repository.forget(&snapshots)).await
+    }
+
+    pub async fn prune_plan(&self) -> Result<PrunePlan, Trouble> {
+        self.with(|repository| repository.prune_plan(GRACE)).await
+    }
+
+    pub async fn prune(&self) -> Result<PrunePlan, Trouble> {
+        self.with(|repository| repository.prune(GRACE)).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Repository) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let (vault, runtime) = (self.clone(), Handle::current());
+        waited_for(move || work(vault.access()?.open_made(runtime)?)).await.map_err(failure)
     }
 }
 

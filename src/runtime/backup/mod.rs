@@ -22,10 +22,12 @@ mod meter;
 mod postgres;
 mod program;
 mod recipe;
+mod rehearse;
 mod restore;
 mod save;
 
 pub use listing::keep_listing;
+pub use rehearse::rehearse;
 pub use restore::{bring, check, compare, discard, settle, swap, take_back};
 pub use save::save;
 
@@ -72,7 +74,7 @@ pub async fn carry_out(
         Data::TakeBack(order) => take_back(site, order).await,
         Data::Compare(order) => compare(site, order).await,
         Data::Settle(order) => settle(site, order).await,
-        Data::Rehearse(_) => unimplemented!(),
+        Data::Rehearse(order) => rehearse(site, order).await,
     };
     match done {
         // Whatever it was, an engine that is gone did not say no.

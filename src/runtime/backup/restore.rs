@@ -1,9 +1,12 @@
 //! A snapshot on its way back: read, brought beside what is live, counted, and put in its place.
 
+use std::time::Instant;
+
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use super::{
-    Site, in_repository, is_alike, looked_up, mark,
+    Site, failure, in_repository, is_alike, looked_up, mark,
     meter::Meter,
     part, program,
     program::{Ran, feed},
@@ -12,7 +15,7 @@ use super::{
 };
 use crate::{
     backend::StepError,
-    domain::{Counts, Snapshot, SnapshotId, Standing, Trouble, units},
+    domain::{Counts, Outcome, Proof, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
     plan::Returned,
     repository::outgoing,
 };
@@ -57,7 +60,21 @@ pub async fn check(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
 pub async fn bring(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
     let what = format!("could not restore {}", order.item);
     let restoring = Restoring::of(site, order, &what).await?;
-    restoring.bring().await
+    let began = Instant::now();
+    let counts = restoring.bring().await?;
+    let proof = Proof {
+        of: order.snapshot.clone(),
+        item: order.item.clone(),
+        at: Timestamp::now(),
+        took: began.elapsed(),
+        trial: Trial::Restored,
+        outcome: Outcome::Opened(counts),
+    };
+    // It is there all the same.
+    if let Err(error) = in_repository(site.access, move |repository| repository.prove(&proof)).await {
+        tracing::warn!("how long a restore took was not written down: {}", failure(error));
+    }
+    Ok(())
 }
 
 pub async fn discard(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
@@ -69,7 +86,7 @@ pub async fn discard(site: Site<'_>, order: &Returned) -> Result<(), StepError> 
 pub async fn swap(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
     let what = format!("could not restore {}", order.item);
     let restoring = Restoring::of(site, order, &what).await?;
-    restoring.carry(restoring.recipe.swap(&restoring.into)).await
+    restoring.swap().await
 }
 
 pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
@@ -83,7 +100,7 @@ pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError
     let order = Returned { snapshot: safety, ..order.clone() };
     let restoring = Restoring::of(site, &order, &what).await?;
     restoring.bring().await?;
-    restoring.carry(restoring.recipe.swap(&restoring.into)).await?;
+    restoring.swap().await?;
     restoring.carry(restoring.recipe.settle(&restoring.into)).await
 }
 
@@ -91,18 +108,7 @@ pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError
 pub async fn compare(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
     let what = format!("what was restored of {} is not what {} holds", order.item, order.snapshot);
     let restoring = Restoring::of(site, order, &what).await?;
-    (site.progress)("counts what is live");
-    let found = restoring.counted(&restoring.recipe.count(&restoring.into, Which::Live)).await?;
-    let missing = restoring.snapshot.counts.iter().find(|(name, (least, _))| {
-        let there = found.get(*name);
-        there.is_none_or(|(count, _)| *count == 0 && *least > 0)
-    });
-    match missing {
-        Some((name, (least, _))) => {
-            Err(failed(&what, format!("{name} is empty or gone where there were {least}"), None))
-        }
-        None => Ok(()),
-    }
+    restoring.compare().await
 }
 
 pub async fn settle(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
@@ -129,7 +135,7 @@ impl<'a> Restoring<'a> {
         Ok(Self { site, order, recipe, snapshot, into, what })
     }
 
-    pub async fn bring(&self) -> Result<(), StepError> {
+    pub async fn bring(&self) -> Result<Counts, StepError> {
         let mut found = Counts::new();
         for act in self.recipe.bring(&self.into) {
             let ran = self.run(&act).await?;
@@ -139,7 +145,28 @@ impl<'a> Restoring<'a> {
         }
         (self.site.progress)("counts what was brought");
         found.extend(self.counted(&self.recipe.count(&self.into, Which::Brought)).await?);
-        is_alike(&self.snapshot, &found, self.what).map_err(StepError::Failed)
+        is_alike(&self.snapshot, &found, self.what).map_err(StepError::Failed)?;
+        Ok(found)
+    }
+
+    pub async fn swap(&self) -> Result<(), StepError> {
+        self.carry(self.recipe.swap(&self.into)).await
+    }
+
+    /// What is live now.
+    pub async fn compare(&self) -> Result<(), StepError> {
+        (self.site.progress)("counts what is live");
+        let found = self.counted(&self.recipe.count(&self.into, Which::Live)).await?;
+        let missing = self.snapshot.counts.iter().find(|(name, (least, _))| {
+            let there = found.get(*name);
+            there.is_none_or(|(count, _)| *count == 0 && *least > 0)
+        });
+        match missing {
+            Some((name, (least, _))) => {
+                Err(failed(self.what, format!("{name} is empty or gone where there were {least}"), None))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn carry(&self, acts: Vec<Act>) -> Result<(), StepError> {
