@@ -21,10 +21,13 @@ mod listing;
 mod meter;
 mod postgres;
 mod program;
+mod rabbitmq;
 mod recipe;
+mod redis;
 mod rehearse;
 mod restore;
 mod save;
+mod sqlite;
 
 pub use listing::keep_listing;
 pub use rehearse::rehearse;
@@ -158,7 +161,7 @@ fn part(file: &str) -> &str {
 }
 
 fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, StepError> {
-    let all: [&'static dyn Recipe; 1] = [&postgres::Postgres];
+    let all: [&'static dyn Recipe; 4] = [&postgres::Postgres, &redis::Redis, &sqlite::Sqlite, &rabbitmq::RabbitMq];
     let found = all.into_iter().find(|recipe| recipe.method() == item.method);
     found.ok_or_else(|| StepError::Failed(Trouble::new(format!("nothing can be done with {item}"), "how is not known")))
 }

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const MARK: &str = "midwatch ";
+/// Ends what prints a dump when nobody is there any more who reads it.
+const GUARD: &str = include_str!("guard.sh");
 /// No report of ours is longer; a table's name is at most 64 letters.
 const LONGEST_LINE: usize = 4096;
 /// So much of the last that a tool said is repeated.
@@ -45,6 +47,11 @@ impl Script {
         let whole = ["sh", "-c", self.frame, "midwatch", self.body].map(str::to_owned);
         whole.into_iter().chain(self.arguments.iter().cloned()).collect()
     }
+
+    fn guarded(&self) -> Vec<String> {
+        let guard = ["sh", "-c", GUARD, "midwatch"].map(str::to_owned);
+        guard.into_iter().chain(self.command()).collect()
+    }
 }
 
 /// Its output goes where it is wanted. `told` hears how many bytes did. `Lost`: whether it came to its end is not known.
@@ -55,7 +62,7 @@ pub async fn dump(
     to: &Outlet,
     told: impl FnMut(u64),
 ) -> Result<Ran, StepError> {
-    let Piped { input, said } = backend.run(instance.clone(), script.command()).await.map_err(StepError::Failed)?;
+    let Piped { input, said } = backend.run(instance.clone(), script.guarded()).await.map_err(StepError::Failed)?;
     // It reads nothing, and is not told an end before its own.
     let ran = hear(said, Some(to), told).await;
     drop(input);
@@ -82,7 +89,8 @@ pub async fn feed(
             bytes += piece.len() as u64;
             told(bytes);
         }
-        _ = input.flush().await;
+        // One that waits for more than there was is told that there is no more.
+        _ = input.shutdown().await;
         Ok(())
     };
     let hearing = hear(said, None, |_| {});
@@ -155,6 +163,14 @@ impl Ran {
     /// Of each report that begins with this word, the rest.
     pub fn reported<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
         self.reports.iter().filter_map(move |report| report.strip_prefix(word)?.strip_prefix(' '))
+    }
+
+    /// Of each report of a count what it is of, and how many: "count 200000 public.orders".
+    pub fn counted(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.reported("count").filter_map(|report| {
+            let (count, name) = report.split_once(' ')?;
+            Some((name, count.parse().ok()?))
+        })
     }
 
     /// `Err` where it failed, with the tool that is not there or what it said last.

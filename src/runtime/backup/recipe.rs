@@ -16,6 +16,14 @@ pub struct Survey {
     pub room: Option<u64>,
 }
 
+impl Survey {
+    /// Of what is dumped as a whole: its script reported "version 7.0.15", and "bytes 9042008" where that is known.
+    pub fn of_one(part: &str, ran: &Ran) -> Self {
+        let bytes = ran.reported("bytes").next().and_then(|bytes| bytes.parse().ok());
+        Self { version: ran.reported("version").next().map(Arc::from), parts: vec![(part.into(), bytes)], room: None }
+    }
+}
+
 /// One run of a script, as `program::Script` without the frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
@@ -70,11 +78,7 @@ pub trait Recipe: Sync {
 
     /// What a dump of `part`, or a count of it, reported. As a rule "count 200000 public.orders".
     fn counts(&self, part: &str, ran: &Ran, counts: &mut Counts) {
-        for report in ran.reported("count") {
-            let Some((count, name)) = report.split_once(' ') else { continue };
-            let Ok(count) = count.parse() else { continue };
-            counts.insert(format!("{part} {name}").trim_start().into(), (count, count));
-        }
+        counts.extend(ran.counted().map(|(name, count)| (format!("{part} {name}").into(), (count, count))));
     }
 
     /// Brings everything into the instance, beside what is live there: nobody sees it yet. Done again it begins anew. Where it cannot be

@@ -19,6 +19,10 @@ use crate::{
 };
 
 mod postgres;
+mod rabbitmq;
+mod redis;
+mod scene;
+mod sqlite;
 
 const STACK: &str = "lab/stack";
 const PASSWORD: &str = "hunter2";
@@ -76,22 +80,23 @@ impl Return {
     }
 }
 
-/// Brought, counted, and in the place of what was live.
+/// Read to its end first.
 async fn bring_back(
     backend: &dyn Backend,
     access: &Access,
     order: &Return,
     progress: &Progress,
 ) -> Result<(), Trouble> {
-    let site = Site { backend, access, progress };
-    backup::check(site, &order.order()).await.map_err(trouble)?;
-    bring(backend, access, order, progress).await?;
-    backup::swap(site, &order.order()).await.map_err(trouble)?;
-    backup::compare(site, &order.order()).await.map_err(trouble)
+    backup::check(Site { backend, access, progress }, &order.order()).await.map_err(trouble)?;
+    brought(backend, access, order, progress).await
 }
 
-async fn bring(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
-    backup::bring(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
+/// Brought, counted, and in the place of what was live.
+async fn brought(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    let (site, order) = (Site { backend, access, progress }, order.order());
+    backup::bring(site, &order).await.map_err(trouble)?;
+    backup::swap(site, &order).await.map_err(trouble)?;
+    backup::compare(site, &order).await.map_err(trouble)
 }
 
 async fn take_back(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {

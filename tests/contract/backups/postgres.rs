@@ -4,7 +4,7 @@ use std::process::Command;
 
 use midwatch::domain::Method;
 
-use super::{Return, STACK, access, backed_up, bring, bring_back, discard, restic, settle, silent, take_back, until};
+use super::{Return, STACK, access, backed_up, bring_back, brought, discard, restic, settle, silent, take_back, until};
 use crate::{
     docker::{DockerStage, docker},
     stage::{Running, Stage},
@@ -174,7 +174,7 @@ async fn a_damaged_repository_overwrites_nothing() {
     let (access, silent) = (access(&place), silent());
     for trouble in [
         bring_back(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
-        bring(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
+        brought(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
     ] {
         assert!(trouble.what.starts_with("could not read "), "{trouble}");
     }

@@ -1,6 +1,10 @@
 # After the dump come 40 bytes by which redis-cli knew its end; whoever loads it stops before them.
-# The keys are counted before and after: the moment of the dump lies between.
-keys() { redis-cli -p "$REDIS_PORT" info keyspace | tr -d '\r' | sed -n "s/^\(db[0-9]*\):keys=\([0-9]*\).*/midwatch $1 \2 \1/p" >&2; }
-keys before
-redis-cli -p "$REDIS_PORT" --rdb - || exit
-keys after
+# The keys are counted before and after, and how much was written meanwhile: the moment of the dump lies between.
+state() {
+  state=$(live info)
+  echo "$state" | sed -n "s/^master_repl_offset:/midwatch offset $1 /p" >&2
+  echo "$state" | keyspace "keys $1 \2 \3 \1"
+}
+state before
+redis-cli -p "$port" --rdb - || exit
+state after

@@ -1,7 +1,1 @@
-redis-cli -p "$REDIS_PORT" info | tr -d '\r' | while IFS=: read -r name value; do
-  case $name in
-    redis_version) echo "midwatch version $value" ;;
-    used_memory_dataset) echo "midwatch bytes $value" ;;
-    role) echo "midwatch role $value" ;;
-  esac
-done >&2
+live info | sed -n 's/^redis_version:/midwatch version /p; s/^used_memory_dataset:/midwatch bytes /p' >&2

@@ -1,9 +1,7 @@
 # $1: the file. It is copied by the online backup, in one transaction of its reader: whoever writes meanwhile does not begin it anew.
-place_for "$1" || exit
-trap 'rm -f "$copy" "$copy-journal" "$copy-wal" "$copy-shm"' EXIT
-trap 'exit 1' HUP INT TERM
+must_exist "$1"
+make_copy "$1" dump
 sqlite3 -bail -cmd '.timeout 20000' "$1" 'begin' 'select count(*) from sqlite_master' ".backup '$copy'" >/dev/null || exit
-state=$(sqlite3 -readonly "$copy" 'pragma integrity_check') || exit
-[ "$state" = ok ] || { echo "the file is damaged: $state" >&2; exit 1; }
+must_be_sound "the file"
 count_tables "$copy" || exit
 cat "$copy"

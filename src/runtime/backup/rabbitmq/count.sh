@@ -1,0 +1,2 @@
+exported
+count_definitions

@@ -1,0 +1,1 @@
+echo "midwatch version $version" >&2

@@ -1,0 +1,1 @@
+live info keyspace | keyspace 'count \2 \1'

@@ -1,0 +1,3 @@
+# $1: the file.
+must_exist "$1"
+count_tables "$1"

@@ -1,0 +1,2 @@
+# $1: the file.
+tidy "$1" restore
