@@ -12,13 +12,16 @@ use self::{
 use crate::{
     backend::{Backend, Progress, StepError},
     config::backup::Backups,
-    domain::{Counts, InstanceId, Item, Snapshot, SnapshotId, Trouble},
+    domain::{Counts, InstanceId, Item, Method, Snapshot, SnapshotId, Trouble},
     plan::Data,
     repository::{Access, Password, Repository},
 };
 
+mod files;
 mod listing;
 mod meter;
+mod mongo;
+mod mysql;
 mod postgres;
 mod program;
 mod rabbitmq;
@@ -161,7 +164,17 @@ fn part(file: &str) -> &str {
 }
 
 fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, StepError> {
-    let all: [&'static dyn Recipe; 4] = [&postgres::Postgres, &redis::Redis, &sqlite::Sqlite, &rabbitmq::RabbitMq];
-    let found = all.into_iter().find(|recipe| recipe.method() == item.method);
-    found.ok_or_else(|| StepError::Failed(Trouble::new(format!("nothing can be done with {item}"), "how is not known")))
+    Ok(match item.method {
+        Method::Postgres => &postgres::Postgres,
+        Method::Mysql => &mysql::Mysql,
+        Method::Mongo => &mongo::Mongo,
+        Method::Redis => &redis::Redis,
+        Method::Sqlite => &sqlite::Sqlite,
+        Method::RabbitMq => &rabbitmq::RabbitMq,
+        Method::Files => &files::Files,
+        Method::Configuration => {
+            let trouble = Trouble::new(format!("nothing can be done with {item}"), "how is not known");
+            return Err(StepError::Failed(trouble));
+        }
+    })
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{
     program::Ran,
-    recipe::{Act, Into, Recipe, Source, Survey, Which},
+    recipe::{Act, Into, Recipe, Source, Survey, Which, hash},
 };
-use crate::domain::{Item, Method, StoredFile};
+use crate::domain::{Item, StoredFile};
 
 const GLOBALS: &str = "globals.sql";
 /// Of a database, in bytes.
@@ -15,10 +15,6 @@ const LONGEST_NAME: usize = 63;
 pub struct Postgres;
 
 impl Recipe for Postgres {
-    fn method(&self) -> Method {
-        Method::Postgres
-    }
-
     fn frame(&self) -> &'static str {
         include_str!("postgres/as.sh")
     }
@@ -78,10 +74,6 @@ impl Recipe for Postgres {
         databases(into).map(swap).collect()
     }
 
-    fn keeps_old(&self) -> bool {
-        true
-    }
-
     fn take_back(&self, into: &Into) -> Vec<Act> {
         let back = |(name, _): (&str, &StoredFile)| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
@@ -109,15 +101,10 @@ fn databases(into: &Into) -> impl Iterator<Item = (&str, &StoredFile)> {
 /// A database beside `name`, of one restore. A name has 63 bytes at most, so the first of `name` have to do; two that begin alike are told
 /// apart by a hash of the whole.
 fn beside(name: &str, which: &str, mark: &str) -> String {
-    let hash = fnv(format!("{name}/{mark}").as_bytes());
-    let tail = format!("_midwatch_{which}_{hash:016x}");
+    let tail = format!("_midwatch_{which}_{:016x}", hash(name, mark));
     let room = LONGEST_NAME - tail.len();
     let end = (0..=room.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
     format!("{}{tail}", &name[..end])
-}
-
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// `150018` is 15.18, `90624` is 9.6.24.
@@ -132,7 +119,7 @@ fn version(number: u32) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ServiceId;
+    use crate::domain::{Method, ServiceId};
 
     #[test]
     fn a_survey_tells_the_version_and_each_database() {

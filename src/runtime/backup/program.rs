@@ -54,13 +54,13 @@ impl Script {
     }
 }
 
-/// Its output goes where it is wanted. `told` hears how many bytes did. `Lost`: whether it came to its end is not known.
+/// Its output goes where it is wanted. `told` sees each piece of it, and hears how many bytes there were up to its end. `Lost`: whether it came to its end is not known.
 pub async fn dump(
     backend: &dyn Backend,
     instance: &InstanceId,
     script: &Script,
     to: &Outlet,
-    told: impl FnMut(u64),
+    told: impl FnMut(&[u8], u64),
 ) -> Result<Ran, StepError> {
     let Piped { input, said } = backend.run(instance.clone(), script.guarded()).await.map_err(StepError::Failed)?;
     // It reads nothing, and is not told an end before its own.
@@ -93,7 +93,7 @@ pub async fn feed(
         _ = input.shutdown().await;
         Ok(())
     };
-    let hearing = hear(said, None, |_| {});
+    let hearing = hear(said, None, |_, _| {});
     tokio::pin!(writing, hearing);
     let mut is_written = false;
     loop {
@@ -113,7 +113,7 @@ pub async fn ask(backend: &dyn Backend, instance: &InstanceId, script: &Script) 
 async fn hear(
     mut said: futures::stream::BoxStream<'static, Result<Said, Trouble>>,
     to: Option<&Outlet>,
-    mut told: impl FnMut(u64),
+    mut told: impl FnMut(&[u8], u64),
 ) -> Result<Ran, StepError> {
     let mut ran = Ran::default();
     let mut line = Vec::new();
@@ -121,7 +121,7 @@ async fn hear(
         match said.map_err(StepError::Lost)? {
             Said::Output(piece) => {
                 ran.bytes += piece.len() as u64;
-                told(ran.bytes);
+                told(&piece, ran.bytes);
                 if let Some(to) = to
                     && to.write(piece).await.is_err()
                 {
@@ -196,7 +196,7 @@ mod tests {
 
     async fn heard(pieces: &[Said]) -> Result<Ran, StepError> {
         let pieces: Vec<_> = pieces.iter().cloned().map(Ok).collect();
-        hear(stream::iter(pieces).boxed(), None, |_| {}).await
+        hear(stream::iter(pieces).boxed(), None, |_, _| {}).await
     }
 
     fn errors(text: &str) -> Said {

@@ -6,17 +6,13 @@ use super::{
     program::Ran,
     recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
-use crate::domain::{Counts, Item, Method};
+use crate::domain::{Counts, Item};
 
 const DUMP: &str = "definitions.json";
 
 pub struct RabbitMq;
 
 impl Recipe for RabbitMq {
-    fn method(&self) -> Method {
-        Method::RabbitMq
-    }
-
     fn frame(&self) -> &'static str {
         include_str!("rabbitmq/as.sh")
     }
@@ -56,10 +52,6 @@ impl Recipe for RabbitMq {
 
     fn swap(&self, into: &Into) -> Vec<Act> {
         restores("imports its definitions", "go", into).collect()
-    }
-
-    fn keeps_old(&self) -> bool {
-        false
     }
 
     /// Nothing is beside: definitions are looked at in the memory of a shell.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{Ran, Script};
-use crate::domain::{Counts, Item, Method, StoredFile};
+use crate::domain::{Counts, Item, StoredFile};
 
 /// What a survey of an instance says before anything is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,9 +63,21 @@ pub struct Source {
     pub act: Act,
 }
 
-pub trait Recipe: Sync {
-    fn method(&self) -> Method;
+/// Counts what is in a dump while it passes, and knows where it ends.
+pub trait Tally: Send {
+    fn take(&mut self, piece: &[u8]);
 
+    /// After the last piece. `Err`: why it is not whole.
+    fn end(&mut self, part: &str, counts: &mut Counts) -> Result<(), &'static str>;
+}
+
+/// Tells one restore of one thing from another of it, in names that stand beside what is live.
+pub fn hash(of: &str, mark: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    [of, "/", mark].iter().flat_map(|text| text.bytes()).fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+pub trait Recipe: Sync {
     /// Runs every other script.
     fn frame(&self) -> &'static str;
 
@@ -81,6 +93,11 @@ pub trait Recipe: Sync {
         counts.extend(ran.counted().map(|(name, count)| (format!("{part} {name}").into(), (count, count))));
     }
 
+    /// For what a dump does not report itself.
+    fn tally(&self, _file: &str) -> Option<Box<dyn Tally>> {
+        None
+    }
+
     /// Brings everything into the instance, beside what is live there: nobody sees it yet. Done again it begins anew. Where it cannot be
     /// kept there, it is only looked at and counted (`Act::counts`), and `swap` brings it.
     fn bring(&self, into: &Into) -> Vec<Act>;
@@ -91,10 +108,7 @@ pub trait Recipe: Sync {
     /// Puts what was brought in the place of what is live. Done again it does nothing more.
     fn swap(&self, into: &Into) -> Vec<Act>;
 
-    /// What was live stands aside from `swap` to `settle`. Where it cannot, only the snapshot that was taken before brings it back.
-    fn keeps_old(&self) -> bool;
-
-    /// What was brought and never came to its place is gone, however far it came; with `keeps_old`, what stands aside is live again.
+    /// What was brought and never came to its place is gone, however far it came; where the old stands aside (`Method::keeps_old`), that is live again.
     fn take_back(&self, into: &Into) -> Vec<Act>;
 
     /// What stands aside is let go.

@@ -10,7 +10,7 @@ use super::{
     program::Ran,
     recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
-use crate::domain::{Counts, Item, Method};
+use crate::domain::{Counts, Item};
 
 const DUMP: &str = "dump.rdb";
 /// A key that is written, or goes, takes so many bytes of what is replicated, at the least: the word for it is not counted, since one word may
@@ -20,10 +20,6 @@ const SHORTEST_CHANGE: u64 = 7;
 pub struct Redis;
 
 impl Recipe for Redis {
-    fn method(&self) -> Method {
-        Method::Redis
-    }
-
     fn frame(&self) -> &'static str {
         include_str!("redis/as.sh")
     }
@@ -65,10 +61,6 @@ impl Recipe for Redis {
 
     fn swap(&self, into: &Into) -> Vec<Act> {
         restores("restores its keys", "go", into).collect()
-    }
-
-    fn keeps_old(&self) -> bool {
-        false
     }
 
     fn take_back(&self, _: &Into) -> Vec<Act> {

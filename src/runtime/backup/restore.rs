@@ -93,7 +93,7 @@ pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError
     let what = format!("could not bring {} back as it was", order.item);
     let restoring = Restoring::of(site, order, &what).await?;
     restoring.carry(restoring.recipe.take_back(&restoring.into)).await?;
-    if restoring.recipe.keeps_old() {
+    if order.item.method.keeps_old() {
         return Ok(());
     }
     let safety = safety(site, order, &what).await?;

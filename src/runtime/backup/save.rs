@@ -49,10 +49,24 @@ pub async fn save(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     let dumped = async {
         for (source, outlet) in sources.iter().zip(outlets) {
             let mut meter = Meter::begin(progress, &source.act.says, size(source, &survey.parts));
+            let mut tally = recipe.tally(&source.file);
+            let told = |piece: &[u8], bytes| {
+                tally.iter_mut().for_each(|tally| tally.take(piece));
+                meter.at(bytes);
+            };
             let script = source.act.script(recipe);
-            let ran = dump(backend, &order.instance, &script, &outlet, |bytes| meter.at(bytes)).await?;
+            let ran = dump(backend, &order.instance, &script, &outlet, told).await?;
             let ran = ran.succeeded(&what).map_err(StepError::Failed)?;
-            recipe.counts(part(&source.file), &ran, &mut counted.lock().unwrap_or_else(PoisonError::into_inner));
+            ran.reported("warning").for_each(|warning| progress(warning));
+            let part = part(&source.file);
+            let mut counts = Counts::new();
+            recipe.counts(part, &ran, &mut counts);
+            if let Some(mut tally) = tally {
+                let whole = tally.end(part, &mut counts);
+                let failed = |why| Trouble::new(&*what, format!("{} is not whole: {why}", source.file));
+                whole.map_err(|why| StepError::Failed(failed(why)))?;
+            }
+            counted.lock().unwrap_or_else(PoisonError::into_inner).extend(counts);
             // Why nobody reads it any more, the other side says.
             if outlet.end().await.is_err() {
                 break;

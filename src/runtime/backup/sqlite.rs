@@ -7,15 +7,11 @@ use super::{
     program::Ran,
     recipe::{Act, Into, Recipe, Source, Survey, Which},
 };
-use crate::domain::{Counts, Item, Method};
+use crate::domain::{Counts, Item};
 
 pub struct Sqlite;
 
 impl Recipe for Sqlite {
-    fn method(&self) -> Method {
-        Method::Sqlite
-    }
-
     fn frame(&self) -> &'static str {
         include_str!("sqlite/as.sh")
     }
@@ -56,10 +52,6 @@ impl Recipe for Sqlite {
         restores("restores", "go", into).collect()
     }
 
-    fn keeps_old(&self) -> bool {
-        false
-    }
-
     fn take_back(&self, into: &Into) -> Vec<Act> {
         vec![Act::new("lets go what is beside", include_str!("sqlite/tidy.sh"), &[path(&into.item)])]
     }
@@ -90,7 +82,7 @@ fn name(item: &Item) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ServiceId, StoredFile};
+    use crate::domain::{Method, ServiceId, StoredFile};
 
     #[test]
     fn a_file_is_kept_under_its_name_and_only_a_swap_writes_it() {

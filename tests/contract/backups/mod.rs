@@ -13,11 +13,14 @@ use midwatch::{
 };
 
 use crate::{
-    docker::DockerStage,
+    docker::{DockerStage, docker},
     observer::PATIENCE,
     stage::{Running, Stage},
 };
 
+mod files;
+mod mongo;
+mod mysql;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -44,9 +47,18 @@ fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
 }
 
 async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method: Method) -> Result<Snapshot, Trouble> {
+    backed_up_at(stage, running, place, (method, None)).await
+}
+
+async fn backed_up_at(
+    stage: &DockerStage,
+    running: &Running,
+    place: &Path,
+    (method, path): (Method, Option<&str>),
+) -> Result<Snapshot, Trouble> {
     let backend = (stage as &dyn Stage).backend().await;
     let order = Save {
-        item: Item { service: running.service.clone(), method, path: None },
+        item: Item { service: running.service.clone(), method, path: path.map(Arc::from) },
         instance: running.instance.clone(),
         name: (&*running.name).into(),
         release: Some("v1".into()),
@@ -93,10 +105,14 @@ async fn bring_back(
 
 /// Brought, counted, and in the place of what was live.
 async fn brought(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    bring(backend, access, order, progress).await?;
     let (site, order) = (Site { backend, access, progress }, order.order());
-    backup::bring(site, &order).await.map_err(trouble)?;
     backup::swap(site, &order).await.map_err(trouble)?;
     backup::compare(site, &order).await.map_err(trouble)
+}
+
+async fn bring(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
+    backup::bring(Site { backend, access, progress }, &order.order()).await.map_err(trouble)
 }
 
 async fn take_back(backend: &dyn Backend, access: &Access, order: &Return, progress: &Progress) -> Result<(), Trouble> {
@@ -115,6 +131,26 @@ fn trouble(error: StepError) -> Trouble {
     match error {
         StepError::Failed(trouble) | StepError::Lost(trouble) | StepError::Unsure(trouble) => trouble,
     }
+}
+
+fn to_return(snapshot: &Snapshot, running: &Running) -> Return {
+    Return {
+        item: snapshot.item.clone(),
+        instance: running.instance.clone(),
+        snapshot: snapshot.id.clone(),
+        mark: "op-1",
+    }
+}
+
+/// What `sh` prints there; it has to succeed.
+fn shell(container: &str, script: &str) -> String {
+    docker(&["exec", container, "sh", "-c", script])
+}
+
+/// A program of this name is found before the one that is there.
+fn put_program(container: &str, name: &str, script: &str) {
+    let write = "mkdir -p /usr/local/bin && printf %s \"$1\" >\"/usr/local/bin/$0\" && chmod 755 \"/usr/local/bin/$0\"";
+    docker(&["exec", container, "sh", "-c", write, name, script]);
 }
 
 fn access(place: &Path) -> Access {

@@ -1,0 +1,2 @@
+[ -d "$root" ] || exit 0
+undo
