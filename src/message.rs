@@ -11,8 +11,9 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{
-        Capabilities, Change, ClusterName, InstanceId, Link, Listing, Means, Operation, OperationId, Outline,
-        PersonWord, Release, Sample, Scope, ServiceId, Trouble,
+        Capabilities, Change, ClusterBackups, ClusterName, InstanceId, Link, Listing, Means, NewRestore, Operation,
+        OperationId, Outline, PersonWord, Release, RestorePreview, Sample, Scope, ServiceId, Trouble, VeleroFile,
+        VeleroName, VeleroText,
     },
     plan::Plan,
     store::log::{Chunk, Gap},
@@ -179,13 +180,22 @@ pub enum Question {
     Rights(ClusterName, Scope),
     /// With what a service can be rolled out and back.
     Means(ServiceId),
+    /// What keeps backups in a cluster, beside us.
+    ClusterBackups(ClusterName),
+    /// What Velero wrote down of a backup or a restore.
+    VeleroText(ClusterName, VeleroName, VeleroFile),
+    /// What a restore by Velero would do to what is there now.
+    Preview(ClusterName, Box<NewRestore>),
 }
 
 impl Question {
     pub fn cluster(&self) -> &ClusterName {
         match self {
             Self::Releases(service) | Self::Outline(service, _) | Self::Means(service) => &service.cluster,
-            Self::Rights(cluster, _) => cluster,
+            Self::Rights(cluster, _)
+            | Self::ClusterBackups(cluster)
+            | Self::VeleroText(cluster, ..)
+            | Self::Preview(cluster, _) => cluster,
             Self::Configuration(instance) | Self::Processes(instance) => &instance.cluster,
         }
     }
@@ -208,6 +218,9 @@ pub enum Answer {
     Outline(Arc<Outline>),
     Rights(Capabilities),
     Means(Box<Means>),
+    ClusterBackups(Box<ClusterBackups>),
+    VeleroText(VeleroText),
+    Preview(Box<RestorePreview>),
 }
 
 /// What runs in an instance, in the engine's columns.

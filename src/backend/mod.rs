@@ -178,3 +178,8 @@ pub struct Forwarded {
 pub trait Duplex: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
+
+/// Of an engine that has no clusters in it.
+fn without_velero(name: &str) -> Trouble {
+    Trouble::new(format!("could not look into {name}"), "Velero backs up clusters of Kubernetes, and this is none")
+}

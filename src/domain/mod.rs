@@ -2,6 +2,7 @@
 
 pub mod capability;
 pub mod cluster;
+pub mod cluster_backups;
 pub mod difference;
 pub mod error;
 pub mod health;
@@ -15,7 +16,9 @@ pub mod mask;
 pub mod means;
 pub mod node;
 pub mod operation;
+pub mod phase;
 pub mod ports;
+pub mod preview;
 pub mod proof;
 pub mod protection;
 pub mod release;
@@ -25,10 +28,12 @@ pub mod service;
 pub mod snapshot;
 pub mod text;
 pub mod units;
+pub mod velero;
 pub mod web_address;
 
 pub use capability::{Capabilities, Capability};
 pub use cluster::{Cluster, Engine, HostFacts, Link, LossKind};
+pub use cluster_backups::{CloudNativePg, ClusterBackups, PgBackup, PgCluster, PgSchedule, VolumeSnapshot};
 pub use difference::{Comparison, Difference};
 pub use error::Trouble;
 pub use health::{Health, Reason};
@@ -41,7 +46,9 @@ pub use log::{Level, Output};
 pub use means::{Argo, Controller, Means, Object, Pace, Particulars, Replaced, RestartPolicy, Route, Rules, Running};
 pub use node::Node;
 pub use operation::{Operation, OperationState, PersonWord, StepReport, StepState, Verdict};
+pub use phase::{Phase, Stage};
 pub use ports::Ports;
+pub use preview::{Foretelling, Foretold, RestorePreview, What};
 pub use proof::{Outcome, Proof, Trial};
 pub use protection::{Listing, Objectives, Protection};
 pub use release::{Outline, Release, ReleaseKey, ReleaseSource};
@@ -51,4 +58,8 @@ pub use service::{
     Owner, OwnerTool, Part, PartRole, Port, Service, ServiceKind,
 };
 pub use snapshot::{Counts, Item, Method, Snapshot, SnapshotId, Standing, StoredFile};
+pub use velero::{
+    Existing, Items, Listed, NewBackup, NewRestore, StorageLocation, Velero, VeleroBackup, VeleroFile, VeleroName,
+    VeleroRestore, VeleroSchedule, VeleroText, Way,
+};
 pub use web_address::WebAddress;

@@ -12,6 +12,8 @@ use crate::{
 };
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Where the engine asks somebody else, and waits for a file.
+const FILE_WITHIN: Duration = Duration::from_secs(180);
 /// After an answer that did not come, even if nothing is said to have changed.
 const AGAIN: Duration = Duration::from_secs(15);
 
@@ -29,7 +31,7 @@ pub async fn keep(connections: Connections, outbox: Outbox, question: Question, 
 /// Asks again and again for as long as the connection is good; never ends by itself.
 async fn ask(backend: &Arc<dyn Backend>, outbox: &Outbox, question: &Question, refresh: Refresh) {
     loop {
-        let answer = timeout(ANSWER_WITHIN, backend.query(question.clone())).await;
+        let answer = timeout(patience(question), backend.query(question.clone())).await;
         let answer = answer.unwrap_or_else(|_| Err(silence(question)));
         let answered = answer.is_ok();
         // Fails only when nobody listens any more: the program is about to end.
@@ -42,6 +44,19 @@ async fn ask(backend: &Arc<dyn Backend>, outbox: &Outbox, question: &Question, r
     }
 }
 
+fn patience(question: &Question) -> Duration {
+    match question {
+        Question::Releases(_)
+        | Question::Configuration(_)
+        | Question::Processes(_)
+        | Question::Outline(..)
+        | Question::Rights(..)
+        | Question::Means(_)
+        | Question::ClusterBackups(_) => ANSWER_WITHIN,
+        Question::VeleroText(..) | Question::Preview(..) => FILE_WITHIN,
+    }
+}
+
 fn silence(question: &Question) -> Trouble {
     let what = match question {
         Question::Releases(service) => format!("could not list the releases of {service}"),
@@ -50,6 +65,9 @@ fn silence(question: &Question) -> Trouble {
         Question::Outline(service, id) => format!("could not read release {id} of {service}"),
         Question::Means(service) => format!("could not find out how {service} can be rolled out"),
         Question::Rights(cluster, scope) => format!("could not ask what you may do in {cluster}/{scope}"),
+        Question::ClusterBackups(cluster) => format!("could not list the backups of {cluster}"),
+        Question::VeleroText(_, id, file) => format!("could not read the {} of {}", file.name(), id.name),
+        Question::Preview(_, restore) => format!("could not tell what a restore of {} would do", restore.backup),
     };
-    Trouble::new(what, format!("no answer for {} s", ANSWER_WITHIN.as_secs()))
+    Trouble::new(what, format!("no answer for {} s", patience(question).as_secs()))
 }

@@ -9,7 +9,7 @@ use super::{
     wire::Top,
 };
 use crate::{
-    backend::mask,
+    backend::{mask, without_velero},
     domain::{
         Capabilities, InstanceId, Trouble,
         text::{clean, clean_lines},
@@ -37,6 +37,9 @@ pub async fn query(api: Api, question: Question) -> Result<Answer, Trouble> {
             found.outline(&id).map(Answer::Outline).ok_or_else(missing)
         }
         Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
+        Question::ClusterBackups(_) => Ok(Answer::ClusterBackups(Box::default())),
+        Question::VeleroText(_, id, _) => Err(without_velero(&id.name)),
+        Question::Preview(_, restore) => Err(without_velero(&restore.backup)),
         Question::Processes(instance) => {
             processes(&api, &instance).await.map_err(|fault| fault.trouble("could not list the container's processes"))
         }

@@ -2,8 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rustls::{CertificateError, ClientConfig, Error, RootCertStore, pki_types::ServerName};
-use tokio::{net::TcpStream, time::timeout};
+use rustls::{
+    CertificateError, ClientConfig, Error, RootCertStore,
+    pki_types::{CertificateDer, ServerName},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 
 use super::{Connection, request::root};
@@ -15,8 +22,13 @@ pub use crate::domain::WebAddress as Address;
 impl Address {
     /// With TLS, the server must have a certificate for its name from somebody whom this machine trusts.
     pub async fn connect(&self) -> Result<Connection, String> {
+        self.connect_trusting(&[]).await
+    }
+
+    /// Trusts these authorities, too.
+    pub async fn connect_trusting(&self, more: &[CertificateDer<'static>]) -> Result<Connection, String> {
         let connecting = async {
-            let trusted = if self.is_secure { trusted().await? } else { RootCertStore::empty() };
+            let trusted = if self.is_secure { trusted(more).await? } else { RootCertStore::empty() };
             self.dial(trusted).await
         };
         match timeout(CONNECTS_WITHIN, connecting).await {
@@ -27,9 +39,18 @@ impl Address {
 
     async fn dial(&self, trusted: RootCertStore) -> Result<Connection, String> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|error| root(&error))?;
-        if !self.is_secure {
-            return Ok(Box::pin(stream));
-        }
+        if self.is_secure { self.secure(stream, trusted).await } else { Ok(Box::pin(stream)) }
+    }
+
+    /// Speaks TLS, where the URL says so, over a connection that is there already.
+    pub async fn over(&self, connection: Connection, more: &[CertificateDer<'static>]) -> Result<Connection, String> {
+        if self.is_secure { self.secure(connection, trusted(more).await?).await } else { Ok(connection) }
+    }
+
+    async fn secure<S>(&self, stream: S, trusted: RootCertStore) -> Result<Connection, String>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -40,6 +61,13 @@ impl Address {
         Ok(Box::pin(secured))
     }
 
+    /// As whoever signed a URL signed its host: without the port that goes without saying.
+    pub fn authority(&self) -> String {
+        let host_and_port = self.host_and_port();
+        let usual = if self.is_secure { ":443" } else { ":80" };
+        host_and_port.strip_suffix(usual).map_or(host_and_port.clone(), str::to_owned)
+    }
+
     /// As it stands in a request.
     pub fn host_and_port(&self) -> String {
         let Self { host, port, .. } = self;
@@ -48,11 +76,11 @@ impl Address {
 }
 
 /// The authorities that this machine trusts, or `SSL_CERT_FILE` names. Read anew each time: gates ask seldom, and wait long.
-async fn trusted() -> Result<RootCertStore, String> {
+async fn trusted(more: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
     let reading = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs);
     let found = reading.await.map_err(|error| error.to_string())?;
     let mut trusted = RootCertStore::empty();
-    match trusted.add_parsable_certificates(found.certs) {
+    match trusted.add_parsable_certificates(found.certs.into_iter().chain(more.iter().cloned())) {
         (0, _) => {
             Err("no certificate authorities are known on this machine; SSL_CERT_FILE can name a file of them".into())
         }
@@ -79,7 +107,7 @@ mod tests {
 
     use rustls::{
         ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{PrivateKeyDer, pem::PemObject},
     };
     use tokio::{io::AsyncWriteExt, net::TcpListener};
     use tokio_rustls::TlsAcceptor;
@@ -95,6 +123,12 @@ mod tests {
         assert_eq!(Address::of("http://[::1]:81/").expect("a URL").host_and_port(), "[::1]:81");
         let secure = Address::of("https://shop/").expect("a URL");
         assert_eq!((secure.is_secure, secure.port), (true, 443));
+        let signed = |url| Address::of(url).expect("a URL").authority();
+        assert_eq!((signed("https://shop:443/"), signed("https://[::1]/")), ("shop".into(), "[::1]".into()));
+        assert_eq!(
+            (signed("http://minio:9000/"), signed("http://shop:443/")),
+            ("minio:9000".into(), "shop:443".into())
+        );
     }
 
     #[test]

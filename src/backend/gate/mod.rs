@@ -1,12 +1,12 @@
 //! Looks whether what is new does well enough to go on: one judge for every engine, over what an engine can tell of its instances.
 //! It changes nothing, and where it cannot tell, it says so and leaves it to a person.
 
-mod address;
+pub(super) mod address;
 mod errors;
 mod health;
 mod http;
 mod prometheus;
-mod request;
+pub(super) mod request;
 #[cfg(test)]
 mod tests;
 

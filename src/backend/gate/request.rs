@@ -25,13 +25,14 @@ pub struct Answer {
 
 /// The whole answer comes `within`, or there is none.
 pub async fn get(connection: Connection, host: &str, path: &str, within: Duration) -> Result<Answer, String> {
-    match timeout(within, exchange(connection, host, path)).await {
+    match timeout(within, fetch(connection, host, path, LARGEST_BODY)).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("did not answer within {} ms", within.as_millis())),
     }
 }
 
-async fn exchange(connection: Connection, host: &str, path: &str) -> Result<Answer, String> {
+/// Of the body, up to `most` bytes are kept. Has no deadline of its own.
+pub async fn fetch(connection: Connection, host: &str, path: &str, most: usize) -> Result<Answer, String> {
     let agent = concat!("midwatch/", env!("CARGO_PKG_VERSION"));
     let request = Request::get(path)
         .header(header::HOST, host)
@@ -47,8 +48,8 @@ async fn exchange(connection: Connection, host: &str, path: &str) -> Result<Answ
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| words(&error))?;
             kept.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-            if kept.len() > LARGEST_BODY {
-                kept.truncate(LARGEST_BODY);
+            if kept.len() > most {
+                kept.truncate(most);
                 return Ok(Answer { status, body: kept, is_cut: true });
             }
         }
@@ -57,7 +58,7 @@ async fn exchange(connection: Connection, host: &str, path: &str) -> Result<Answ
     // How the connection ends is told by the answer; what is there of it may still be read after that.
     let driven = async {
         if let Err(error) = driver.await {
-            tracing::debug!(%error, "a gate's connection broke");
+            tracing::debug!(%error, "the connection broke");
         }
         std::future::pending().await
     };

@@ -125,7 +125,7 @@ fn hide(value: &mut Value) {
         Value::Object(map) => {
             hide_named(map);
             for (key, inner) in map.iter_mut() {
-                if mask::is_secret_key(key) && !REFERENCES.contains(&key.as_str()) {
+                if is_secret(key) {
                     hide_all(key, inner);
                 } else {
                     hide(inner);
@@ -135,6 +135,11 @@ fn hide(value: &mut Value) {
         Value::Array(items) if items.iter().any(|item| !item.is_string()) => items.iter_mut().for_each(hide),
         Value::Array(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => mask::value(value),
     }
+}
+
+/// Whether what stands under this key is a secret's value, and not only its name.
+pub fn is_secret(key: &str) -> bool {
+    mask::is_secret_key(key) && !REFERENCES.contains(&key)
 }
 
 /// `name: DB_PASSWORD`, `value: hunter2`

@@ -40,10 +40,27 @@ pub enum Resource {
     Canary,
     PodMetrics,
     NodeMetrics,
+    /// Of Velero, as all that begin so.
+    VeleroBackup,
+    VeleroRestore,
+    VeleroSchedule,
+    VeleroLocation,
+    VeleroDeletion,
+    VeleroDownload,
+    /// What node agents copy of volumes, into its store and back.
+    VeleroVolumeBackup,
+    VeleroVolumeRestore,
+    VeleroDataUpload,
+    VeleroDataDownload,
+    /// Of CloudNativePG, as all that begin so.
+    PgCluster,
+    PgBackup,
+    PgSchedule,
+    VolumeSnapshot,
 }
 
 impl Resource {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 36] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -66,6 +83,20 @@ impl Resource {
         Self::Canary,
         Self::PodMetrics,
         Self::NodeMetrics,
+        Self::VeleroBackup,
+        Self::VeleroRestore,
+        Self::VeleroSchedule,
+        Self::VeleroLocation,
+        Self::VeleroDeletion,
+        Self::VeleroDownload,
+        Self::VeleroVolumeBackup,
+        Self::VeleroVolumeRestore,
+        Self::VeleroDataUpload,
+        Self::VeleroDataDownload,
+        Self::PgCluster,
+        Self::PgBackup,
+        Self::PgSchedule,
+        Self::VolumeSnapshot,
     ];
 
     /// As it stands in a path, and as people who write roles know it.
@@ -93,6 +124,20 @@ impl Resource {
             Self::Canary => "canaries",
             Self::PodMetrics => "pods",
             Self::NodeMetrics => "nodes",
+            Self::VeleroBackup => "backups",
+            Self::VeleroRestore => "restores",
+            Self::VeleroSchedule => "schedules",
+            Self::VeleroLocation => "backupstoragelocations",
+            Self::VeleroDeletion => "deletebackuprequests",
+            Self::VeleroDownload => "downloadrequests",
+            Self::VeleroVolumeBackup => "podvolumebackups",
+            Self::VeleroVolumeRestore => "podvolumerestores",
+            Self::VeleroDataUpload => "datauploads",
+            Self::VeleroDataDownload => "datadownloads",
+            Self::PgCluster => "clusters",
+            Self::PgBackup => "backups",
+            Self::PgSchedule => "scheduledbackups",
+            Self::VolumeSnapshot => "volumesnapshots",
         }
     }
 
@@ -116,12 +161,24 @@ impl Resource {
             Self::HttpRoute => ("gateway.networking.k8s.io", &["v1", "v1beta1"]),
             Self::Canary => ("flagger.app", &["v1beta1"]),
             Self::PodMetrics | Self::NodeMetrics => ("metrics.k8s.io", &["v1beta1"]),
+            Self::VeleroBackup
+            | Self::VeleroRestore
+            | Self::VeleroSchedule
+            | Self::VeleroLocation
+            | Self::VeleroDeletion
+            | Self::VeleroDownload
+            | Self::VeleroVolumeBackup
+            | Self::VeleroVolumeRestore => ("velero.io", &["v1"]),
+            Self::VeleroDataUpload | Self::VeleroDataDownload => ("velero.io", &["v2alpha1"]),
+            Self::PgCluster | Self::PgBackup | Self::PgSchedule => ("postgresql.cnpg.io", &["v1"]),
+            Self::VolumeSnapshot => ("snapshot.storage.k8s.io", &["v1", "v1beta1"]),
         }
     }
 
     /// Part of Kubernetes itself since long ago: there, even where the server does not let us ask.
     fn is_built_in(self) -> bool {
-        !matches!(self, Self::Rollout | Self::HttpRoute | Self::Canary | Self::PodMetrics | Self::NodeMetrics)
+        let (group, _) = self.home();
+        matches!(group, "" | "apps" | "batch" | "autoscaling" | "policy" | "networking.k8s.io")
     }
 }
 
@@ -301,88 +358,4 @@ impl Groups {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::scripted::{Reply, Server},
-        *,
-    };
-
-    const OLD: &str = r#"{"groups":[
-        {"name":"apps","versions":[{"version":"v1"}]},
-        {"name":"batch","versions":[{"version":"v1"},{"version":"v1beta1"}]},
-        {"name":"autoscaling","versions":[{"version":"v1"},{"version":"v2beta1"},{"version":"v2beta2"}]},
-        {"name":"policy","versions":[{"version":"v1beta1"}]}]}"#;
-    const NEW: &str = r#"{"groups":[
-        {"name":"apps","versions":[{"version":"v1"}]},
-        {"name":"batch","versions":[{"version":"v1"}]},
-        {"name":"autoscaling","versions":[{"version":"v2"},{"version":"v1"}]},
-        {"name":"policy","versions":[{"version":"v1"}]},
-        {"name":"argoproj.io","versions":[{"version":"v1alpha1"}]},
-        {"name":"metrics.k8s.io","versions":[{"version":"v1beta1"}]}]}"#;
-
-    fn server(groups: &'static str, more: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> Server {
-        Server::new(move |path| match path {
-            "/version" => Reply::json(r#"{"gitVersion":"v1.20.5"}"#),
-            "/apis" => Reply::json(groups),
-            _ => more(path).unwrap_or_else(|| Reply::refusal(404, "NotFound")),
-        })
-    }
-
-    #[tokio::test]
-    async fn an_old_server_is_asked_in_its_own_versions() {
-        let jobs = |path: &str| {
-            (path == "/apis/batch/v1").then(|| Reply::json(r#"{"resources":[{"name":"jobs"},{"name":"jobs/status"}]}"#))
-        };
-        let server = server(OLD, jobs);
-        let served = Served::find(&server.api()).await.expect("found");
-        let path = |resource| served.path(resource, None).unwrap_or_default();
-        assert_eq!(served.version(), "v1.20.5");
-        assert_eq!(path(Resource::CronJob), "/apis/batch/v1beta1/cronjobs");
-        assert_eq!(path(Resource::Job), "/apis/batch/v1/jobs");
-        assert_eq!(path(Resource::Autoscaler), "/apis/autoscaling/v2beta2/horizontalpodautoscalers");
-        assert_eq!(path(Resource::Budget), "/apis/policy/v1beta1/poddisruptionbudgets");
-        assert_eq!(served.path(Resource::Rollout, None), None);
-        assert_eq!(served.path(Resource::PodMetrics, None), None);
-    }
-
-    #[tokio::test]
-    async fn a_new_server_is_asked_for_nothing_that_its_groups_tell() {
-        let server = server(NEW, |path| {
-            (path == "/apis/argoproj.io/v1alpha1").then(|| Reply::json(r#"{"resources":[{"name":"rollouts"}]}"#))
-        });
-        let served = Served::find(&server.api()).await.expect("found");
-        assert_eq!(served.path(Resource::CronJob, None).as_deref(), Some("/apis/batch/v1/cronjobs"));
-        assert_eq!(served.path(Resource::Pod, Some("shop")).as_deref(), Some("/api/v1/namespaces/shop/pods"));
-        assert_eq!(served.path(Resource::Node, Some("shop")).as_deref(), Some("/api/v1/nodes"));
-        assert!(served.has(Resource::Rollout) && served.has(Resource::NodeMetrics));
-        let mut asked = server.asked();
-        asked.sort();
-        assert_eq!(asked, ["/apis", "/apis/argoproj.io/v1alpha1", "/version"]);
-    }
-
-    #[tokio::test]
-    async fn an_added_api_whose_server_is_broken_hides_only_itself() {
-        let server = server(NEW, |path| {
-            (path == "/apis/argoproj.io/v1alpha1").then(|| Reply::refusal(503, "ServiceUnavailable"))
-        });
-        let served = Served::find(&server.api()).await.expect("found");
-        assert!(!served.has(Resource::Rollout));
-        assert!(served.has(Resource::Deployment));
-    }
-
-    #[tokio::test]
-    async fn where_nothing_may_be_asked_what_is_always_there_is_assumed() {
-        let server = Server::new(|_| Reply::refusal(403, "Forbidden"));
-        let served = Served::find(&server.api()).await.expect("found");
-        assert_eq!(served.version(), "");
-        assert_eq!(served.path(Resource::Deployment, None).as_deref(), Some("/apis/apps/v1/deployments"));
-        assert!(!served.has(Resource::Rollout));
-    }
-
-    #[tokio::test]
-    async fn a_token_that_is_not_accepted_is_no_server_without_groups() {
-        let server = Server::new(|_| Reply::refusal(401, "Unauthorized"));
-        let fault = Served::find(&server.api()).await.expect_err("refused");
-        assert!(matches!(fault, Fault::Refused { code: 401, .. }), "{fault:?}");
-    }
-}
+mod tests;

@@ -25,6 +25,7 @@ mod guards;
 mod nodes;
 mod rollouts;
 mod sets;
+mod velero;
 
 const MERGE: &str = "application/strategic-merge-patch+json";
 const SERVE: &str = "trap 'exit 0' TERM; while :; do sleep 0.2; done";

@@ -3,6 +3,7 @@
 
 pub mod connect;
 pub mod kubeconfig;
+pub mod velero;
 
 mod access;
 mod api;
@@ -10,6 +11,7 @@ mod argo;
 mod books;
 mod change;
 mod changes;
+mod cluster_backups;
 mod configuration;
 mod container;
 mod credentials;

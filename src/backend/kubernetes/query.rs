@@ -1,6 +1,6 @@
 //! What is asked only when a screen shows it.
 
-use super::{Site, access, configuration, means, outline, processes, releases};
+use super::{Site, access, cluster_backups, configuration, means, outline, processes, releases, velero};
 use crate::{
     domain::Trouble,
     message::{Answer, Question},
@@ -23,5 +23,8 @@ pub async fn query(site: Site, question: Question) -> Result<Answer, Trouble> {
             .map_err(|fault| fault.trouble("could not read the configuration of the pod")),
         Question::Processes(instance) => processes::of(&site, &instance).await.map(Answer::Processes),
         Question::Rights(_, scope) => access::rights(&site, &scope).await.map(Answer::Rights),
+        Question::ClusterBackups(_) => Ok(Answer::ClusterBackups(Box::new(cluster_backups::list(&site).await))),
+        Question::VeleroText(_, id, file) => velero::text(&site, &id, file).await.map(Answer::VeleroText),
+        Question::Preview(_, restore) => velero::preview(&site, &restore).await.map(|p| Answer::Preview(Box::new(p))),
     }
 }

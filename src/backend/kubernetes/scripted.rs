@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::api::Api;
+use super::{Site, api::Api, discovery::Served};
 
 pub struct Reply {
     status: u16,
@@ -127,6 +127,22 @@ impl Server {
         config.default_retry = false;
         let client = kube::Client::try_from(config).expect("a client");
         Api::new(client, "lab".into(), address.into())
+    }
+}
+
+impl Server {
+    /// What it serves is asked of it.
+    pub async fn site(&self, scopes: &[&str]) -> Site {
+        let api = self.api();
+        Site {
+            served: Arc::new(Served::find(&api).await.expect("found")),
+            api,
+            directory: Arc::default(),
+            happened: Arc::default(),
+            meter: Arc::default(),
+            scopes: scopes.iter().map(|scope| (*scope).into()).collect(),
+            source: None,
+        }
     }
 }
 

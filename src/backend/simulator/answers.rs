@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{gone, life::Doing, means, script::ServiceScript, template::push, world::World};
 use crate::{
-    backend::mask,
+    backend::{mask, without_velero},
     domain::{Capabilities, Instance, Trouble, text::clean},
     message::{Answer, Processes, Question},
 };
@@ -28,6 +28,9 @@ pub fn answer(world: &World, question: &Question, now: Timestamp) -> Result<Answ
         )),
         Question::Means(service) => means::means(world, service, now).map(|means| Answer::Means(Box::new(means))),
         Question::Rights(..) => Ok(Answer::Rights(Capabilities::all())),
+        Question::ClusterBackups(_) => Ok(Answer::ClusterBackups(Box::default())),
+        Question::VeleroText(_, id, _) => Err(without_velero(&id.name)),
+        Question::Preview(_, restore) => Err(without_velero(&restore.backup)),
     }
 }
 

@@ -66,7 +66,7 @@ impl Kinds<'_> {
 }
 
 /// With kinds that go whatever comes of the case.
-async fn with_kinds<F: Future<Output = ()>>(
+pub(super) async fn with_kinds<F: Future<Output = ()>>(
     name: &str,
     kinds: &'static [(&'static str, &'static str, &'static str, &'static str)],
     case: impl FnOnce(Arc<Lab>) -> F,
