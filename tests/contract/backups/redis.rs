@@ -195,3 +195,15 @@ async fn a_redis_that_follows_another_is_not_restored() {
     assert_eq!(&*trouble.why, "it is a replica: what its master has would replace what is restored");
     assert_eq!(scene.sh(&cli("role | sed -n 3p")), "7000");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_tool_that_is_missing_is_named() {
+    let Some(scene) = redis("a redis tool that is missing").await else { return };
+    let snapshot = filled(&scene).await;
+    scene.sh("rm /usr/bin/redis-server");
+    let trouble = scene.restore(&snapshot).await.expect_err("there is no server to load it");
+    assert_eq!(&*trouble.why, "there is no redis-server in the instance");
+    scene.sh("rm /usr/bin/redis-cli");
+    let trouble = scene.back_up().await.expect_err("there is no client");
+    assert_eq!(&*trouble.why, "there is no redis-cli in the instance");
+}
