@@ -10,8 +10,9 @@ inner=$(at=${at%/} name=$name awk '
 [ -z "$inner" ] || { echo "a mount cannot be put aside, and $inner is one: what is in it has to be backed up by itself" >&2; exit 1; }
 undo || exit
 note_time "$root"
-mkdir "$old" "$old/$like" && owned_like "$root" "$old/$like" && set_time "$old/$like" || exit
-mkdir "$new" "$new/$like" && owned_like "$root" "$new" && set_time "$root" || exit
+# Where there is an `old` and no `new`, what is live is taken for what was restored: so `new` is there first, and `old` whole.
+mkdir "$new" "$new/$like" && owned_like "$root" "$new" && mkdir "$gone" "$gone/$like" && owned_like "$root" "$gone/$like" &&
+  set_time "$gone/$like" && mv "$gone" "$old" && set_time "$root" || exit
 if is_gnu; then
   set -- "$1" -p --numeric-owner --acls --xattrs --xattrs-include='*'
 else
