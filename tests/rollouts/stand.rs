@@ -6,7 +6,7 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-pub use crate::home::{Home, PATIENCE, said, until};
+pub use crate::home::{Home, said, until};
 
 /// One load at a time: two of them would measure each other, and what only looks at the end may go on beside its like.
 static LOAD: RwLock<()> = RwLock::new(());
