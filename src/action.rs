@@ -16,6 +16,7 @@ pub enum Place {
     Instances,
     Nodes,
     Forwards,
+    Backups,
     Events,
     Configuration,
     Release,
@@ -28,7 +29,7 @@ pub enum Place {
 }
 
 impl Place {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Everywhere,
         Self::Main,
         Self::Logs,
@@ -36,6 +37,7 @@ impl Place {
         Self::Instances,
         Self::Nodes,
         Self::Forwards,
+        Self::Backups,
         Self::Events,
         Self::Configuration,
         Self::Release,
@@ -56,6 +58,7 @@ impl Place {
             Self::Instances => "instances",
             Self::Nodes => "nodes",
             Self::Forwards => "forwards",
+            Self::Backups => "backups",
             Self::Events => "events",
             Self::Configuration => "configuration",
             Self::Release => "release",
@@ -147,6 +150,7 @@ actions! {
     Events        "events"        Everywhere    "what the engines said happened"                           None    None;
     Configuration "configuration" Everywhere    "all that the engine knows of it, secrets masked"          None    None;
     Forwards      "forwards"      Everywhere    "ports of this machine that go to services"                None    None;
+    Backups       "backups"       Everywhere    "backups: how old they are, and whether they are proven"     None    None;
     Operations    "operations"    Everywhere    "operations that run, wait or are over"                    None    None;
     Notices       "notices"       Everywhere    "everything that the console had to say"                   None    None;
     Shell         "shell"         Everywhere    "a shell in the instance"                                  None    Some(Capability::Shell);
@@ -166,6 +170,10 @@ actions! {
     Abort         "abort"         Everywhere    "plan to break off the rollout under way"                  Changes Some(Capability::Steer);
     Retry         "retry"         Everywhere    "plan to try again a rollout that was broken off"          Changes Some(Capability::Steer);
     DeleteInstance "delete_instance" Everywhere "plan to end this instance for good"                       Changes Some(Capability::Replace);
+    BackUp        "back_up"       Everywhere    "plan a backup into the repository"                        Changes Some(Capability::Shell);
+    Restore       "restore"       Backups       "plan a restore of this snapshot where it was taken"       Changes Some(Capability::Shell);
+    RestoreInto   "restore_into"  Backups       "plan a restore of this snapshot into another service"     Changes None;
+    Verify        "verify"        Backups       "plan a rehearsal: restored by itself and thrown away"     Changes Some(Capability::Shell);
     Cordon        "cordon"        Nodes         "plan that nothing new is put on this machine"             Changes Some(Capability::Drain);
     Uncordon      "uncordon"      Nodes         "plan that this machine is used again"                     Changes Some(Capability::Drain);
     Drain         "drain"         Nodes         "plan to move everything off this machine"                 Changes Some(Capability::Drain);

@@ -4,11 +4,12 @@ use crate::{
     action::{Action, Danger, Place},
     app::{
         App, Overlay, Screen, Subject,
+        backups::into::RestoreInto,
         plan::{PlanScreen, Wanted, Wish},
         rollout::RolloutForm,
         scale::ScalePrompt,
     },
-    domain::{Link, ServiceId},
+    domain::{Item, Link, ServiceId},
     message::Question,
     plan::{self, Refusal, Steer, Target, Verb},
 };
@@ -24,6 +25,7 @@ pub fn begin(app: &mut App, action: Action) {
         (Action::Scale, Some(service)) => {
             app.overlay = Some(Overlay::Scale(Box::new(ScalePrompt::of(service, &app.world))));
         }
+        (Action::RestoreInto, _) => restore_into(app),
         _ => match wanted(app, action) {
             Ok(wanted) => open(app, wanted),
             Err(why) => app.say(why),
@@ -39,12 +41,18 @@ fn wanted(app: &App, action: Action) -> Result<Wanted, String> {
     {
         return Ok(wanted);
     }
+    if let Screen::Backups(backups) = app.top()
+        && let Some(wanted) = backups.wanted(action, &app.world)
+    {
+        return wanted;
+    }
     let verb = match action {
         Action::RollBack => return Wanted::back_to(None, service()?),
         Action::Restart => Verb::Restart,
         Action::Stop => Verb::Stop,
         Action::Start => Verb::Start,
         Action::DeleteInstance => Verb::Delete,
+        Action::BackUp => Verb::BackUp(items(app, &service()?)?),
         Action::Pause => Verb::Pause,
         Action::ResumeRollout => Verb::Resume,
         Action::Promote => Verb::Steer(Steer::Promote),
@@ -77,6 +85,24 @@ pub fn open(app: &mut App, wanted: Wanted) {
     }
 }
 
+/// What of a service is backed up. That it is nothing is for the plan to refuse, which knows what would help.
+fn items(app: &App, id: &ServiceId) -> Result<Vec<Item>, String> {
+    let backups = app.world.settings.backups.as_ref().ok_or("the config names no repository for backups")?;
+    let service = app.world.inventory.service(id).ok_or_else(|| format!("{id} is not there any more"))?;
+    backups.items(service).map_err(|why| format!("nothing of {id} is backed up: {why}"))
+}
+
+fn restore_into(app: &mut App) {
+    let Screen::Backups(screen) = app.top() else { return app.say("only on the screen backups") };
+    match screen.meant(&app.world) {
+        Ok((protection, snapshot)) => {
+            let asked = RestoreInto::new(snapshot, protection.took, &app.world);
+            app.overlay = Some(Overlay::RestoreInto(Box::new(asked)));
+        }
+        Err(why) => app.say(why),
+    }
+}
+
 fn roll_out(app: &mut App, service: ServiceId) {
     forget_old_means(app, &service);
     let mut form = match app.draft.take_if(|draft| draft.service == service) {
@@ -98,7 +124,8 @@ fn forget_old_means(app: &mut App, service: &ServiceId) {
 
 /// Why a plan that needs nobody to be asked would be refused now; `Ok` where there would be one, or where only asking tells.
 pub fn would(app: &App, action: Action) -> Result<(), String> {
-    let asks_first = matches!(action, Action::RollOut | Action::Scale | Action::Confirm | Action::RollBack);
+    let asks_first =
+        matches!(action, Action::RollOut | Action::Scale | Action::Confirm | Action::RollBack | Action::RestoreInto);
     if action.danger() == Danger::None || asks_first || action.place() == Place::Operation {
         return Ok(());
     }
@@ -135,6 +162,11 @@ pub fn are_allowed(app: &App, action: Action, subject: Option<&Subject>) -> Resu
         },
         None => Ok(()),
     }
+}
+
+/// It needs a repository.
+pub fn is_about_backups(action: Action) -> bool {
+    matches!(action, Action::BackUp | Action::Restore | Action::RestoreInto | Action::Verify)
 }
 
 /// It is about a service, or about one instance of it.

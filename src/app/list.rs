@@ -9,7 +9,7 @@ use crate::action::Action;
 pub struct List<K> {
     selected: Option<K>,
     /// Where the selection stood when it was last seen: the row that takes its place when it goes.
-    row: usize,
+    row: Cell<usize>,
     // The height is the picture's to know. It is remembered here, so that a page is a page and the list does not jump.
     offset: Cell<usize>,
     height: Cell<usize>,
@@ -17,7 +17,7 @@ pub struct List<K> {
 
 impl<K> Default for List<K> {
     fn default() -> Self {
-        Self { selected: None, row: 0, offset: Cell::new(0), height: Cell::new(10) }
+        Self { selected: None, row: Cell::new(0), offset: Cell::new(0), height: Cell::new(10) }
     }
 }
 
@@ -25,7 +25,7 @@ impl<K: Clone + PartialEq> List<K> {
     /// The selected row in `keys`, which are today's rows in order; `None` only when there are none.
     pub fn position(&self, keys: &[K]) -> Option<usize> {
         let found = self.selected.as_ref().and_then(|selected| keys.iter().position(|key| key == selected));
-        found.or_else(|| (!keys.is_empty()).then(|| self.row.min(keys.len() - 1)))
+        found.or_else(|| (!keys.is_empty()).then(|| self.row.get().min(keys.len() - 1)))
     }
 
     pub fn selected<'a>(&self, keys: &'a [K]) -> Option<&'a K> {
@@ -33,8 +33,8 @@ impl<K: Clone + PartialEq> List<K> {
     }
 
     pub fn select(&mut self, keys: &[K], row: usize) {
-        self.row = row.min(keys.len().saturating_sub(1));
-        self.selected = keys.get(self.row).cloned();
+        self.row.set(row.min(keys.len().saturating_sub(1)));
+        self.selected = keys.get(self.row.get()).cloned();
     }
 
     /// Selects by name, also what is not in the list yet.
@@ -42,7 +42,14 @@ impl<K: Clone + PartialEq> List<K> {
         self.selected = Some(key);
     }
 
-    /// Before anybody chose, the selection stays on the first row whatever comes to stand there.
+    /// Before anybody chose, the selection stays on this row instead of the first.
+    pub fn suggest(&self, row: usize) {
+        if !self.was_chosen() {
+            self.row.set(row);
+        }
+    }
+
+    /// Before anybody chose, the selection stays on the first row whatever comes to stand there, or on the one that is suggested.
     pub fn was_chosen(&self) -> bool {
         self.selected.is_some()
     }
@@ -98,6 +105,16 @@ mod tests {
         assert_eq!(list.selected(&["a", "c"]), Some(&"c"));
         assert_eq!(list.selected(&["a"]), Some(&"a"));
         assert_eq!(list.selected(&[]), None);
+    }
+
+    #[test]
+    fn a_row_that_is_suggested_is_selected_until_somebody_chooses() {
+        let mut list = List::default();
+        list.suggest(2);
+        assert_eq!(list.selected(&["a", "b", "c"]), Some(&"c"));
+        list.select(&["a", "b", "c"], 1);
+        list.suggest(2);
+        assert_eq!(list.selected(&["a", "b", "c"]), Some(&"b"));
     }
 
     #[test]

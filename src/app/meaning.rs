@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::{
     action::{Action, Danger, Place},
     app::{
-        App, Overlay, Screen, Subject, changes, configuration::Configuration, events::Events, forward::ForwardPrompt,
-        forwards::Forwards, help::Help, instances::Instances, logs::Logs, metrics::Metrics, nodes::Nodes,
-        notices::Notices, operations::Operations, palette::Palette,
+        App, Overlay, Screen, Subject, backups, changes, configuration::Configuration, events::Events,
+        forward::ForwardPrompt, forwards::Forwards, help::Help, instances::Instances, logs::Logs, metrics::Metrics,
+        nodes::Nodes, notices::Notices, operations::Operations, palette::Palette,
     },
     domain::{Capability, ClusterName, Instance, ServiceId},
     message::Effect,
@@ -45,6 +45,7 @@ pub fn of(app: &mut App, action: Action) -> Vec<Effect> {
             Some(cluster) => open(app, Screen::Nodes(Nodes::of(cluster))),
             None => app.say("select a cluster first"),
         },
+        Action::Backups => open(app, Screen::Backups(backups::screen::BackupsScreen::of(service(app)))),
         Action::Forwards => open(app, Screen::Forwards(Forwards::default())),
         Action::Forward => match service(app) {
             Some(service) => app.overlay = Some(Overlay::Forward(Box::new(ForwardPrompt::of(service, &app.world)))),
@@ -83,6 +84,12 @@ pub fn may(app: &App, action: Action) -> Result<(), String> {
     }
     if action == Action::Arm {
         can_be_armed(app)?;
+    }
+    if changes::is_about_backups(action) && app.world.settings.backups.is_none() {
+        return Err("the config names no repository for backups".into());
+    }
+    if let (Place::Backups, Screen::Backups(screen)) = (action.place(), app.top()) {
+        screen.meant(&app.world)?;
     }
     if let Screen::Operation(screen) = app.top()
         && action.place() == Place::Operation

@@ -94,7 +94,9 @@ impl App {
     pub fn place(&self) -> Place {
         match &self.overlay {
             Some(Overlay::Quit(_)) => Place::Operation,
-            Some(Overlay::Palette(_) | Overlay::Forward(_) | Overlay::Scale(_)) | None => self.top().page().place(),
+            Some(Overlay::Palette(_) | Overlay::Forward(_) | Overlay::Scale(_) | Overlay::RestoreInto(_)) | None => {
+                self.top().page().place()
+            }
         }
     }
 
@@ -197,7 +199,8 @@ impl App {
     /// Something happened outside. Says how soon it should be seen.
     pub fn observe(&mut self, event: Event, now: Timestamp) -> Due {
         self.world.now = now;
-        observe::observe(self, event)
+        let due = observe::observe(self, event);
+        if self.world.look_after_backups() { due.max(Due::Soon) } else { due }
     }
 
     /// Keys that mean nothing here were pressed.

@@ -35,7 +35,11 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             if let Change::Happened(happening) = change {
                 world.happened(cluster, happening);
             } else {
+                let is_whole = matches!(change, Change::Picture(_) | Change::Arrived);
                 world.inventory.apply(&cluster, change, now);
+                if is_whole {
+                    world.backups.look_again();
+                }
             }
             due
         }
@@ -76,7 +80,7 @@ pub fn observe(app: &mut App, event: Event) -> Due {
             Due::Soon
         }
         Event::Backups(listing) => {
-            world.backups.told(listing, now);
+            world.backups_are(listing);
             Due::Soon
         }
         Event::Operation(operation) => {

@@ -1,10 +1,13 @@
-//! What lies over the screen until it is answered: the palette, the line of a forward or of a scaling, and the question before quitting.
+//! What lies over the screen until it is answered: the palette, the line of a forward, of a scaling or of a restore, and the question before quitting.
 
 use tui_input::InputRequest;
 
 use crate::{
     action::Action,
-    app::{World, forward::ForwardPrompt, palette::Palette, plan::Wanted, prompt::Prompt, scale::ScalePrompt},
+    app::{
+        World, backups::into::RestoreInto, forward::ForwardPrompt, palette::Palette, plan::Wanted, prompt::Prompt,
+        scale::ScalePrompt,
+    },
     domain::OperationId,
     message::{Effect, Forward},
 };
@@ -14,6 +17,7 @@ pub enum Overlay {
     Palette(Palette),
     Forward(Box<ForwardPrompt>),
     Scale(Box<ScalePrompt>),
+    RestoreInto(Box<RestoreInto>),
     /// These still run.
     Quit(Vec<OperationId>),
 }
@@ -40,6 +44,7 @@ impl Overlay {
             Self::Palette(palette) => Some(&palette.prompt),
             Self::Forward(asked) => Some(&asked.prompt),
             Self::Scale(asked) => Some(&asked.prompt),
+            Self::RestoreInto(asked) => Some(&asked.prompt),
             Self::Quit(_) => None,
         }
     }
@@ -49,6 +54,7 @@ impl Overlay {
             Self::Palette(palette) => palette.edit(request),
             Self::Forward(asked) => asked.edit(request),
             Self::Scale(asked) => asked.edit(request),
+            Self::RestoreInto(asked) => asked.edit(request),
             Self::Quit(_) => {}
         }
     }
@@ -56,6 +62,7 @@ impl Overlay {
     pub fn scroll(&mut self, lines: i32) {
         match self {
             Self::Palette(palette) => palette.scroll(lines),
+            Self::RestoreInto(asked) => asked.scroll(lines),
             Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
@@ -63,6 +70,7 @@ impl Overlay {
     pub fn click(&mut self, row: usize) {
         match self {
             Self::Palette(palette) => palette.click(row),
+            Self::RestoreInto(asked) => asked.click(row),
             Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
@@ -88,6 +96,14 @@ impl Overlay {
                 Err(_) => Answer::Stay(Self::Scale(asked)),
             },
             (Self::Scale(asked), _) => Answer::Stay(Self::Scale(asked)),
+            (Self::RestoreInto(asked), Action::Open) => match asked.wanted(world.now) {
+                Some(wanted) => Answer::Plan(wanted),
+                None => Answer::Stay(Self::RestoreInto(asked)),
+            },
+            (Self::RestoreInto(mut asked), _) => {
+                asked.act(action);
+                Answer::Stay(Self::RestoreInto(asked))
+            }
             // Leaving it running: the process goes on without a screen until the plan has ended.
             (Self::Quit(_), Action::Leave | Action::Quit) => Answer::Do(vec![Effect::Quit]),
             (Self::Quit(running), Action::StopAndUndo) if running.iter().any(|id| can_be_taken_back(id, world)) => {

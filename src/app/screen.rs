@@ -3,6 +3,7 @@
 use crate::{
     action::{Action, Place},
     app::{
+        backups::screen::BackupsScreen,
         configuration::Configuration,
         events::Events,
         forwards::Forwards,
@@ -34,6 +35,7 @@ pub enum Screen {
     Instances(Instances),
     Nodes(Nodes),
     Forwards(Forwards),
+    Backups(BackupsScreen),
     Events(Events),
     Configuration(Configuration),
     Release(Box<ReleaseScreen>),
@@ -188,6 +190,7 @@ impl Screen {
             Self::Instances(page) => page,
             Self::Nodes(page) => page,
             Self::Forwards(page) => page,
+            Self::Backups(page) => page,
             Self::Events(page) => page,
             Self::Configuration(page) => page,
             Self::Release(page) => &**page,
@@ -208,6 +211,7 @@ impl Screen {
             Self::Instances(page) => page,
             Self::Nodes(page) => page,
             Self::Forwards(page) => page,
+            Self::Backups(page) => page,
             Self::Events(page) => page,
             Self::Configuration(page) => page,
             Self::Release(page) => &mut **page,

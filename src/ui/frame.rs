@@ -5,12 +5,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     action::Action,
-    app::{App, Screen},
+    app::{App, Screen, backups::Behind},
     config::theme::Role,
     domain::{Link, OperationState},
     ui::{
-        Paint, configuration, events, forwards, help, hints, instances, logs, main_screen, metrics, nodes, notices,
-        operation, operations, overlay, plan, release, rollout, widget,
+        Paint, backups, configuration, events, forwards, help, hints, instances, logs, main_screen, metrics, nodes,
+        notices, operation, operations, overlay, plan, release, rollout, widget,
     },
 };
 
@@ -45,6 +45,7 @@ fn screen(paint: &mut Paint<'_>, body: Rect) {
         Screen::Instances(screen) => instances::draw(screen, paint, body),
         Screen::Nodes(screen) => nodes::draw(screen, paint, body),
         Screen::Forwards(screen) => forwards::draw(screen, paint, body),
+        Screen::Backups(screen) => backups::draw(screen, paint, body),
         Screen::Events(screen) => events::draw(screen, paint, body),
         Screen::Configuration(screen) => configuration::draw(screen, paint, body),
         Screen::Release(screen) => release::draw(screen, paint, body),
@@ -108,6 +109,10 @@ fn summary(app: &App) -> Vec<(String, Role, Option<Action>)> {
     let broken = world.services().filter(|service| service.health.is_broken()).count();
     if broken > 0 {
         parts.push((format!("{broken} broken"), Role::Failing, Some(Action::Faults)));
+    }
+    if let Some(Behind { count, is_failing }) = world.backups.behind() {
+        let role = if is_failing { Role::Failing } else { Role::Degraded };
+        parts.push((format!("{} behind", plural(count, "backup")), role, Some(Action::Backups)));
     }
     let forwards = world.forwards_wanted.len();
     if forwards > 0 {

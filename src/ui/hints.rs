@@ -20,12 +20,14 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::RollOut, "roll out"),
             (Action::RollBack, "roll back"),
             (Action::Scale, "scale"),
+            (Action::BackUp, "back up"),
             (Action::Arm, "arm"),
             (Action::Configuration, "config"),
             (Action::Restart, "restart"),
             (Action::Filter, "filter"),
             (Action::Faults, "faults"),
             (Action::Shell, "shell"),
+            (Action::Backups, "backups"),
             (Action::Sort, "sort"),
             (Action::Nodes, "nodes"),
             (Action::Forward, "forward"),
@@ -55,6 +57,7 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Stop, "stop"),
             (Action::Start, "start"),
             (Action::DeleteInstance, "delete"),
+            (Action::BackUp, "back up"),
         ],
         Place::Nodes => &[
             (Action::Open, "instances"),
@@ -69,6 +72,15 @@ fn of(place: Place) -> &'static [(Action, &'static str)] {
             (Action::Open, "instances"),
             (Action::Logs, "logs"),
             (Action::Copy, "copy address"),
+        ],
+        Place::Backups => &[
+            (Action::BackUp, "back up"),
+            (Action::Restore, "restore"),
+            (Action::Verify, "verify"),
+            (Action::RestoreInto, "into another"),
+            (Action::NextPane, "snapshots"),
+            (Action::Arm, "arm"),
+            (Action::Copy, "copy id"),
         ],
         Place::Events => &[(Action::Filter, "filter"), (Action::NextPane, "all or one"), (Action::Copy, "copy")],
         Place::Configuration => &[
@@ -109,6 +121,10 @@ pub fn draw(paint: &mut Paint<'_>, row: Rect) {
     let ends = if place == Place::Main { &ends[1..] } else { ends };
     let hint = |paint: &Paint<'_>, action: Action, label: &'static str| {
         paint.app.may(action).ok()?;
+        // Where there is no repository, the screen only says so.
+        if action == Action::Backups && paint.app.world.settings.backups.is_none() {
+            return None;
+        }
         Some((paint.keys_of(action)?, label, action))
     };
     let last: Vec<_> = ends.iter().filter_map(|&(action, label)| hint(paint, action, label)).collect();
@@ -124,7 +140,9 @@ pub fn draw(paint: &mut Paint<'_>, row: Rect) {
         x
     };
     let mut used = row.x + 1;
-    for &(action, label) in of(place) {
+    // A list that is empty says itself what would help.
+    let is_empty = place == Place::Backups && paint.app.subject().is_none();
+    for &(action, label) in if is_empty { &[] } else { of(place) } {
         let Some(next) = hint(paint, action, label) else { continue };
         if used + width(&next.0, next.1) + reserved > row.right() {
             break;

@@ -9,6 +9,7 @@ use crate::{
     config::theme::Role,
 };
 
+pub mod backups;
 pub mod chart;
 pub mod configuration;
 pub mod events;

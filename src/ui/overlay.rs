@@ -1,4 +1,4 @@
-//! What lies over a screen until it is answered: the palette, the line of a forward or of a scaling, the question before quitting, the keys that may
+//! What lies over a screen until it is answered: the palette, the line of a forward, of a scaling or of a restore, the question before quitting, the keys that may
 //! come next.
 
 use ratatui::{
@@ -11,6 +11,7 @@ use crate::{
     action::{Action, Danger, Place},
     app::{
         Overlay,
+        backups::into::{Candidate, RestoreInto},
         forward::ForwardPrompt,
         help::name,
         overlay::can_be_taken_back,
@@ -34,6 +35,7 @@ pub fn draw(overlay: &Overlay, paint: &mut Paint<'_>, area: Rect) {
         Overlay::Palette(palette) => self::palette(palette, paint, area),
         Overlay::Forward(asked) => forward(asked, paint, area),
         Overlay::Scale(asked) => scale(asked, paint, area),
+        Overlay::RestoreInto(asked) => restore_into(asked, paint, area),
         Overlay::Quit(running) => quit(running, paint, area),
     }
 }
@@ -140,6 +142,44 @@ fn scale(asked: &ScalePrompt, paint: &mut Paint<'_>, area: Rect) {
     let now = format!("now {}, of which {} are ready", asked.now, asked.ready);
     paint.text(Rect { y: inside.y + 2, height: 1, ..inside }, &now, Role::Dim);
     choices(paint, Rect { y: inside.y + 4, height: 1, ..inside }, "plan it");
+}
+
+/// Which snapshot, and the services that match what was typed.
+fn restore_into(asked: &RestoreInto, paint: &mut Paint<'_>, area: Rect) {
+    let title = format!("restore {} {} into", asked.snapshot.id, asked.snapshot.item.what());
+    let count = asked.rows().len();
+    let width = area.width.saturating_sub(4).min(76);
+    let height =
+        u16::try_from(count.max(1)).unwrap_or(u16::MAX).saturating_add(5).min(area.height.saturating_sub(2)).min(20);
+    let inside = frame(paint, centred(area, width, height), &title, "");
+    if inside.height < 4 {
+        return;
+    }
+    widget::prompt(paint, Rect { height: 1, ..inside }, &asked.prompt);
+    let body = Rect { y: inside.y + 1, height: inside.height - 3, ..inside };
+    let keys = asked.keys();
+    let window = asked.list.window(&keys, usize::from(body.height));
+    let mut in_sight = asked.rows().skip(window.start);
+    let pane = Pane { number: PANE, focused: true };
+    let shown = widget::rows(paint, body, &asked.list, &keys, pane, |paint, place, _| {
+        if let Some(candidate) = in_sight.next() {
+            target(paint, place, candidate, asked);
+        }
+    });
+    if count == 0 {
+        widget::says(paint, body, "No other service matches.", Role::Dim);
+    }
+    let last = Rect { y: inside.bottom() - 1, height: 1, ..inside };
+    widget::position(paint, last, &shown, count);
+    choices(paint, last, "plan it");
+}
+
+fn target(paint: &mut Paint<'_>, place: Rect, candidate: &Candidate, asked: &RestoreInto) {
+    let note = if candidate.is_alike { format!("has {}", asked.snapshot.item.method) } else { String::new() };
+    let room = u16::try_from(note.width() + 2).unwrap_or(u16::MAX).min(place.width);
+    let name = Rect { width: place.width - room, ..place };
+    paint.text(name, &candidate.service.to_string(), Role::Text);
+    paint.text_right(place, &note, Role::Dim);
 }
 
 /// Enter and what it does, Esc and that it does nothing.

@@ -1,5 +1,6 @@
 //! What every screen looks like: text and styles, at the sizes that people have.
 
+mod backups;
 mod configuration;
 mod events;
 mod forwards;

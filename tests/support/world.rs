@@ -6,10 +6,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use midwatch::{
     app::{App, Settings, World},
+    config::{self, backup::PasswordSource, place::Place},
     domain::{
         Capabilities, Capability, Change, Cluster, ClusterName, Engine, Happening, Health, HostFacts, Image, Instance,
-        InstanceId, InstanceState, Limits, Link, LossKind, Means, Node, Operation, OperationId, OperationState, Output,
-        Reason, Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
+        InstanceId, InstanceState, Item, Limits, Link, Listing, LossKind, Means, Method, Node, Objectives, Operation,
+        OperationId, OperationState, Outcome, Output, Proof, Reason, Sample, Scope, Service, ServiceId, ServiceKind,
+        Snapshot, SnapshotId, Standing, StoredFile, Trial, Trouble, inventory::Picture,
     },
     message::{Answer, Notice, Question, TailState, Weight},
     store::log::{Chunk, Gap, Line, Source, level},
@@ -317,10 +319,85 @@ impl Builder {
         self.answer(Question::Means(service), Ok(Answer::Means(Box::new(means))))
     }
 
+    /// The config names a repository, which has not been read.
+    pub fn repository(self) -> Self {
+        self.settings(|settings| settings.backups = Some(Arc::new(repository())))
+    }
+
+    /// It was read a minute ago, and held these. To be said after the services.
+    pub fn backed_up(self, snapshots: impl IntoIterator<Item = Snapshot>) -> Self {
+        self.backed_up_and_proven(snapshots, [])
+    }
+
+    pub fn backed_up_and_proven(
+        mut self,
+        snapshots: impl IntoIterator<Item = Snapshot>,
+        proofs: impl IntoIterator<Item = Proof>,
+    ) -> Self {
+        let mut snapshots: Vec<Snapshot> = snapshots.into_iter().collect();
+        snapshots.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.at));
+        self = self.repository();
+        let listing = Listing { snapshots, proofs: proofs.into_iter().collect(), ..Listing::default() };
+        self.world.backups_are(Ok(Box::new(listing)));
+        self.world.backups.read = Some(seconds_ago(60));
+        self.world.look_after_backups();
+        self
+    }
+
+    /// It could not be read since.
+    pub fn unread(mut self, why: Trouble) -> Self {
+        self.world.backups_are(Err(why));
+        self
+    }
+
     pub fn answer(mut self, question: Question, answer: Result<Answer, Trouble>) -> Self {
         self.world.answers.insert(question, answer);
         self
     }
+}
+
+fn repository() -> config::backup::Backups {
+    config::backup::Backups {
+        place: Place::Local("/srv/backups".into()),
+        password: PasswordSource::Environment("BACKUP_PASSWORD".into()),
+        keep: config::backup::Keep::default(),
+        objectives: Objectives::default(),
+        rules: Vec::new(),
+    }
+}
+
+/// A rehearsal of a snapshot, so many hours ago.
+pub fn proof(of: &Snapshot, hours: i64, outcome: Outcome) -> Proof {
+    Proof {
+        of: of.id.clone(),
+        item: of.item.clone(),
+        at: seconds_ago(hours * 3600),
+        took: std::time::Duration::from_secs(95),
+        trial: Trial::Rehearsed,
+        outcome,
+    }
+}
+
+/// One of PostgreSQL in `address`, taken so many hours ago. It is told by its number.
+pub fn snapshot(address: &str, number: u32, hours: i64, how: impl FnOnce(&mut Snapshot)) -> Snapshot {
+    let mut snapshot = Snapshot {
+        id: SnapshotId::new(format!("{number:08x}{:056x}", 0)),
+        at: seconds_ago(hours * 3600),
+        item: Item { service: service_id(address), method: Method::Postgres, path: None },
+        version: Some("15.14".into()),
+        release: Some("v2.4.1".into()),
+        took: std::time::Duration::from_secs(42),
+        files: vec![
+            StoredFile { name: "globals.sql".into(), bytes: 1200 },
+            StoredFile { name: "orders.dump".into(), bytes: 1300 << 20 },
+        ],
+        added: 64 << 20,
+        counts: [("orders public.customers".into(), (310, 310)), ("orders public.orders".into(), (12_480, 12_502))]
+            .into(),
+        standing: Standing::Whole,
+    };
+    how(&mut snapshot);
+    snapshot
 }
 
 fn facts() -> HostFacts {
