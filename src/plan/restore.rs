@@ -91,7 +91,7 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
         within: WELL_WITHIN,
         steady: STEADY,
     };
-    let again = reopens(situation, wish).then(|| restart::again(instance)).unwrap_or_default();
+    let again = if reopens(situation, wish) { restart::again(instance) } else { Vec::new() };
     let mut undo = vec![data(Data::TakeBack)];
     undo.extend(again.iter().map(|planned| planned.step.clone()));
     let mut steps = vec![Planned::new(data(Data::Swap)).undone_by(undo)];

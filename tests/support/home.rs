@@ -26,7 +26,7 @@ impl Home {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_midwatch"));
-        command.args(arguments).env_clear().env("HOME", self.directory.path());
+        command.args(arguments).env_clear().env("HOME", self.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -47,7 +47,7 @@ impl Home {
 
     /// The last operation's file, once there is one: they are called by the time at which they were begun.
     pub fn journal(&self) -> Option<PathBuf> {
-        let found = std::fs::read_dir(self.directory.path().join(".local/state/midwatch/journal/operations")).ok()?;
+        let found = std::fs::read_dir(self.path().join(".local/state/midwatch/journal/operations")).ok()?;
         let files = found.flatten().map(|entry| entry.path());
         files.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).max()
     }

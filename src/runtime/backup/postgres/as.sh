@@ -11,9 +11,11 @@ for tool in psql pg_dump pg_restore; do
 done
 body=$1
 shift
+can_become() { [ "$(id -u)" = 0 ] && id "$PGUSER" >/dev/null 2>&1 && command -v su >/dev/null; }
+become() { exec su -s /bin/sh "$PGUSER" -c 'exec sh -c "$0" midwatch "$@"' "$body" "$@"; }
+# Where no image's variables say how to ask, the server knows its own user by the system's, and writes into its log who is another.
+[ -n "$PGPASSWORD${POSTGRES_USER-}${POSTGRES_HOST_AUTH_METHOD-}" ] || ! can_become || become "$@"
 said=$(psql -XAtwqc 'select 1' template1 2>&1) && exec sh -c "$body" midwatch "$@"
-if [ "$(id -u)" = 0 ] && id "$PGUSER" >/dev/null 2>&1 && command -v su >/dev/null; then
-  exec su -s /bin/sh "$PGUSER" -c 'exec sh -c "$0" midwatch "$@"' "$body" "$@"
-fi
+! can_become || become "$@"
 echo "$said" >&2
 exit 1
