@@ -1,5 +1,6 @@
 //! Backups and restores as a person runs them: the program itself, on a real engine, killed at every step.
 
+mod commands;
 #[path = "../support/home.rs"]
 mod home;
 mod killed;

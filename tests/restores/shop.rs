@@ -9,7 +9,7 @@ use crate::home::{Home, said, until};
 
 const SOCKET: &str = "unix:///var/run/docker.sock";
 const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
-const PASSWORD: &str = "hunter2";
+pub const PASSWORD: &str = "hunter2";
 
 /// In lab/stack, where the server asks nobody for a password but wants its own user.
 const POSTGRES: &str = "exec /usr/lib/postgresql/*/bin/postgres -D /var/lib/postgresql/*/main \
@@ -37,13 +37,9 @@ impl Shop {
         }
         static SHOPS: AtomicU32 = AtomicU32::new(0);
         let name = format!("mwrest-{}-{}", std::process::id(), SHOPS.fetch_add(1, Ordering::Relaxed));
-        let home = Home::new(vec![("DOCKER_HOST", SOCKET.into()), ("SECRET", PASSWORD.into())]);
+        let home = Home::new(vec![("DOCKER_HOST", SOCKET.into())]);
         let shop = Self { name, database, home };
-        let config = shop.home.path().join(".config/midwatch");
-        std::fs::create_dir_all(&config).expect("made");
-        let repository = shop.repository();
-        let text = format!("[backup]\nrepository = \"{repository}\"\npassword_env = \"SECRET\"\n");
-        std::fs::write(config.join("config.toml"), text).expect("written");
+        shop.has_password(PASSWORD);
         match database {
             Database::Postgres => {
                 shop.start("db", &["-l", "midwatch.backup=postgres"], &["su", "postgres", "-c", POSTGRES])
@@ -62,6 +58,16 @@ impl Shop {
         Some(shop)
     }
 
+    /// From now on this is what the program has for the repository.
+    pub fn has_password(&self, password: &str) {
+        let config = self.home.path().join(".config/midwatch");
+        std::fs::create_dir_all(&config).expect("made");
+        std::fs::write(config.join("password"), password).expect("written");
+        let repository = self.repository();
+        let text = format!("[backup]\nrepository = \"{repository}\"\npassword_file = \"password\"\n");
+        std::fs::write(config.join("config.toml"), text).expect("written");
+    }
+
     fn start(&self, service: &str, options: &[&str], command: &[&str]) {
         let name = format!("{}-{service}-1", self.name);
         let (project, service) =
@@ -72,6 +78,17 @@ impl Shop {
 
     pub fn address(&self) -> String {
         format!("{}/db", self.name)
+    }
+
+    pub fn scope(&self) -> &str {
+        &self.name
+    }
+
+    /// Instances by themselves that are left of its rehearsals.
+    pub fn scratches(&self) -> Vec<String> {
+        let label = format!("label=midwatch.scope={}", self.name);
+        let left = docker(&["ps", "-aq", "--filter", "label=midwatch.role=scratch", "--filter", &label]);
+        left.lines().map(str::to_owned).collect()
     }
 
     pub fn repository(&self) -> String {

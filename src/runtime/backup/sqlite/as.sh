@@ -23,10 +23,11 @@ must_be_sound() {
   state=$(sqlite3 -readonly "$copy" 'pragma integrity_check') || exit
   [ "$state" = ok ] || { echo "$1 is damaged: $(echo "$state" | tail -n 3)" >&2; exit 1; }
 }
-# What a virtual table holds is in tables of its own, as a rule, and what it is made by may not be at hand.
+# Whoever writes meanwhile is waited for. What a virtual table holds is in tables of its own, as a rule, and what it is made by may not be at
+# hand.
 count_tables() {
-  sqlite3 -readonly "$1" "select 'select ''midwatch count '' || count(*) || ' || quote(' ' || name) || ' from \"' || replace(name, '\"', '\"\"') || '\";' from sqlite_master where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual %'" |
-    sqlite3 -bail -readonly "$1" >&2
+  asked=$(sqlite3 -bail -readonly -cmd '.timeout 20000' "$1" "select 'select ''midwatch count '' || count(*) || ' || quote(' ' || name) || ' from \"' || replace(name, '\"', '\"\"') || '\";' from sqlite_master where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual %'") || exit
+  echo "$asked" | sqlite3 -bail -readonly -cmd '.timeout 20000' "$1" >&2
 }
 body=$1
 shift
