@@ -94,6 +94,8 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
     let again = if reopens(situation, wish) { restart::again(instance) } else { Vec::new() };
     let mut undo = vec![data(Data::TakeBack)];
     undo.extend(again.iter().map(|planned| planned.step.clone()));
+    // Whether it is well with what it had, where it was.
+    undo.extend(restart::is_ready(instance).then(|| well.clone()).filter(|_| again.is_empty()));
     let mut steps = vec![Planned::new(data(Data::Swap)).undone_by(undo)];
     steps.extend(again.into_iter().map(|planned| Planned::new(planned.step)));
     steps.push(Planned::new(data(Data::Compare)));

@@ -337,7 +337,7 @@ impl Step {
             | Self::Steer { service, .. }
             | Self::Shift { service, .. }
             | Self::Gate { service, .. } => Target::Service(service.clone()),
-            Self::Data(data) => Target::Service(data.item().service.clone()),
+            Self::Data(data) => Target::Instance(data.instance().0.whole()),
             Self::MakeSet { set, .. } | Self::DiscardSet { set } => Target::Service(set.clone()),
             Self::Cordon { node, .. } | Self::Drain { node, .. } => Target::Service(node.clone()),
         }
