@@ -69,18 +69,27 @@ pub async fn dump(
     ran
 }
 
+/// A file of a snapshot, for a program that reads it.
+pub struct Fed<'a> {
+    pub pieces: Outgoing,
+    /// That there have to be.
+    pub bytes: u64,
+    /// "could not restore postgres of shop/db"
+    pub what: &'a str,
+}
+
 /// It prints nothing but reports. `from` is written to it, all of it unless it ends before; `told` hears how many bytes were.
 pub async fn feed(
     backend: &dyn Backend,
     instance: &InstanceId,
     script: &Script,
-    from: Option<Outgoing>,
+    from: Option<Fed<'_>>,
     mut told: impl FnMut(u64),
 ) -> Result<Ran, StepError> {
     let Piped { mut input, said } = backend.run(instance.clone(), script.command()).await.map_err(StepError::Failed)?;
     let writing = async {
         let (Some(mut from), mut bytes) = (from, 0) else { return Ok(()) };
-        while let Some(piece) = from.recv().await {
+        while let Some(piece) = from.pieces.recv().await {
             let piece = piece.map_err(StepError::Failed)?;
             // One that ends before it has read all says by its code why.
             if input.write_all(&piece).await.is_err() {
@@ -89,8 +98,12 @@ pub async fn feed(
             bytes += piece.len() as u64;
             told(bytes);
         }
-        // One that waits for more than there was is told that there is no more.
-        _ = input.shutdown().await;
+        // It would wait for the rest, and not every engine can tell it that there is none.
+        if bytes < from.bytes {
+            let why = format!("the snapshot has {bytes} bytes of it where {} were written", from.bytes);
+            return Err(StepError::Failed(Trouble::new(from.what, why)));
+        }
+        _ = input.flush().await;
         Ok(())
     };
     let hearing = hear(said, None, |_, _| {});

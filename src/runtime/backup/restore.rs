@@ -9,7 +9,7 @@ use super::{
     Site, failure, in_repository, is_alike, looked_up, mark,
     meter::Meter,
     part, program,
-    program::{Ran, feed},
+    program::{Fed, Ran, feed},
     recipe::{Act, Into, Recipe, Source, Which},
     recipe_of, survey,
 };
@@ -183,8 +183,10 @@ impl<'a> Restoring<'a> {
             (name, bytes)
         });
         let mut meter = Meter::begin(progress, &act.says, file.and_then(|(_, bytes)| bytes));
-        let from = file.map(|(name, _)| {
-            outgoing(access.clone(), Handle::current(), self.order.snapshot.clone(), name.to_string())
+        let from = file.map(|(name, bytes)| Fed {
+            pieces: outgoing(access.clone(), Handle::current(), self.order.snapshot.clone(), name.to_string()),
+            bytes: bytes.unwrap_or(0),
+            what: self.what,
         });
         let script = act.script(self.recipe);
         let ran = feed(backend, &self.order.instance, &script, from, |bytes| meter.at(bytes)).await?;

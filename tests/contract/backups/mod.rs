@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod files;
+mod kubernetes;
 mod mongo;
 mod mysql;
 mod postgres;
@@ -51,12 +52,12 @@ async fn backed_up(stage: &DockerStage, running: &Running, place: &Path, method:
 }
 
 async fn backed_up_at(
-    stage: &DockerStage,
+    stage: &dyn Stage,
     running: &Running,
     place: &Path,
     (method, path): (Method, Option<&str>),
 ) -> Result<Snapshot, Trouble> {
-    let backend = (stage as &dyn Stage).backend().await;
+    let backend = stage.backend().await;
     let order = Save {
         item: Item { service: running.service.clone(), method, path: path.map(Arc::from) },
         instance: running.instance.clone(),
