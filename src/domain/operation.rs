@@ -21,9 +21,9 @@ pub struct Operation {
     pub state: OperationState,
     /// In the order in which they are done; the undo's steps follow once it began.
     pub steps: Vec<StepReport>,
-    /// It only says a word to a rollout under way, which is nobody's work undone.
+    /// What was planned before it still holds after it: it says a word to a rollout under way, or changes nothing of the service.
     #[serde(default)]
-    pub is_word: bool,
+    pub is_harmless: bool,
     /// Why what it does cannot be taken back any more; `None` where it can, and where there is nothing to take back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_way_back: Option<Arc<str>>,
@@ -41,7 +41,7 @@ impl Operation {
     /// nor taking it back would leave what a person was told.
     pub fn has_overtaken(&self, other: &Self) -> bool {
         let has_begun = self.steps.iter().any(|step| step.began.is_some());
-        self.service == other.service && self.began > other.began && has_begun && !self.is_word
+        self.service == other.service && self.began > other.began && has_begun && !self.is_harmless
     }
 
     /// "roll out shop/web by ann@desk, begun 12:00:05 UTC, is done"

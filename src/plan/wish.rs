@@ -75,6 +75,11 @@ impl Verb {
         }
     }
 
+    /// What was planned of the service before still holds after it.
+    pub fn is_harmless(&self) -> bool {
+        self.is_word() || matches!(self, Self::BackUp(_) | Self::Verify(_))
+    }
+
     /// It is said to a rollout that is under way, whoever rolls it out, and is no second piece of work beside that.
     pub fn is_word(&self) -> bool {
         match self {

@@ -287,7 +287,7 @@ impl Opening {
             ended: execution.ended().map(|(at, _)| *at),
             state,
             steps: execution.report(),
-            is_word: self.plan.request.verb.is_word(),
+            is_harmless: self.plan.request.verb.is_harmless(),
             no_way_back: execution.no_way_back().map(Into::into),
             way_back,
         }

@@ -366,7 +366,7 @@ fn operation(state: OperationState, steps: Vec<StepReport>) -> App {
         ended: None,
         state,
         steps,
-        is_word: false,
+        is_harmless: false,
         no_way_back: None,
         way_back: Vec::new(),
     };

@@ -298,7 +298,7 @@ impl Builder {
             ended: None,
             state,
             steps: Vec::new(),
-            is_word: false,
+            is_harmless: false,
             no_way_back: None,
             way_back: Vec::new(),
         };

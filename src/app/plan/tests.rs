@@ -55,7 +55,7 @@ fn operation(number: u32, state: OperationState) -> Operation {
         ended: Some(noon() + Duration::from_secs(number.into())),
         state,
         steps: Vec::new(),
-        is_word: false,
+        is_harmless: false,
         no_way_back: None,
         way_back: Vec::new(),
     }
@@ -245,7 +245,7 @@ fn what_was_cut_off_before_another_one_changed_the_service_can_only_be_left() {
     put(&mut world, first.clone());
     let may = |world: &World, action| OperationScreen::new(&first).may(action, world);
     assert_eq!(may(&world, Action::Resume), Ok(()));
-    put(&mut world, Operation { is_word: true, ..later.clone() });
+    put(&mut world, Operation { is_harmless: true, ..later.clone() });
     assert_eq!(may(&world, Action::Resume), Ok(()), "a word to a rollout is no work on the service");
     put(&mut world, later);
     for action in [Action::Resume, Action::Undo] {

@@ -323,7 +323,7 @@ async fn what_waits_is_listed_before_all_others_with_its_reason() {
         ended: None,
         state,
         steps: Vec::new(),
-        is_word: false,
+        is_harmless: false,
         no_way_back: None,
         way_back: Vec::new(),
     };

@@ -205,7 +205,7 @@ pub(super) async fn refuse(inner: &Arc<Inner>, plan: &Plan, trouble: &Trouble) {
         ended: Some(now),
         state: OperationState::Ended(Verdict::Undone { says: trouble.line().into() }),
         steps: plan.steps().map(skipped).collect(),
-        is_word: plan.request.verb.is_word(),
+        is_harmless: plan.request.verb.is_harmless(),
         no_way_back: None,
         way_back: Vec::new(),
     };

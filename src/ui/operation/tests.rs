@@ -78,7 +78,7 @@ fn operation(state: OperationState) -> Operation {
         ended: None,
         state,
         steps,
-        is_word: false,
+        is_harmless: false,
         no_way_back: None,
         way_back: execution.way_back(),
     }
