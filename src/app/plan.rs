@@ -328,7 +328,7 @@ impl Page for PlanScreen {
     fn subscribe(&self, world: &World, _is_top: bool, wanted: &mut Subscriptions) {
         world.ask_rights(&self.service, wanted);
         // Also for whom somebody else's lease would be no reason to plan otherwise: it is one to be refused.
-        if self.service.node().is_none() {
+        if self.service.is_service() {
             world.ask_means(&self.service, wanted);
         }
         if self.held_by(world).is_some() {

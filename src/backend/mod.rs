@@ -179,7 +179,9 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
+const WITHOUT_VELERO: &str = "Velero backs up clusters of Kubernetes, and this is none";
+
 /// Of an engine that has no clusters in it.
 fn without_velero(name: &str) -> Trouble {
-    Trouble::new(format!("could not look into {name}"), "Velero backs up clusters of Kubernetes, and this is none")
+    Trouble::new(format!("could not look into {name}"), WITHOUT_VELERO)
 }

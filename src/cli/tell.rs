@@ -132,6 +132,7 @@ fn meaning(operation: &Operation, verb: &Verb) -> Result<Said, Stop> {
         | Verb::BackUp(_)
         | Verb::Restore(_)
         | Verb::Verify(_)
+        | Verb::Velero(_)
         | Verb::Cordon
         | Verb::Uncordon
         | Verb::Drain => refused("that is no word to an operation"),

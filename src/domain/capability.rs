@@ -25,10 +25,12 @@ pub enum Capability {
     Steer,
     /// Taking a machine out of use.
     Drain,
+    /// Backups of the cluster's own objects, by Velero.
+    Velero,
 }
 
 impl Capability {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Logs,
         Self::Metrics,
         Self::Shell,
@@ -43,6 +45,7 @@ impl Capability {
         Self::RollOut,
         Self::Steer,
         Self::Drain,
+        Self::Velero,
     ];
 }
 

@@ -4,6 +4,8 @@ use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::VeleroName;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -85,9 +87,27 @@ impl ServiceId {
     pub fn node(&self) -> Option<&Arc<str>> {
         (self.scope.as_str() == NODES).then_some(&self.name)
     }
+
+    /// The address of what Velero keeps or is to keep of a cluster, where an operation is about that: a backup, or a namespace of which one
+    /// is made. No engine has such a scope.
+    pub fn of_velero(cluster: &ClusterName, id: &VeleroName) -> Self {
+        Self::new(cluster, &Scope::new(format!("{VELERO}{})", id.namespace)), id.name.clone())
+    }
+
+    /// Velero's namespace and the name in it, if it is such an address.
+    pub fn velero(&self) -> Option<VeleroName> {
+        let namespace = self.scope.as_str().strip_prefix(VELERO)?.strip_suffix(')')?;
+        Some(VeleroName::new(namespace, self.name.clone()))
+    }
+
+    /// It is what runs somewhere, not a machine nor a backup.
+    pub fn is_service(&self) -> bool {
+        self.node().is_none() && self.velero().is_none()
+    }
 }
 
 const NODES: &str = "(node)";
+const VELERO: &str = "(velero in ";
 
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -206,6 +226,17 @@ mod tests {
         for text in ["api", "blog/web", "us/shop/web"] {
             assert!(!text.parse::<Address>().expect("parses").matches(&id), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_service_is_told_by_its_address() {
+        let backup = VeleroName::new("velero", "nightly-1");
+        let id = ServiceId::of_velero(&"eu".into(), &backup);
+        assert_eq!((id.to_string().as_str(), id.velero()), ("eu/(velero in velero)/nightly-1", Some(backup)));
+        let node = ServiceId::of_node(&"eu".into(), &"worker-1".into());
+        let web = ServiceId::new(&"eu".into(), &"velero".into(), "web");
+        assert_eq!([&id, &node, &web].map(ServiceId::is_service), [false, false, true]);
+        assert_eq!((node.velero(), web.velero()), (None, None));
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// The operator's word ("WaitingForPluginOperations"); empty until it has said one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Phase(Arc<str>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Difference, Way};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +48,7 @@ pub enum What {
 }
 
 /// How many of each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Foretelling {
     pub conflicts: usize,
     pub unknown: usize,
@@ -79,6 +81,24 @@ impl RestorePreview {
             *one += 1;
         }
         count
+    }
+}
+
+impl Foretelling {
+    /// "objects: 2 in conflict, 1 updated, 40 made": what there is none of is not said.
+    pub fn says(&self) -> String {
+        let parts = [
+            (self.conflicts, "in conflict"),
+            (self.unknown, "of which nobody can tell"),
+            (self.updates, "updated"),
+            (self.kept, "stay although they differ"),
+            (self.creates, "made"),
+            (self.same, "as they are"),
+            (self.left_out, "left out"),
+        ];
+        let told = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let told: Vec<String> = told.collect();
+        if told.is_empty() { "no objects".into() } else { format!("objects: {}", told.join(", ")) }
     }
 }
 
@@ -121,5 +141,8 @@ mod tests {
         assert_eq!(names, ["stuck", "changed", "kept", "new", "same", "left"]);
         let all = Foretelling { conflicts: 1, unknown: 0, updates: 1, kept: 1, same: 1, creates: 1, left_out: 1 };
         assert_eq!(preview.count(), all);
+        let says = "objects: 1 in conflict, 1 updated, 1 stay although they differ, 1 made, 1 as they are, 1 left out";
+        assert_eq!(all.says(), says);
+        assert_eq!(Foretelling::default().says(), "no objects");
     }
 }

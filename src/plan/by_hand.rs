@@ -49,6 +49,7 @@ fn docker(step: &Step, plan: &Plan) -> Option<String> {
         | Step::DiscardSet { .. }
         | Step::Cordon { .. }
         | Step::Drain { .. }
+        | Step::Velero { .. }
         | Step::Data(_) => return None,
     })
 }
@@ -110,6 +111,7 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         }
         Step::AwaitReady { name, .. } => format!("{} logs --tail 50 {}", of(&plan.service), quoted(name)),
         Step::Gate { service, .. } => format!("{} get pods", of(service)),
+        Step::Velero { act, .. } => format!("velero {}", act.words().map(quoted).join(" ")),
         Step::Stop { .. }
         | Step::Start { .. }
         | Step::Make { .. }

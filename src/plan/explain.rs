@@ -46,6 +46,7 @@ impl Step {
             Self::Cordon { node, cordoned: false } => format!("let instances onto {} again", node.name),
             Self::Drain { node, within } => format!("move every instance off {} (up to {within} s)", node.name),
             Self::Data(data) => data.title(),
+            Self::Velero { act, .. } => act.title(),
             Self::Gate { gate, .. } => format!("check: {}", gate.title()),
         }
     }

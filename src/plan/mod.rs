@@ -30,6 +30,7 @@ mod steer;
 mod step;
 #[cfg(test)]
 mod tests;
+mod velero;
 pub mod wish;
 pub mod wish_text;
 
@@ -39,12 +40,16 @@ pub use execution::Execution;
 pub use restore::Restoring;
 use situation::Situation;
 pub use step::{Group, Recipe, Stamp, Steer, Step, TRACK, Traffic};
+pub use velero::{VeleroAct, VeleroDeleting, VeleroKept, VeleroRestoring, VeleroWish};
 pub use wish::{Edits, Gate, ReleaseRef, RollOut, Strategy, Verb};
 
 /// What will be done for a request, or why nothing can be.
 pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
     if let Verb::Cordon | Verb::Uncordon | Verb::Drain = request.verb {
         return node::plan(inventory, request);
+    }
+    if let Verb::Velero(wish) = &request.verb {
+        return velero::plan(inventory, request, wish);
     }
     let situation = Situation::of(inventory, request)?;
     let plan = match &request.verb {
@@ -61,7 +66,7 @@ pub fn make(inventory: &Inventory, request: &Request) -> Result<Plan, Refusal> {
         Verb::BackUp(items) => backup::back_up(&situation, items),
         Verb::Restore(wish) => restore::restore(&situation, wish),
         Verb::Verify(wish) => backup::verify(&situation, wish),
-        Verb::Cordon | Verb::Uncordon | Verb::Drain => unreachable!("a machine's, told above"),
+        Verb::Velero(_) | Verb::Cordon | Verb::Uncordon | Verb::Drain => unreachable!("no service's, told above"),
     }?;
     rights::check(&situation, plan)
 }
@@ -100,7 +105,7 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// Or a machine, by the address that `ServiceId::of_node` gives it.
+    /// Or a machine or a backup of Velero's, by the address that `ServiceId::of_node` or `of_velero` gives it.
     Service(ServiceId),
     Instance(InstanceId),
 }
@@ -112,7 +117,7 @@ pub struct Plan {
     pub title: Arc<str>,
     pub request: Request,
     pub service: ServiceId,
-    /// Of the service; `None` for a machine. For the command that a person could run where the plan got stuck.
+    /// Of the service; `None` for what is none. For the command that a person could run where the plan got stuck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<ServiceKind>,
     pub stages: Vec<Stage>,
@@ -223,6 +228,7 @@ impl Plan {
             | Verb::BackUp(_)
             | Verb::Restore(_)
             | Verb::Verify(_)
+            | Verb::Velero(_)
             | Verb::Cordon
             | Verb::Uncordon
             | Verb::Drain => String::new(),
@@ -234,8 +240,11 @@ impl Plan {
         self
     }
 
-    /// What changed since this was planned, for a person; `None` while it is what it was.
+    /// What changed since this was planned, for a person; `None` while it is what it was, and for what is not watched.
     pub fn has_moved(&self, inventory: &Inventory) -> Option<String> {
+        if self.service.velero().is_some() {
+            return None;
+        }
         if let Some(name) = self.service.node() {
             return match node::fingerprint(inventory, &self.service) {
                 None => Some(format!("{name} is gone")),

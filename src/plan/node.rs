@@ -36,7 +36,8 @@ pub(super) fn plan(inventory: &Inventory, request: &Request) -> Result<Plan, Ref
         | Verb::Steer(_)
         | Verb::BackUp(_)
         | Verb::Restore(_)
-        | Verb::Verify(_) => Err(Refusal::new(format!("a machine cannot be told to {}", request.verb.word()))
+        | Verb::Verify(_)
+        | Verb::Velero(_) => Err(Refusal::new(format!("a machine cannot be told to {}", request.verb.word()))
             .help("it can be cordoned, drained and uncordoned")),
     }
 }
@@ -66,11 +67,7 @@ impl<'a> Machine<'a> {
         let (Target::Service(id), name) = (&request.target, request.target.cluster()) else {
             return Err(Refusal::new(format!("only a machine can be told to {word}")).help("name a node"));
         };
-        let cluster = inventory.cluster(name).ok_or_else(|| Refusal::new(format!("there is no cluster {name}")))?;
-        if cluster.read_only {
-            return Err(Refusal::new(format!("{name} is read-only")).help("it is set so in the config file"));
-        }
-        situation::reachable(cluster)?;
+        let cluster = situation::changeable(inventory, name)?;
         inventory.allow(id, situation::needs(request, None)).map_err(Refusal::new)?;
         let Some(typed) = id.node() else {
             return Err(

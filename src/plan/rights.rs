@@ -43,8 +43,9 @@ fn needs(step: &Step, kind: ServiceKind) -> Vec<&'static str> {
             ],
             Route::Upstream { .. } | Route::Lookup { .. } => Vec::new(),
         },
-        // Offered by a right of their own, Helm's, or a container's.
+        // Offered by a right of their own, Helm's, Velero's, or a container's.
         Step::Data(_)
+        | Step::Velero { .. }
         | Step::Steer { .. }
         | Step::Cordon { .. }
         | Step::Drain { .. }

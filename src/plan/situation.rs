@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Capability, Cluster, Instance, Inventory, Link, Means, Object, Orchestration, Service},
+    domain::{Capability, Cluster, ClusterName, Instance, Inventory, Link, Means, Object, Orchestration, Service},
     plan::{Explanation, Plan, Refusal, Request, Stage, Target, Verb},
 };
 
@@ -19,15 +19,7 @@ pub(super) struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     pub fn of(inventory: &'a Inventory, request: &'a Request) -> Result<Self, Refusal> {
-        let name = request.target.cluster();
-        let cluster = inventory.cluster(name).ok_or_else(|| {
-            let known: Vec<_> = inventory.clusters().map(|cluster| cluster.name.as_str()).collect();
-            Refusal::new(format!("there is no cluster {name}")).help(format!("known: {}", known.join(", ")))
-        })?;
-        if cluster.read_only {
-            return Err(Refusal::new(format!("{name} is read-only")).help("it is set so in the config file"));
-        }
-        reachable(cluster)?;
+        let cluster = changeable(inventory, request.target.cluster())?;
         cluster.capabilities.allow(needs(request, None)).map_err(Refusal::new)?;
         let (service, instances) = match &request.target {
             Target::Service(id) => (inventory.service(id), inventory.instances_of(id)),
@@ -60,6 +52,7 @@ impl<'a> Situation<'a> {
             | Verb::BackUp(_)
             | Verb::Restore(_)
             | Verb::Verify(_)
+            | Verb::Velero(_)
             | Verb::Cordon
             | Verb::Uncordon
             | Verb::Drain => "rolled out",
@@ -168,12 +161,26 @@ pub(super) fn needs(request: &Request, service: Option<&Service>) -> Capability 
         (Verb::Delete, _) => Capability::Replace,
         (Verb::BackUp(_) | Verb::Restore(_) | Verb::Verify(_), _) => Capability::Shell,
         (Verb::Pause | Verb::Resume | Verb::Steer(_), _) => Capability::Steer,
+        (Verb::Velero(_), _) => Capability::Velero,
         (Verb::Cordon | Verb::Uncordon | Verb::Drain, _) => Capability::Drain,
     }
 }
 
+/// A cluster that is there, connected, and may be changed.
+pub(super) fn changeable<'a>(inventory: &'a Inventory, name: &ClusterName) -> Result<&'a Cluster, Refusal> {
+    let cluster = inventory.cluster(name).ok_or_else(|| {
+        let known: Vec<_> = inventory.clusters().map(|cluster| cluster.name.as_str()).collect();
+        Refusal::new(format!("there is no cluster {name}")).help(format!("known: {}", known.join(", ")))
+    })?;
+    if cluster.read_only {
+        return Err(Refusal::new(format!("{name} is read-only")).help("it is set so in the config file"));
+    }
+    reachable(cluster)?;
+    Ok(cluster)
+}
+
 /// What is planned on old facts is planned on nothing.
-pub(super) fn reachable(cluster: &Cluster) -> Result<(), Refusal> {
+fn reachable(cluster: &Cluster) -> Result<(), Refusal> {
     let name = &cluster.name;
     match &cluster.link {
         Link::Live { .. } => Ok(()),

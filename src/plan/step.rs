@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Data, Target,
+    Data, Target, VeleroAct,
     wish::{Edits, Gate, ReleaseRef},
 };
 use crate::domain::{InstanceId, Object, Pace, RestartPolicy, Route, ServiceId};
@@ -140,6 +140,8 @@ pub enum Step {
 
     /// Of a backup or a restore.
     Data(Data),
+    /// Of what Velero does in a cluster. `service`: the address of what it is about.
+    Velero { service: ServiceId, act: VeleroAct },
 
     /// Looks whether what is new does well enough to go on. Changes nothing.
     Gate { service: ServiceId, gate: Gate, new: Group, old: Group },
@@ -221,6 +223,7 @@ impl Step {
         match self {
             Self::AwaitReady { .. } | Self::AwaitRollout { .. } | Self::Gate { .. } => true,
             Self::Data(data) => data.is_wait(),
+            Self::Velero { act, .. } => act.is_wait(),
             Self::Stop { .. }
             | Self::Start { .. }
             | Self::Redeploy { .. }
@@ -242,6 +245,38 @@ impl Step {
             | Self::Shift { .. }
             | Self::Cordon { .. }
             | Self::Drain { .. } => false,
+        }
+    }
+
+    /// It may be broken off in the middle at a person's word: nobody misses a half of it.
+    pub fn may_be_broken_off(&self) -> bool {
+        match self {
+            Self::Data(data) => data.may_be_broken_off(),
+            Self::Velero { act, .. } => act.is_wait(),
+            Self::Stop { .. }
+            | Self::Start { .. }
+            | Self::AwaitReady { .. }
+            | Self::Redeploy { .. }
+            | Self::Replace { .. }
+            | Self::AwaitRollout { .. }
+            | Self::Make { .. }
+            | Self::Join { .. }
+            | Self::Policy { .. }
+            | Self::Rename { .. }
+            | Self::Remove { .. }
+            | Self::Record { .. }
+            | Self::Update { .. }
+            | Self::Return { .. }
+            | Self::Helm { .. }
+            | Self::Scale { .. }
+            | Self::Pause { .. }
+            | Self::Steer { .. }
+            | Self::MakeSet { .. }
+            | Self::DiscardSet { .. }
+            | Self::Shift { .. }
+            | Self::Cordon { .. }
+            | Self::Drain { .. }
+            | Self::Gate { .. } => false,
         }
     }
 
@@ -275,6 +310,7 @@ impl Step {
             | Self::Cordon { .. }
             | Self::Drain { .. }
             | Self::Data(_)
+            | Self::Velero { .. }
             | Self::Gate { .. } => None,
         }
     }
@@ -311,6 +347,7 @@ impl Step {
             | Self::Shift { .. }
             | Self::Cordon { .. }
             | Self::Drain { .. }
+            | Self::Velero { .. }
             | Self::Gate { .. } => Vec::new(),
         }
     }
@@ -336,6 +373,7 @@ impl Step {
             | Self::Pause { service, .. }
             | Self::Steer { service, .. }
             | Self::Shift { service, .. }
+            | Self::Velero { service, .. }
             | Self::Gate { service, .. } => Target::Service(service.clone()),
             Self::Data(data) => Target::Instance(data.instance().0.whole()),
             Self::MakeSet { set, .. } | Self::DiscardSet { set } => Target::Service(set.clone()),
@@ -348,6 +386,7 @@ impl Step {
         match self {
             Self::Redeploy { asked, cause, .. } => (*asked, *cause) = (Some(at), Some(by.clone())),
             Self::Data(data) => data.stamp(at),
+            Self::Velero { act, .. } => act.stamp(at),
             Self::Make { stamp, .. }
             | Self::Record { stamp, .. }
             | Self::Update { stamp, .. }

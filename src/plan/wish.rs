@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Restoring, Steer, Verifying};
+use super::{Restoring, Steer, VeleroWish, Verifying};
 use crate::domain::{Item, Pace, ReleaseSource};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Verb {
     Restore(Box<Restoring>),
     /// Rehearses a restore.
     Verify(Box<Verifying>),
+    /// Of what Velero does in a cluster.
+    Velero(Box<VeleroWish>),
     Cordon,
     Uncordon,
     Drain,
@@ -50,6 +52,7 @@ impl Verb {
             Self::BackUp(_) => "back up",
             Self::Restore(_) => "restore",
             Self::Verify(_) => "verify",
+            Self::Velero(wish) => wish.word(),
             Self::Cordon => "cordon",
             Self::Uncordon => "uncordon",
             Self::Drain => "drain",
@@ -69,6 +72,7 @@ impl Verb {
             | Self::BackUp(_)
             | Self::Restore(_)
             | Self::Verify(_)
+            | Self::Velero(_)
             | Self::Cordon
             | Self::Uncordon
             | Self::Drain => false,
@@ -94,6 +98,7 @@ impl Verb {
             | Self::BackUp(_)
             | Self::Restore(_)
             | Self::Verify(_)
+            | Self::Velero(_)
             | Self::Cordon
             | Self::Uncordon
             | Self::Drain => false,

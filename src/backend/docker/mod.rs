@@ -55,6 +55,7 @@ use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
 use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError};
 use crate::{
+    backend::WITHOUT_VELERO,
     domain::{Capabilities, Capability, Change, Claim, ClusterName, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
     plan::Step,
@@ -81,6 +82,7 @@ impl Backend for Docker {
             .without(Capability::Forward, "Docker publishes ports itself; its networks are reached from its host")
             .without(Capability::Steer, "a rollout on Docker is an operation of midwatch: it is told in the operations")
             .without(Capability::Drain, "a Docker host is one machine")
+            .without(Capability::Velero, WITHOUT_VELERO)
     }
 
     fn watch(&self) -> BoxStream<'static, Result<Change, Loss>> {

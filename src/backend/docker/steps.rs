@@ -10,7 +10,7 @@ use super::{
     swarm_steps, upstream,
 };
 use crate::{
-    backend::{Progress, StepError, gate::Look, not_an_engines},
+    backend::{Progress, StepError, WITHOUT_VELERO, gate::Look, not_an_engines},
     domain::Trouble,
     plan::Step,
 };
@@ -74,6 +74,7 @@ pub async fn execute(api: Api, step: Step, progress: Progress) -> Result<(), Ste
             "tell the operation to wait, go on or stop",
         ),
         Step::Data(_) => Err(StepError::Failed(not_an_engines())),
+        Step::Velero { .. } => refused(WITHOUT_VELERO, "its services are backed up one by one: midwatch backup"),
         Step::Cordon { .. } | Step::Drain { .. } => {
             refused("a Docker host is one machine", "stop its services instead, one by one")
         }

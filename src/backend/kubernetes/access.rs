@@ -7,7 +7,11 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Site, discovery::Served, fault::Fault};
+use super::{
+    Site,
+    discovery::{Resource, Served},
+    fault::Fault,
+};
 use crate::domain::{Capabilities, Capability, Scope, Trouble};
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -17,11 +21,15 @@ const METRICS: &str = "metrics.k8s.io";
 const SIDE_BY_SIDE: usize = 6;
 
 /// What Kubernetes can do at all, whoever asks.
-pub fn capabilities(_served: &Served) -> Capabilities {
-    Capabilities::all().without(
+pub fn capabilities(served: &Served) -> Capabilities {
+    let all = Capabilities::all().without(
         Capability::StopAndStart,
         "Kubernetes replaces what ends: it can be scaled to none, and stopped in no other way",
-    )
+    );
+    match served.path(Resource::VeleroBackup, None) {
+        Some(_) => all,
+        None => all.without(Capability::Velero, "Velero is not installed in this cluster"),
+    }
 }
 
 /// One thing that may be done, as roles name it.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     backend::StepError,
-    domain::{Claim, Lease, OperationId, ServiceId, Trouble, text::clean},
+    domain::{Claim, Lease, OperationId, ServiceId, Trouble, VeleroName, text::clean},
 };
 
 const TITLE: &str = "midwatch/title";
@@ -95,9 +95,11 @@ pub async fn held(site: &Site, service: &ServiceId) -> Result<Option<Lease>, Fau
 
 /// The collection, and the name in it.
 fn place(service: &ServiceId) -> (String, String) {
-    let (namespace, name) = match service.node() {
-        Some(node) => (OF_NODES, format!("midwatch-node-{node}")),
-        None => (service.scope.as_str(), format!("midwatch-{}", service.name)),
+    let velero = service.velero();
+    let (namespace, name) = match (service.node(), &velero) {
+        (Some(node), _) => (OF_NODES, format!("midwatch-node-{node}")),
+        (None, Some(VeleroName { namespace, name })) => (&**namespace, format!("midwatch-velero-{name}")),
+        (None, None) => (service.scope.as_str(), format!("midwatch-{}", service.name)),
     };
     (format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"), name)
 }

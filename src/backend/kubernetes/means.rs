@@ -27,7 +27,7 @@ use crate::{
 pub async fn of(site: &Site, service: &ServiceId) -> Result<Means, Trouble> {
     let what = format!("could not find out how {service} can be changed");
     let trouble = |fault: Fault| fault.trouble(what.as_str());
-    if service.node().is_some() {
+    if !service.is_service() {
         let lease = lease::held(site, service).await.map_err(trouble)?;
         return Ok(Means { lease, ..Means::default() });
     }

@@ -3,7 +3,6 @@
 
 pub mod connect;
 pub mod kubeconfig;
-pub mod velero;
 
 mod access;
 mod api;
@@ -67,6 +66,7 @@ mod trial;
 mod undo;
 mod update;
 mod usage;
+mod velero;
 mod watch;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use super::{
     fault::Fault,
     helm_steps, readiness, replace,
     resolve::{self, resolve},
-    rollout, scale, sets, shift, steer, undo, update,
+    rollout, scale, sets, shift, steer, undo, update, velero,
 };
 use crate::{
     backend::{Progress, StepError, gate::Look, not_an_engines},
@@ -47,6 +47,7 @@ pub async fn execute(site: Site, step: Step, progress: Progress) -> Result<(), S
             rollout::wait(&site, &service, awaited, &progress).await
         }
         Step::Data(_) => Err(StepError::Failed(not_an_engines())),
+        Step::Velero { act, .. } => velero::carry_out(&site, &act, &progress).await,
         Step::Stop { name, .. } => Err(never(format!("could not stop {name}"))),
         Step::Start { name, .. } => Err(never(format!("could not start {name}"))),
         Step::AwaitReady { instance, name, within, steady } => {

@@ -255,7 +255,9 @@ impl Backend for Simulator {
     fn capabilities(&self) -> Capabilities {
         let world = self.line.world();
         let missing = world.cluster().without.iter();
-        let all = Capabilities::all().without(Capability::Forward, "there is no network behind the simulator");
+        let all = Capabilities::all()
+            .without(Capability::Forward, "there is no network behind the simulator")
+            .without(Capability::Velero, "there is no Velero in the simulator");
         let one_machine = "this simulated cluster is one machine";
         let all = if world.cluster().nodes.is_empty() {
             all.without(Capability::Nodes, one_machine).without(Capability::Drain, one_machine)

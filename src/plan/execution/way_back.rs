@@ -129,7 +129,8 @@ impl Execution {
             | Step::Pause { .. }
             | Step::Cordon { .. }
             // Whoever depends on it comes back whichever data it has: it is never a half of both.
-            | Step::Data(_) => Part::Neither,
+            | Step::Data(_)
+            | Step::Velero { .. } => Part::Neither,
         }
     }
 
@@ -183,7 +184,7 @@ impl Execution {
     /// What was waited for in vain, and nothing was done about since, is not as a person wants it, whatever it was before.
     pub(super) fn is_left_unwell(&self, of: usize) -> bool {
         let (line, step) = (&self.steps[of], self.step(of));
-        let only_looks = matches!(step, Step::Gate { .. } | Step::Data(_));
+        let only_looks = matches!(step, Step::Gate { .. } | Step::Data(_) | Step::Velero { .. });
         step.is_wait()
             && !only_looks
             && line.trouble().is_some()
@@ -208,6 +209,7 @@ impl Planned {
     pub(super) fn leaves_nothing(&self) -> bool {
         match &self.step {
             Step::Data(data) => data.leaves_nothing(),
+            Step::Velero { act, .. } => act.leaves_nothing(),
             step => step.is_wait() || matches!(step, Step::Record { .. }),
         }
     }

@@ -62,7 +62,7 @@ pub fn instances(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) -> u16 
 
 /// The live logs of the service's instances.
 pub fn logs(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) {
-    if area.height < 2 || service.node().is_some() {
+    if area.height < 2 || !service.is_service() {
         return;
     }
     widget::heading(paint, Rect { height: 1, ..area }, "LOGS", &service.name, false);

@@ -18,14 +18,14 @@ use serde_json::Value;
 
 #[cfg(test)]
 pub use self::contents::fixture;
-pub use self::{
+use self::{
     ask::{ask_for_backup, ask_for_restore},
     delete::delete_backup,
-    download::text,
     follow::{await_backup, await_restore},
-    preview::preview,
+    rows::Run,
+    server::Servers,
 };
-use self::{rows::Run, server::Servers};
+pub use self::{download::text, preview::preview};
 use super::{
     Site,
     cluster_backups::{listed, newest_first},
@@ -33,12 +33,23 @@ use super::{
     pod::is_name,
 };
 use crate::{
-    backend::StepError,
+    backend::{Progress, StepError},
     domain::{Listed, Stage, Trouble, Velero, VeleroBackup, VeleroName, VeleroRestore},
+    plan::VeleroAct,
 };
 
 pub const BACKUP_NAME: &str = "velero.io/backup-name";
 pub const BACKUP_UID: &str = "velero.io/backup-uid";
+
+pub async fn carry_out(site: &Site, act: &VeleroAct, progress: &Progress) -> Result<(), StepError> {
+    match act {
+        VeleroAct::AskForBackup(wanted) => ask_for_backup(site, wanted, progress).await,
+        VeleroAct::AwaitBackup { backup, within } => await_backup(site, backup, *within, progress).await.map(drop),
+        VeleroAct::AskForRestore(wanted) => ask_for_restore(site, wanted, progress).await,
+        VeleroAct::AwaitRestore { restore, within } => await_restore(site, restore, *within, progress).await.map(drop),
+        VeleroAct::DeleteBackup { backup, uid, within } => delete_backup(site, backup, uid, *within, progress).await,
+    }
+}
 
 /// `None`: it is not installed.
 pub async fn list(site: &Site) -> Option<Velero> {

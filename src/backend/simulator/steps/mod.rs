@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Line, gate, quantity::Span};
 use crate::{
-    backend::{Loss, Progress, StepError, not_an_engines},
+    backend::{Loss, Progress, StepError, not_an_engines, without_velero},
     domain::{InstanceId, ServiceId, Trouble},
     plan::Step,
 };
@@ -41,6 +41,7 @@ pub async fn execute(line: Line, step: Step, progress: Progress) -> Result<(), S
         }
 
         Step::Data(_) => Err(StepError::Failed(not_an_engines())),
+        Step::Velero { .. } => Err(StepError::Failed(without_velero(&title))),
         Step::Redeploy { service, asked, .. } => orchestrated::redeploy(&line, &service, asked),
         Step::Replace { instance, name, grace, alone } => {
             orchestrated::replace(&line, &instance, &name, (grace, alone), &progress).await

@@ -106,9 +106,7 @@ impl Run {
                 }
                 Some(asked) = self.asks.recv() => {
                     self.hear(asked).await;
-                    if let (Some(why), Step::Data(data)) = (&self.stopping, step)
-                        && data.may_be_broken_off()
-                    {
+                    if let Some(why) = self.stopping.as_ref().filter(|_| step.may_be_broken_off()) {
                         return Err(StepError::Failed(Trouble::new(step.title(), why)));
                     }
                 }
@@ -168,6 +166,7 @@ fn patience(step: &Step) -> Duration {
         // An image may be pulled for it, and what is discarded has its own time to end.
         Step::Make { .. } | Step::DiscardSet { .. } => HAS_ITS_OWN,
         Step::Data(_) => DATA_MOVES,
+        Step::Velero { act, .. } => act.within(),
         Step::AwaitReady { within, .. }
         | Step::AwaitRollout { within, .. }
         | Step::Helm { within, .. }
