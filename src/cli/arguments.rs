@@ -7,9 +7,14 @@ use regex::Regex;
 
 mod backups;
 mod changes;
+mod velero;
 
 pub use backups::{BackUp, Backups, Forget, Restore, Verify, What};
 pub use changes::{Acting, Consent, Delete, Drain, Interrupted, OnNode, Promote, Rollback, Rollout, Scale, Told};
+pub use velero::{
+    Named, Velero, VeleroBackUp, VeleroChange, VeleroDelete, VeleroLogs, VeleroLook, VeleroPreview, VeleroRestore,
+    Wanted,
+};
 
 use crate::domain::{Address, Level, Ports, units};
 
@@ -71,6 +76,17 @@ const FORGET: &str = "\
 Of each thing that is backed up the newest snapshot stays whatever the config says, and so does the one that was last proven to restore. What
 was taken before a restore stays for a week. Data that no snapshot holds any more is marked at first, and goes in a run a day later: a backup
 that began before, on any machine, may still build upon it.";
+
+const VELERO: &str = "\
+Velero does it, in the cluster: it is asked by objects of its own, and awaited. A restore makes what is missing and removes nothing; what is
+there already stays as it is, or is updated with --update. Nothing takes it back: look at the preview first.
+
+Examples:
+  midwatch velero backups                                   what failed or is stalled first
+  midwatch velero backup shop --keep-for 30d                back up a namespace: plan, ask, and carry it out
+  midwatch velero preview nightly-20261130020000            what a restore would do to each object
+  midwatch velero restore nightly-20261130020000 --into shop=shop-trial --yes
+  midwatch velero logs nightly-20261130020000 --results     its errors and warnings";
 
 const TOLD: &str = "\
 Of a service, what its engine's own rollout is told (a Deployment is paused and resumed; an Argo Rollout is also promoted, aborted and retried).
@@ -198,6 +214,9 @@ pub enum Command {
     /// Rehearse a restore: into an instance by itself, which is thrown away
     #[command(after_help = BACKUPS)]
     Verify(Verify),
+    /// Velero: what it keeps of a cluster of Kubernetes, backups and restores of namespaces
+    #[command(subcommand, after_help = VELERO)]
+    Velero(Box<Velero>),
     /// Let nothing new onto a node
     Cordon(OnNode),
     /// Let instances onto a node again
@@ -334,6 +353,7 @@ impl Command {
             | Self::Delete(_)
             | Self::Undo(_)
             | Self::Leave(_) => true,
+            Self::Velero(asked) => matches!(**asked, Velero::Change(_)),
             Self::Clusters(_)
             | Self::Services(_)
             | Self::Instances(_)

@@ -1,5 +1,7 @@
 //! `midwatch backups`, `backup`, `restore` and `verify`.
 
+mod beside;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -87,10 +89,13 @@ impl Desk {
 
 /// `midwatch backups`
 pub async fn list(options: &Options, asked: &Backups, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
-    let (desk, exit) = Desk::open(options, asked.address.as_ref(), printer).await?;
+    let (mut desk, exit) = Desk::open(options, asked.address.as_ref(), printer).await?;
     let now = desk.session.clock.now();
     match &asked.address {
-        None => protections(&desk.protections(None, printer), now, asked.listing.json, printer)?,
+        None => {
+            protections(&desk.protections(None, printer), now, asked.listing.json, printer)?;
+            beside::list(&mut desk.session, asked.listing, printer).await?;
+        }
         Some(address) => {
             let snapshots: Vec<&Snapshot> =
                 desk.listing.snapshots.iter().filter(|snapshot| address.matches(&snapshot.item.service)).collect();

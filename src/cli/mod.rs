@@ -31,6 +31,7 @@ mod table;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod velero;
 
 use self::{
     arguments::{Arguments, Command, Options},
@@ -107,6 +108,7 @@ async fn carry_out(options: &Options, command: Command, printer: &mut Printer<'_
         Command::Restore(asked) => backups::restore(options, &asked, printer).await,
         Command::Forget(asked) => forget::run(options, &asked, printer).await,
         Command::Verify(asked) => backups::verify(options, &asked, printer).await,
+        Command::Velero(asked) => velero::run(options, *asked, printer).await,
         Command::Cordon(asked) => act::act(options, Asked::node(Verb::Cordon, asked), printer).await,
         Command::Uncordon(asked) => act::act(options, Asked::node(Verb::Uncordon, asked), printer).await,
         Command::Drain(asked) => act::act(options, Asked::drain(asked), printer).await,

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 mod backups;
+mod velero;
 
 pub use backups::{ProtectionRecord, RetainedRecord, SnapshotRecord};
+pub use velero::{ClusterBackupRecord, ForetoldRecord, VeleroBackupRecord, VeleroRestoreRecord, VeleroScheduleRecord};
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -22,7 +22,7 @@ use crate::{
     },
     message::{Answer, Event, Question, Refresh, Subscriptions},
     runtime::{
-        Runtime,
+        Runtime, ask,
         channels::{Inbox, Outbox},
         connections::Connections,
     },
@@ -30,7 +30,8 @@ use crate::{
 
 /// The net below the links' own deadlines, which say better what took so long.
 const PICTURES_WITHIN: Duration = Duration::from_secs(45);
-const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+/// Beside what the runtime gives a question.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Every cluster that was found, and what was tried to find them.
 pub struct Fleet {
@@ -190,7 +191,8 @@ impl Session {
     pub async fn ask(&mut self, question: Question) -> Result<Answer, Trouble> {
         self.wanted.answers.insert(question.clone(), Refresh::WhenChanged(0));
         self.reconcile();
-        let deadline = Instant::now() + ANSWERS_WITHIN;
+        let patience = ask::patience(&question) + GRACE;
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(answer) = self.answers.remove(&question) {
                 return answer;
@@ -199,7 +201,7 @@ impl Session {
                 return Err(why.clone());
             }
             if timeout_at(deadline, self.next()).await.is_err() {
-                let why = format!("no answer for {} s", ANSWERS_WITHIN.as_secs());
+                let why = format!("no answer for {} s", patience.as_secs());
                 return Err(Trouble::new(format!("could not ask {}", question.cluster()), why));
             }
         }

@@ -1,9 +1,12 @@
 //! What keeps backups in a cluster, beside us: Velero, CloudNativePG, the snapshots of volumes. `None`: it is not installed.
 
+mod kept;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::kept::{BackupSystem, ClusterBackup};
 use super::{Listed, Phase, Velero};
 
 #[derive(Clone, Debug, Default, PartialEq)]

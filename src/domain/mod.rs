@@ -33,7 +33,9 @@ pub mod web_address;
 
 pub use capability::{Capabilities, Capability};
 pub use cluster::{Cluster, Engine, HostFacts, Link, LossKind};
-pub use cluster_backups::{CloudNativePg, ClusterBackups, PgBackup, PgCluster, PgSchedule, VolumeSnapshot};
+pub use cluster_backups::{
+    BackupSystem, CloudNativePg, ClusterBackup, ClusterBackups, PgBackup, PgCluster, PgSchedule, VolumeSnapshot,
+};
 pub use difference::{Comparison, Difference};
 pub use error::Trouble;
 pub use health::{Health, Reason};

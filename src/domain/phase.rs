@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Health, Reason};
+
 /// The operator's word ("WaitingForPluginOperations"); empty until it has said one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -37,6 +39,20 @@ impl Phase {
     /// For people: nothing was said yet is "New".
     pub fn word(&self) -> &str {
         if self.0.is_empty() { "New" } else { &self.0 }
+    }
+
+    /// How a run is that stands here. `stalled`: why it will not go on by itself; `reasons`: why it failed.
+    pub fn health(&self, stalled: Option<&Arc<str>>, reasons: &[Arc<str>]) -> Health {
+        if let Some(why) = stalled {
+            return Health::Failing(Reason::new(format!("stalled: {why}")));
+        }
+        let told = || Reason::new(if reasons.is_empty() { self.word().to_owned() } else { reasons.join("; ") });
+        match self.stage() {
+            Stage::Failed => Health::Failing(told()),
+            Stage::Partial => Health::Degraded(told()),
+            Stage::Waiting | Stage::Running | Stage::Deleting => Health::Changing(Reason::new(self.word())),
+            Stage::Complete => Health::Healthy,
+        }
     }
 
     /// A word that is not known is of something that is not over.
@@ -78,5 +94,18 @@ mod tests {
         ] {
             assert_eq!(Phase::new(word).stage(), stage, "{word}");
         }
+    }
+
+    #[test]
+    fn what_failed_or_will_not_go_on_is_failing_and_says_why() {
+        let says = |word: &str, stalled: Option<&str>, reasons: &[&str]| {
+            let reasons: Vec<Arc<str>> = reasons.iter().map(|reason| (*reason).into()).collect();
+            Phase::new(word).health(stalled.map(Arc::from).as_ref(), &reasons).says()
+        };
+        assert_eq!(says("InProgress", Some("nobody is at it"), &[]), "failing: stalled: nobody is at it");
+        assert_eq!(says("FailedValidation", None, &["no location", "no backup"]), "failing: no location; no backup");
+        assert_eq!(says("PartiallyFailed", None, &[]), "degraded: PartiallyFailed");
+        assert_eq!(says("InProgress", None, &[]), "changing: InProgress");
+        assert_eq!(says("Completed", None, &[]), "healthy");
     }
 }

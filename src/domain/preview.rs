@@ -84,6 +84,20 @@ impl RestorePreview {
     }
 }
 
+impl What {
+    /// One word or two, the same on every screen and in `--json`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::Unknown { .. } => "unknown",
+            Self::Update { .. } => "update",
+            Self::Skip { .. } => "skip",
+            Self::Create => "create",
+            Self::LeftOut { .. } => "left out",
+        }
+    }
+}
+
 impl Foretelling {
     /// "objects: 2 in conflict, 1 updated, 40 made": what there is none of is not said.
     pub fn says(&self) -> String {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, Trouble};
+use super::{Health, Phase, Reason, Trouble};
 
 /// What could not be listed is told with its reason; an empty list means that there are none.
 pub type Listed<T> = Result<Vec<T>, Trouble>;
@@ -76,6 +76,27 @@ pub struct VeleroRestore {
     pub warnings: u64,
     pub reasons: Vec<Arc<str>>,
     pub stalled: Option<Arc<str>>,
+}
+
+impl VeleroBackup {
+    pub fn health(&self) -> Health {
+        self.phase.health(self.stalled.as_ref(), &self.reasons)
+    }
+}
+
+impl VeleroRestore {
+    pub fn health(&self) -> Health {
+        self.phase.health(self.stalled.as_ref(), &self.reasons)
+    }
+}
+
+impl VeleroSchedule {
+    pub fn health(&self) -> Health {
+        if !self.reasons.is_empty() {
+            return Health::Failing(Reason::new(self.reasons.join("; ")));
+        }
+        if self.paused { Health::Stopped(Reason::new("paused")) } else { Health::Healthy }
+    }
 }
 
 /// Objects, not bytes. The total grows while Velero finds more that belongs to what it has.

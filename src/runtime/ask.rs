@@ -44,7 +44,8 @@ async fn ask(backend: &Arc<dyn Backend>, outbox: &Outbox, question: &Question, r
     }
 }
 
-fn patience(question: &Question) -> Duration {
+/// The longest that an answer to it may take.
+pub fn patience(question: &Question) -> Duration {
     match question {
         Question::Releases(_)
         | Question::Configuration(_)

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub use self::act::VeleroAct;
 use super::{Explanation, Plan, Planned, Refusal, Request, Stage, Step, Target, situation};
 use crate::domain::{
-    Cluster, Existing, Foretelling, Inventory, NewBackup, NewRestore, Phase, ServiceId, Stage as Run, VeleroBackup,
-    VeleroName, text::nearest, units,
+    Cluster, ClusterName, Existing, Foretelling, Inventory, NewBackup, NewRestore, Phase, ServiceId, Stage as Run,
+    VeleroBackup, VeleroName, text::nearest, units,
 };
 
 /// Seconds. Velero itself gives up on what plugins do after four hours.
@@ -95,7 +95,7 @@ impl VeleroWish {
     }
 
     /// What the operation is about, which nobody else may be at meanwhile: the namespace that is backed up, or the backup.
-    pub fn target(&self, cluster: &crate::domain::ClusterName) -> Target {
+    pub fn target(&self, cluster: &ClusterName) -> Target {
         let id = match self {
             Self::BackUp(wanted) => {
                 let namespace = wanted.namespaces.first().cloned().unwrap_or_default();
