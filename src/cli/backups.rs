@@ -89,6 +89,12 @@ impl Desk {
 
 /// `midwatch backups`
 pub async fn list(options: &Options, asked: &Backups, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
+    if asked.address.is_none() {
+        let setup = Setup::load(options, None);
+        if setup.vault().is_none() {
+            return beside::alone(&setup, asked.listing, printer).await;
+        }
+    }
     let (mut desk, exit) = Desk::open(options, asked.address.as_ref(), printer).await?;
     let now = desk.session.clock.now();
     match &asked.address {

@@ -1,6 +1,6 @@
 //! What a person could type in a shell where a plan got stuck: to do its step, or to see why it was not done.
 
-use super::{Edits, Plan, ReleaseRef, Steer, Step, Traffic};
+use super::{Edits, Plan, ReleaseRef, Steer, Step, Traffic, VeleroAct};
 use crate::domain::{Engine, Route, ServiceId, ServiceKind};
 
 impl Step {
@@ -111,7 +111,7 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         }
         Step::AwaitReady { name, .. } => format!("{} logs --tail 50 {}", of(&plan.service), quoted(name)),
         Step::Gate { service, .. } => format!("{} get pods", of(service)),
-        Step::Velero { act, .. } => format!("velero {}", act.words().map(quoted).join(" ")),
+        Step::Velero { act, .. } => velero(act),
         Step::Stop { .. }
         | Step::Start { .. }
         | Step::Make { .. }
@@ -122,6 +122,18 @@ fn kubectl(step: &Step, plan: &Plan) -> Option<String> {
         | Step::Record { .. }
         | Step::Data(_) => return None,
     })
+}
+
+/// What is asked for is only looked at: a restore that is typed without all that narrows it would be another one.
+fn velero(act: &VeleroAct) -> String {
+    let (id, words) = match act {
+        VeleroAct::AskForBackup(wanted) => (&wanted.id, "backup describe"),
+        VeleroAct::AwaitBackup { backup, .. } => (backup, "backup describe"),
+        VeleroAct::AskForRestore(wanted) => (&wanted.id, "restore describe"),
+        VeleroAct::AwaitRestore { restore, .. } => (restore, "restore describe"),
+        VeleroAct::DeleteBackup { backup, .. } => (backup, "backup delete"),
+    };
+    format!("velero -n {} {words} {}", quoted(&id.namespace), quoted(&id.name))
 }
 
 /// `deployment/web`. What stands beside the service, made by the plan, is a deployment.

@@ -9,6 +9,7 @@ mod restore;
 mod rollback;
 mod scale;
 mod steer;
+mod velero;
 
 fn titles(plan: &Plan) -> Vec<String> {
     plan.steps().map(|planned| planned.step.title()).collect()

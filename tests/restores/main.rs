@@ -4,4 +4,7 @@ mod commands;
 #[path = "../support/home.rs"]
 mod home;
 mod killed;
+#[path = "../support/kubectl.rs"]
+mod kubectl;
 mod shop;
+mod velero;

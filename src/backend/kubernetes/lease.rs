@@ -211,4 +211,11 @@ mod tests {
         let (collection, name) = place(&ServiceId::of_node(&"lab".into(), &"node-1".into()));
         assert_eq!((collection.contains("/kube-system/"), name.as_str()), (true, "midwatch-node-node-1"));
     }
+
+    #[test]
+    fn the_lease_of_a_backup_is_beside_it() {
+        let backup = VeleroName::new("velero", "nightly-1");
+        let (collection, name) = place(&ServiceId::of_velero(&"lab".into(), &backup));
+        assert_eq!((collection.contains("/velero/"), name.as_str()), (true, "midwatch-velero-nightly-1"));
+    }
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     cli::{
+        self,
         arguments::Listing,
-        exit::Stop,
+        exit::{Exit, Stop},
         list::age,
         printer::Printer,
         records::ClusterBackupRecord,
@@ -15,10 +16,26 @@ use crate::{
         velero::cluster_backups,
     },
     domain::{ClusterBackup, ClusterName},
+    runtime::backup::unconfigured,
+    setup::Setup,
 };
 
-/// What is broken first. Nothing where there is nothing.
-pub async fn list(session: &mut Session, listing: Listing, printer: &mut Printer<'_>) -> Result<(), Stop> {
+/// Where nothing is backed up here: what others keep is all there is.
+pub async fn alone(setup: &Setup, listing: Listing, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
+    let mut session = cli::open(setup, printer)?;
+    session.pictures().await;
+    let exit = session.tell_lost(printer);
+    match list(&mut session, listing, printer).await? {
+        0 => Err(Stop::Because(Exit::Usage, unconfigured())),
+        _ => {
+            printer.trouble(&unconfigured());
+            Ok(exit)
+        }
+    }
+}
+
+/// What is broken first. Says how many there were.
+pub async fn list(session: &mut Session, listing: Listing, printer: &mut Printer<'_>) -> Result<usize, Stop> {
     let mut rows: Vec<(ClusterName, ClusterBackup)> = Vec::new();
     for (cluster, backups) in cluster_backups(session).await {
         match &backups {
@@ -35,7 +52,7 @@ pub async fn list(session: &mut Session, listing: Listing, printer: &mut Printer
         for (cluster, kept) in &rows {
             printer.object(&ClusterBackupRecord::of(cluster, kept))?;
         }
-        return Ok(());
+        return Ok(rows.len());
     }
     let now = session.clock.now();
     let mut table = Table::new(&[
@@ -61,5 +78,6 @@ pub async fn list(session: &mut Session, listing: Listing, printer: &mut Printer
         ];
         table.row(Some(health), cells);
     }
-    Ok(table.print(printer)?)
+    table.print(printer)?;
+    Ok(rows.len())
 }

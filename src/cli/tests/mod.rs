@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use self::script::{Answers, Script, failing, fleet, time};
 use super::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, Velero},
     exit::{Exit, Stop},
     find, forward, list, metrics, nodes,
     printer::Printer,
@@ -20,6 +20,7 @@ mod changes;
 mod logs;
 mod releases_of_a_service;
 mod script;
+mod velero;
 
 /// What a command line came to.
 struct Ran {
@@ -61,6 +62,10 @@ async fn carry_out(session: &mut Session, command: Command, printer: &mut Printe
         Command::Forward(asked) => forward::run(session, &asked, printer).await,
         Command::Releases { address, listing } => releases::list(session, &address, listing, printer).await,
         Command::Diff(asked) => releases::diff(session, &asked, printer).await,
+        Command::Velero(asked) => match *asked {
+            Velero::Look(asked) => super::velero::look(session, &asked, printer).await,
+            Velero::Change(asked) => panic!("it is planned: {asked:?}"),
+        },
         Command::Metrics(asked) => metrics::run(session, &asked, printer).await,
         other => panic!("not a command that these tests run: {other:?}"),
     }

@@ -12,9 +12,10 @@ use crate::{
     cli::session::Fleet,
     clock::Clock,
     domain::{
-        Capabilities, Capability, Change, Claim, Cluster, ClusterName, Engine, Health, HostFacts, Image, Instance,
-        InstanceId, InstanceState, Lease, Limits, Link, LossKind, Means, Node, Outline, Pace, Part, PartRole, Reason,
-        Release, Running, Sample, Scope, Service, ServiceId, ServiceKind, Trouble, inventory::Picture,
+        Capabilities, Capability, Change, Claim, Cluster, ClusterBackups, ClusterName, Engine, Health, HostFacts,
+        Image, Instance, InstanceId, InstanceState, Lease, Limits, Link, LossKind, Means, Node, Outline, Pace, Part,
+        PartRole, Reason, Release, RestorePreview, Running, Sample, Scope, Service, ServiceId, ServiceKind, Trouble,
+        VeleroText, Way, inventory::Picture,
     },
     message::{Answer, Question, Since},
     plan::Step,
@@ -29,6 +30,9 @@ pub struct Script {
     releases: Vec<Release>,
     pace: Option<Pace>,
     capabilities: Capabilities,
+    engine: Engine,
+    backups: Option<ClusterBackups>,
+    foretold: Option<RestorePreview>,
     in_parts: bool,
 }
 
@@ -54,6 +58,9 @@ impl Script {
             releases: vec![current],
             pace: None,
             capabilities: Capabilities::all(),
+            engine: Engine::Docker,
+            backups: None,
+            foretold: None,
             in_parts: false,
         }
     }
@@ -83,6 +90,18 @@ impl Script {
 
     pub fn without(mut self, capability: Capability, reason: &str) -> Self {
         self.capabilities = self.capabilities.without(capability, reason);
+        self
+    }
+
+    /// A cluster of Kubernetes in which these are kept.
+    pub fn keeps(mut self, backups: ClusterBackups) -> Self {
+        (self.engine, self.backups) = (Engine::Kubernetes, Some(backups));
+        self
+    }
+
+    /// Of whatever restore.
+    pub fn foretells(mut self, preview: RestorePreview) -> Self {
+        self.foretold = Some(preview);
         self
     }
 
@@ -253,6 +272,7 @@ impl Backend for Script {
     }
 
     fn query(&self, question: Question) -> BoxFuture<'static, Result<Answer, Trouble>> {
+        let told = |answer: Option<Answer>| answer.ok_or_else(|| Trouble::new("could not answer", "not in the script"));
         let answer = match question {
             Question::Releases(_) => Ok(Answer::Releases(self.releases.clone())),
             Question::Means(_) if self.pace.is_some() => Ok(Answer::Means(Box::new(Means {
@@ -263,7 +283,14 @@ impl Backend for Script {
                 ..Means::default()
             }))),
             Question::Outline(_, id) => Ok(Answer::Outline(Arc::new(Outline(vec![("web image".into(), id)])))),
-            _ => Err(Trouble::new("could not answer", "not in the script")),
+            Question::ClusterBackups(_) => told(self.backups.clone().map(Box::new).map(Answer::ClusterBackups)),
+            Question::VeleroText(_, id, file) if self.backups.is_some() => Ok(Answer::VeleroText(VeleroText {
+                text: format!("{} of {}\u{1b}[2J", file.name(), id.name).into(),
+                is_cut: true,
+                way: Way::Through("velero/minio-0".into()),
+            })),
+            Question::Preview(..) => told(self.foretold.clone().map(Box::new).map(Answer::Preview)),
+            _ => told(None),
         };
         async { answer }.boxed()
     }
@@ -301,7 +328,7 @@ pub fn fleet(scripts: impl IntoIterator<Item = Script>) -> Fleet {
     let clusters = scripts.into_iter().map(|script| {
         let cluster = Cluster {
             name: script.cluster.clone(),
-            engine: Engine::Docker,
+            engine: script.engine,
             endpoint: "unix:///run/docker.sock".into(),
             link: if script.at_start { Link::Connecting { since: time(0) } } else { Link::Idle },
             facts: None,

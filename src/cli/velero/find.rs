@@ -10,7 +10,7 @@ use crate::{
         printer::Printer,
         session::Session,
     },
-    domain::{ClusterName, Listed, StorageLocation, Trouble, Velero, VeleroBackup, VeleroName, text::nearest},
+    domain::{ClusterName, Engine, Listed, StorageLocation, Trouble, Velero, VeleroBackup, VeleroName, text::nearest},
 };
 
 /// How many names an error lists.
@@ -35,8 +35,8 @@ pub async fn all(session: &mut Session, printer: &mut Printer<'_>) -> Result<Vec
     if !found.is_empty() {
         return Ok(found);
     }
-    if let Some(trouble) = session.inventory.clusters().find_map(|cluster| session.lost(&cluster.name)) {
-        return Err(Stop::unreachable(trouble.clone()));
+    if let Some(lost) = lost(session) {
+        return Err(Stop::unreachable(lost.clone()));
     }
     let why = match asked.as_slice() {
         [] => "no cluster of Kubernetes was asked".to_owned(),
@@ -47,11 +47,16 @@ pub async fn all(session: &mut Session, printer: &mut Printer<'_>) -> Result<Vec
 
 /// A cluster that cannot be asked might have what is meant, too: whoever changes something says which one.
 pub fn settled(session: &Session) -> Result<(), Stop> {
-    let lost = session.inventory.clusters().find_map(|cluster| session.lost(&cluster.name));
-    lost.map_or(Ok(()), |lost| {
+    lost(session).map_or(Ok(()), |lost| {
         let help = "what is meant might be there: name its cluster with --cluster";
         Err(Stop::unreachable(lost.clone().help(help)))
     })
+}
+
+/// Velero is on Kubernetes only: whatever else is lost has none.
+fn lost(session: &Session) -> Option<&Trouble> {
+    let mut clusters = session.inventory.clusters().filter(|cluster| cluster.engine == Engine::Kubernetes);
+    clusters.find_map(|cluster| session.lost(&cluster.name))
 }
 
 /// What could be listed of one kind, in each cluster; what could not is told.

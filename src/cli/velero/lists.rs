@@ -23,6 +23,9 @@ use crate::{
 
 pub fn backups(session: &Session, found: &[Found], listing: Listing, printer: &mut Printer<'_>) -> Result<(), Stop> {
     let mut rows = listed(found, |velero| &velero.backups, printer);
+    if rows.is_empty() {
+        printer.say("Velero has no backups");
+    }
     rows.sort_by_cached_key(|(_, backup)| (backup.health(), Reverse(backup.created)));
     if listing.json {
         for (cluster, backup) in rows {
@@ -67,6 +70,9 @@ pub fn backups(session: &Session, found: &[Found], listing: Listing, printer: &m
 
 pub fn restores(session: &Session, found: &[Found], listing: Listing, printer: &mut Printer<'_>) -> Result<(), Stop> {
     let mut rows = listed(found, |velero| &velero.restores, printer);
+    if rows.is_empty() {
+        printer.say("Velero has no restores");
+    }
     rows.sort_by_cached_key(|(_, restore)| (restore.health(), Reverse(restore.created)));
     if listing.json {
         for (cluster, restore) in rows {
@@ -109,6 +115,9 @@ pub fn restores(session: &Session, found: &[Found], listing: Listing, printer: &
 
 pub fn schedules(session: &Session, found: &[Found], listing: Listing, printer: &mut Printer<'_>) -> Result<(), Stop> {
     let mut rows = listed(found, |velero| &velero.schedules, printer);
+    if rows.is_empty() {
+        printer.say("Velero has no schedules");
+    }
     rows.sort_by_cached_key(|(_, schedule)| (schedule.health(), schedule.id.clone()));
     if listing.json {
         for (cluster, schedule) in rows {

@@ -78,19 +78,6 @@ impl VeleroAct {
             }
         }
     }
-
-    /// What to type to Velero's own program, word by word. What is asked for is only looked at: a restore that is typed without all that
-    /// narrows it would be another one.
-    pub(in crate::plan) fn words(&self) -> [&str; 5] {
-        let (id, kind, verb) = match self {
-            Self::AskForBackup(wanted) => (&wanted.id, "backup", "describe"),
-            Self::AwaitBackup { backup, .. } => (backup, "backup", "describe"),
-            Self::AskForRestore(wanted) => (&wanted.id, "restore", "describe"),
-            Self::AwaitRestore { restore, .. } => (restore, "restore", "describe"),
-            Self::DeleteBackup { backup, .. } => (backup, "backup", "delete"),
-        };
-        ["-n", &id.namespace, kind, verb, &id.name]
-    }
 }
 
 /// For whoever reads the plan before it is begun.

@@ -189,7 +189,7 @@ fn words(run: &Run, volumes: &Volumes, quiet: Duration) -> String {
 /// Of one that is over.
 fn verdict(run: &Run, found: Value) -> Result<Value, StepError> {
     let kind = run.kind.word();
-    let help = format!("its log says more: velero -n {} {kind} logs {}", run.id.namespace, run.id.name);
+    let help = format!("what it wrote down: midwatch velero logs {}/{}", run.id.namespace, run.id.name);
     let reasons = run.reasons.iter().map(|reason| &**reason).collect::<Vec<_>>().join("; ");
     match run.phase.stage() {
         Stage::Partial => {

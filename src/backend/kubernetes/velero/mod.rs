@@ -18,14 +18,14 @@ use serde_json::Value;
 
 #[cfg(test)]
 pub use self::contents::fixture;
-use self::{
+pub use self::{
     ask::{ask_for_backup, ask_for_restore},
     delete::delete_backup,
+    download::text,
     follow::{await_backup, await_restore},
-    rows::Run,
-    server::Servers,
+    preview::preview,
 };
-pub use self::{download::text, preview::preview};
+use self::{rows::Run, server::Servers};
 use super::{
     Site,
     cluster_backups::{listed, newest_first},
