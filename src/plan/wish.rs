@@ -81,7 +81,11 @@ impl Verb {
 
     /// What was planned of the service before still holds after it.
     pub fn is_harmless(&self) -> bool {
-        self.is_word() || matches!(self, Self::BackUp(_) | Self::Verify(_))
+        let is_backup = match self {
+            Self::Velero(wish) => wish.is_backup(),
+            other => matches!(other, Self::BackUp(_) | Self::Verify(_)),
+        };
+        is_backup || self.is_word()
     }
 
     /// It is said to a rollout that is under way, whoever rolls it out, and is no second piece of work beside that.

@@ -94,6 +94,13 @@ impl VeleroWish {
         }
     }
 
+    pub(super) fn is_backup(&self) -> bool {
+        match self {
+            Self::BackUp(_) => true,
+            Self::Restore(_) | Self::Delete(_) => false,
+        }
+    }
+
     /// What the operation is about, which nobody else may be at meanwhile: the namespace that is backed up, or the backup.
     pub fn target(&self, cluster: &ClusterName) -> Target {
         let id = match self {
