@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync + 'static {
     fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>>;
 
     /// Makes an instance by itself, like another one: its image, its program, its environment, its limits, and what it may only read. It
-    /// has none of its data, no name by which others find it, no way to the network, and is no service's: no screen lists it. It runs, and
+    /// has none of its data unless that is wanted (`ScratchKind`), no name by which others find it, no way to the network, and is no service's: no screen lists it. It runs, and
     /// ends by itself in time. A service has one at most: what is left of an earlier one is removed first. What keeps it from the network on
     /// Kubernetes is a policy, and whether a cluster's plugin enforces those, nobody can see.
     fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>>;
@@ -155,17 +155,44 @@ pub enum Said {
     Ended(i64),
 }
 
-/// An instance in which a restore is rehearsed.
+/// An instance in which a restore is rehearsed, or in which the files are reached of what does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scratch {
     /// It need not run, and may be a part of an instance: a scratch instance has one part only.
     pub like: InstanceId,
     /// For which it is made.
     pub service: ServiceId,
-    /// Its program is not run: it only waits to be entered, for what is restored into files.
-    pub idle: bool,
+    pub kind: ScratchKind,
     /// Seconds after which it ends by itself, whatever becomes of whoever made it.
     pub within: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScratchKind {
+    /// Runs the program of the other one, without its data.
+    Server,
+    /// Only waits to be entered, without its data: for what is restored into files.
+    Empty,
+    /// Only waits to be entered, with the volumes and the directories of the other one, which may be written to as there. Refused where this
+    /// path is in none of them. To discard it leaves them as they are.
+    WithData(Arc<str>),
+}
+
+impl ScratchKind {
+    /// Its program is not run.
+    pub fn is_idle(&self) -> bool {
+        match self {
+            Self::Server => false,
+            Self::Empty | Self::WithData(_) => true,
+        }
+    }
+
+    pub fn has_data(&self) -> bool {
+        match self {
+            Self::Server | Self::Empty => false,
+            Self::WithData(_) => true,
+        }
+    }
 }
 
 /// A connection that goes through the engine to an instance.

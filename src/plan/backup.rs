@@ -1,12 +1,12 @@
 //! Backing up, and rehearsing a restore: nothing of what runs is changed.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::restart::{is_ready, protected, rank};
 use crate::{
-    domain::{Instance, InstanceId, Item, Method, units},
+    domain::{Health, Instance, InstanceId, InstanceState, Item, Method, Mount, units},
     plan::{Data, Explanation, Kept, Plan, Planned, Refusal, Returned, Save, Situation, Stage, Step},
 };
 
@@ -15,27 +15,55 @@ pub struct Verifying {
     pub snapshot: Kept,
 }
 
+/// What an instance has from elsewhere, and another one can have too.
+const APART: [&str; 4] = ["bind", "claim", "nfs", "volume"];
+
 /// The instance that is entered, and what of it (a pod's container).
 pub(super) struct Entered<'a> {
     pub instance: &'a Instance,
     pub id: InstanceId,
 }
 
+impl Entered<'_> {
+    /// It runs, and goes on for as long as something is done in it.
+    pub fn is_steady(&self) -> bool {
+        self.instance.state == InstanceState::Running && !matches!(self.instance.health, Health::Failing(_))
+    }
+
+    /// Only what is files and does not run by itself is reached beside it.
+    pub fn is_at_rest(&self, item: &Item) -> bool {
+        !self.is_steady() && is_apart(self.instance, item)
+    }
+}
+
+/// It is files that an instance beside this one can have, too.
+pub(super) fn is_apart(instance: &Instance, item: &Item) -> bool {
+    let Some(path) = item.path.as_deref().filter(|_| item.method.wants_path()) else { return false };
+    let around = instance.mounts.iter().filter(|mount| Path::new(path).starts_with(&*mount.target));
+    // The innermost hides the others.
+    let innermost = around.max_by_key(|mount| mount.target.len());
+    innermost.is_some_and(|Mount { kind, read_only, .. }| !read_only && APART.contains(&&**kind))
+}
+
 pub(super) fn back_up(situation: &Situation<'_>, items: &[Item]) -> Result<Plan, Refusal> {
     if items.is_empty() {
         return Err(nothing(situation));
     }
-    let entered = entered(situation)?;
+    let entered = entered(situation, items)?;
     let name = &entered.instance.name;
     let save = |item: &Item| {
-        let save = saving(situation, &entered, item, false);
+        let save = saving(situation, &entered, item, (false, entered.is_at_rest(item)));
         Stage { title: item.what().into(), steps: vec![Planned::new(save)] }
     };
     let mut warnings = unready(entered.instance);
     warnings.extend(items.iter().filter_map(warning).map(Arc::from));
+    let mut how = vec!["dumped in the instance and streamed into the repository: no copy is kept on the way".into()];
+    if items.iter().any(|item| entered.is_at_rest(item)) {
+        how.push(beside(name));
+    }
     let explains = Explanation {
         objects: items.iter().map(|item| format!("{} of {name}", item.what()).into()).collect(),
-        how: vec!["dumped in the instance and streamed into the repository: no copy is kept on the way".into()],
+        how,
         promises: vec!["what runs is not changed".into()],
         warnings,
         undo: vec!["stopped or failed midway: what is not whole is no snapshot; those that are whole stay".into()],
@@ -52,6 +80,7 @@ pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan
         item: Item { service: situation.service.id.clone(), ..kept.item.clone() },
         instance: entered.id,
         name: entered.instance.name.clone(),
+        at_rest: false,
         asked: None,
     }));
     let explains = Explanation {
@@ -73,19 +102,29 @@ pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan
     Ok(Plan { from: None, ..situation.plan(stages, explains) })
 }
 
-pub(super) fn saving(situation: &Situation<'_>, entered: &Entered<'_>, item: &Item, is_safety: bool) -> Step {
-    let release = situation.service.image.as_ref().map(|image| Arc::from(image.release()));
-    let (item, instance, name) = (item.clone(), entered.id.clone(), entered.instance.name.clone());
-    Step::Data(Data::Save(Save { item, instance, name, release, is_safety, asked: None }))
+pub(super) fn beside(name: &str) -> Arc<str> {
+    format!("its files are reached in an instance by itself, like {name} and with its volumes, which is removed again")
+        .into()
 }
 
-/// The one that is likeliest to answer.
-pub(super) fn entered<'a>(situation: &Situation<'a>) -> Result<Entered<'a>, Refusal> {
-    let running = situation.instances.iter().copied().filter(|instance| instance.state.is_alive());
-    match running.max_by_key(|instance| rank(instance)) {
-        Some(instance) => Ok(Entered { instance, id: main_part(instance) }),
-        None => Err(Refusal::new(format!("nothing of {} runs", situation.subject()))
-            .help("what is in it is reached through its own programs: start it first")),
+pub(super) fn saving(
+    situation: &Situation<'_>,
+    entered: &Entered<'_>,
+    item: &Item,
+    (is_safety, at_rest): (bool, bool),
+) -> Step {
+    let release = situation.service.image.as_ref().map(|image| Arc::from(image.release()));
+    let (item, instance, name) = (item.clone(), entered.id.clone(), entered.instance.name.clone());
+    Step::Data(Data::Save(Save { item, instance, name, release, is_safety, at_rest, asked: None }))
+}
+
+/// The one that is likeliest to answer, running or not where all of this is reached beside it.
+pub(super) fn entered<'a>(situation: &Situation<'a>, items: &[Item]) -> Result<Entered<'a>, Refusal> {
+    match like(situation) {
+        Ok(entered) if entered.instance.state.is_alive() => Ok(entered),
+        Ok(entered) if items.iter().all(|item| is_apart(entered.instance, item)) => Ok(entered),
+        Ok(_) | Err(_) => Err(Refusal::new(format!("nothing of {} runs", situation.subject()))
+            .help("what is in no volume, or is no file, is reached through its own programs: start it first")),
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Save {
     /// Taken before a restore, to go back to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_safety: bool,
+    /// As for `Returned`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_rest: bool,
     /// What is done twice for one and the same wish is done once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Timestamp>,
@@ -57,6 +60,9 @@ pub struct Returned {
     pub item: Item,
     pub instance: InstanceId,
     pub name: Arc<str>,
+    /// Its files are reached in an instance by itself that has its data, since it does not run, or is not to meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_rest: bool,
     /// As for `Save`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Timestamp>,
@@ -145,6 +151,39 @@ impl Data {
             | Self::Settle(returned)
             | Self::Rehearse(returned) => (&returned.instance, &returned.name),
         }
+    }
+
+    /// The path that is reached beside the instance, not in it.
+    pub fn at_rest(&self) -> Option<&Arc<str>> {
+        let is_so = match self {
+            Self::Save(save) => save.at_rest,
+            Self::Check(returned)
+            | Self::Bring(returned)
+            | Self::Discard(returned)
+            | Self::Swap(returned)
+            | Self::TakeBack(returned)
+            | Self::Compare(returned)
+            | Self::Settle(returned) => returned.at_rest,
+            // It has an instance of its own already.
+            Self::Rehearse(_) => false,
+        };
+        self.item().path.as_ref().filter(|_| is_so)
+    }
+
+    /// The same, done in another instance.
+    pub fn inside(mut self, other: InstanceId) -> Self {
+        match &mut self {
+            Self::Save(save) => save.instance = other,
+            Self::Check(returned)
+            | Self::Bring(returned)
+            | Self::Discard(returned)
+            | Self::Swap(returned)
+            | Self::TakeBack(returned)
+            | Self::Compare(returned)
+            | Self::Settle(returned)
+            | Self::Rehearse(returned) => returned.instance = other,
+        }
+        self
     }
 
     pub(super) fn stamp(&mut self, at: Timestamp) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId, ServiceKind};
 
+mod at_rest;
 mod backup;
 mod by_hand;
 mod data;

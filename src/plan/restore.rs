@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    backup::{Entered, entered, saving, told, warnings_of},
+    at_rest,
+    backup::{Entered, beside, entered, is_apart, saving, told, warnings_of},
     restart::{self, STEADY, is_wanted},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Seconds that what was restored is given to be well.
-const WELL_WITHIN: u32 = 120;
+pub(super) const WELL_WITHIN: u32 = 120;
 /// Seconds that an orchestrator is given to end or to start what depends on it.
 const DEPENDANT_WITHIN: u32 = 300;
 
@@ -45,20 +46,23 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         let (has, wants) = (wish.snapshot.item.method, wish.into.method);
         return Err(Refusal::new(format!("{} holds {has}, and cannot become {wants}", wish.snapshot.id)));
     }
-    let entered = entered(situation)?;
+    let entered = entered(situation, std::slice::from_ref(&wish.into))?;
+    let at_rest = is_at_rest(situation, wish, &entered)?;
     let stopped = stopped(situation, wish)?;
     let returned = Returned {
         snapshot: wish.snapshot.id.clone(),
         item: wish.into.clone(),
         instance: entered.id.clone(),
         name: entered.instance.name.clone(),
+        at_rest,
         asked: None,
     };
     let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
     let check = Planned::new(data(Data::Check));
     let bring = Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)]);
-    let safety = Planned::new(saving(situation, &entered, &wish.into, true));
+    let safety = Planned::new(saving(situation, &entered, &wish.into, (true, at_rest)));
     let safety = if wish.without_safety { Vec::new() } else { vec![safety] };
+    let (own_stops, own_starts) = if at_rest { at_rest::around(situation, &entered)? } else { Default::default() };
     let stops: Vec<Planned> = stopped.iter().flat_map(|service| stop(situation, service)).collect();
     let starts: Vec<Planned> = stopped.iter().flat_map(|service| start(situation, service)).collect();
     // Those that depend on it miss it for as short as can be: for the swap alone where what is live stands aside, as it is in that moment;
@@ -69,13 +73,15 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         stage("to go back to", early),
         stage("bring beside", vec![bring]),
         stage("stop what depends on it", stops),
+        stage("stop it", own_stops),
         stage("to go back to", late),
         stage("restore", restoring(situation, wish, &entered, &returned)),
+        stage("start it", own_starts),
         stage("start what depends on it", starts),
         stage("tidy up", vec![Planned::tidying(data(Data::Settle))]),
     ];
     let stages = stages.into_iter().filter(|stage| !stage.steps.is_empty()).collect();
-    Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, &entered, &stopped)) })
+    Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, (&entered, at_rest), &stopped)) })
 }
 
 fn stage(title: &str, steps: Vec<Planned>) -> Stage {
@@ -91,6 +97,10 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
         within: WELL_WITHIN,
         steady: STEADY,
     };
+    if returned.at_rest {
+        let swap = Planned::new(data(Data::Swap)).undone_by(vec![data(Data::TakeBack)]);
+        return vec![swap, Planned::new(data(Data::Compare))];
+    }
     let again = if reopens(situation, wish) { restart::again(instance) } else { Vec::new() };
     let mut undo = vec![data(Data::TakeBack)];
     undo.extend(again.iter().map(|planned| planned.step.clone()));
@@ -101,6 +111,21 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
     steps.push(Planned::new(data(Data::Compare)));
     steps.push(Planned::new(well));
     steps
+}
+
+/// What does not run is reached beside it, and so are files, which nobody is to have open meanwhile.
+fn is_at_rest(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>) -> Result<bool, Refusal> {
+    let (is_steady, is_apart) = (entered.is_steady(), is_apart(entered.instance, &wish.into));
+    let is_wanted = is_apart && (!is_steady || wish.into.method == Method::Files);
+    match is_wanted && !at_rest::can_be(situation) {
+        false => Ok(is_wanted),
+        true if is_steady => Ok(false),
+        true => Err(Refusal::new(format!(
+            "{} does not run, and a {} cannot be kept from starting it meanwhile",
+            entered.instance.name, situation.service.kind
+        ))
+        .help("restore it into another service with --into, or put right what it fails of")),
+    }
 }
 
 /// What has files open would go on with the old ones.
@@ -158,15 +183,20 @@ fn start(situation: &Situation<'_>, service: &Service) -> Vec<Planned> {
     instances.into_iter().filter(|instance| is_wanted(instance)).flat_map(starting).collect()
 }
 
-fn scale(service: &Service, to: u32) -> Step {
+pub(super) fn scale(service: &Service, to: u32) -> Step {
     Step::Scale { service: service.id.clone(), to, object: None }
 }
 
-fn scaled(service: &Service) -> Step {
+pub(super) fn scaled(service: &Service) -> Step {
     Step::AwaitRollout { service: service.id.clone(), within: DEPENDANT_WITHIN, wants: None }
 }
 
-fn explained(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>, stopped: &[&Service]) -> Explanation {
+fn explained(
+    situation: &Situation<'_>,
+    wish: &Restoring,
+    (entered, at_rest): (&Entered<'_>, bool),
+    stopped: &[&Service],
+) -> Explanation {
     let (kept, name) = (&wish.snapshot, &entered.instance.name);
     let lost = Duration::try_from(wish.wished.duration_since(kept.at)).unwrap_or_default();
     let mut warnings = warnings_of(situation, entered);
@@ -182,7 +212,9 @@ fn explained(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
         ([], false) => warnings.push("those that depend on it run on".into()),
         (names, _) => warnings.push(format!("stopped meanwhile: {}", names.join(", ")).into()),
     }
-    if reopens(situation, wish) {
+    if at_rest {
+        warnings.push(at_rest::told(situation, entered));
+    } else if reopens(situation, wish) {
         warnings.push(format!("{name} is restarted, to open the files anew").into());
     } else if wish.into.method == Method::Files {
         warnings.push("what has the files open sees the old ones until it is restarted".into());
@@ -192,6 +224,7 @@ fn explained(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
             .push("nothing is taken before to go back to: where it fails midway, what is there now may be lost".into());
     }
     let mut how = vec![Arc::from(told(kept))];
+    how.extend(at_rest.then(|| beside(name)));
     how.push(match wish.took {
         Some(took) => format!("the last one took {}", units::elapsed(took)).into(),
         None => "how long it takes is not known: none was restored or rehearsed yet".into(),

@@ -1,4 +1,4 @@
-//! Scratch instances: containers by themselves, in which a restore is rehearsed. A service has one at the most, by its name.
+//! Scratch instances: containers by themselves, in which a restore is rehearsed or files are reached. A service has one at the most, by its name.
 //!
 //! What ends one whose maker is gone runs in it, beside its program: to put it before the program would make another process the first
 //! one, which some programs must be, and which gets the signals. The first process of a container takes no signal from within that it does
@@ -17,7 +17,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use self::request::{Bound, Wanted, request};
+use self::request::{Bound, Wanted, keeps, request};
 use super::{
     api::{Api, Id, encoded},
     fault::Fault,
@@ -26,7 +26,7 @@ use super::{
     wire::{Labels, Summary, Volumes},
 };
 use crate::{
-    backend::{Scratch, exit},
+    backend::{Scratch, ScratchKind, exit},
     domain::{InstanceId, InstanceState, Trouble, text::clean, text::shorten},
     message::Since,
 };
@@ -55,6 +55,16 @@ pub async fn make(api: &Api, wanted: &Scratch) -> Result<InstanceId, Trouble> {
     let like = like.ok_or_else(|| gone("the container that it is to be like"))?;
     let image = image::find(api, like["Image"].as_str().unwrap_or_default()).await.map_err(told)?;
     let image = image.ok_or_else(|| gone("the image of the container that it is to be like"))?;
+    if let ScratchKind::WithData(path) = &wanted.kind
+        && !keeps(&like, path)
+    {
+        let name = clean(find::name_of(&like)).into_owned();
+        return Err(Trouble::new(
+            what,
+            format!("{path} of {name} is in no volume, and so cannot be reached beside it"),
+        )
+        .help("it is reached through its own programs: start it first"));
+    }
     let now = Timestamp::now().saturating_add(lease::ahead(api).await.map_err(told)?).unwrap_or(Timestamp::MAX);
     let making = Making { api, wanted, now };
     making.clear().await.map_err(told)?;
@@ -120,15 +130,15 @@ impl Making<'_> {
     }
 
     async fn create(&self, like: &Value, image: &Value) -> Result<String, Fault> {
-        let Scratch { service, idle, within, .. } = self.wanted;
+        let Scratch { service, kind, within, .. } = self.wanted;
         let until = self.now.as_second().saturating_add((*within).into());
         let labels = json!({
             marks::ROLE: marks::OF_SCRATCH, marks::SCOPE: service.scope.as_str(), marks::SERVICE: &*service.name,
             marks::UNTIL: until.to_string(),
         });
         let bound = bound(self.api, like).await?;
-        let instead = idle.then(|| format!("exec sleep {within}"));
-        let body = request(Wanted { like, image, bound: &bound, labels, instead });
+        let instead = kind.is_idle().then(|| format!("exec sleep {within}"));
+        let body = request(Wanted { like, image, bound: &bound, labels, instead, with_data: kind.has_data() });
         let name = marks::scratch_name(service);
         let path = format!("/containers/create?name={}", encoded(&name));
         let made = match self.api.post(&path, &body, PATIENCE).await {
@@ -160,7 +170,7 @@ impl Making<'_> {
         let docker = self.api.docker().with_timeout(PATIENCE);
         let started = docker.start_container(id.as_str(), None::<StartContainerOptions>).await;
         started.map_err(|error| told(error.into()))?;
-        if self.wanted.idle {
+        if self.wanted.kind.is_idle() {
             return Ok(());
         }
         let script = format!("sleep {}; {END}", self.wanted.within);

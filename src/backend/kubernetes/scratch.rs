@@ -1,4 +1,4 @@
-//! Scratch instances: pods by themselves, in which a restore is rehearsed. A service has one at the most, by its name.
+//! Scratch instances: pods by themselves, in which a restore is rehearsed or files are reached. A service has one at the most, by its name.
 //!
 //! A policy keeps it from the network. Where the network's plugin knows no policies, or another policy lets every pod of the namespace
 //! through, it does not, and no server tells: then it only finds nobody by a name. Its deadline is the kubelet's to keep, whatever becomes
@@ -21,11 +21,12 @@ use super::{
     fault::Fault,
     pod::{self, Pod},
     replacements::{Patience, Replacements},
+    resolve::{self, resolve},
     steps::MANAGER,
 };
 use crate::{
-    backend::Scratch,
-    domain::{InstanceId, ServiceId, Trouble},
+    backend::{Scratch, ScratchKind},
+    domain::{InstanceId, ServiceId, Trouble, text::clean},
 };
 
 /// On the pod and on its policy: the name that both have. What bears it is no part of any service, and no screen shows it.
@@ -36,23 +37,33 @@ pub const NAMES: &str = "midwatch-scratch-";
 /// An image is pulled, a node is made; after that it is no more rehearsed than waited for.
 const BEGINS_WITHIN: Duration = Duration::from_mins(10);
 const GOES_WITHIN: Duration = Duration::from_mins(2);
+/// A pod's own grace, as a rule at most.
+const ENDS_WITHIN: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(500);
 
 pub async fn make(site: &Site, wanted: &Scratch) -> Result<InstanceId, Trouble> {
     let what = format!("could not make a scratch instance for {}", wanted.service);
     let told = |fault: Fault| fault.trouble(what.as_str());
     let meant = Pod::of(&wanted.like).map_err(told)?;
-    let like: Value = site.api.get(&meant.path()).await.map_err(told)?;
+    let like = like(site, &meant, wanted).await.map_err(told)?;
     let row: PodRow = serde_json::from_value(like.clone()).map_err(|error| told(garbled(&error)))?;
-    row.is_the_one(&meant).map_err(told)?;
     let container = meant.container.or(row.default_container()).unwrap_or_default();
+    let Some(container) = definition::container(&like, container) else {
+        return Err(Trouble::new(what, format!("{} has no container {container}", meant.name)));
+    };
     let place = Place { namespace: meant.namespace, name: &name(&wanted.service) };
     place.clear(site, None).await.map_err(told)?;
-    let policy = create(site, &place.policies(), &definition::policy(place.name)).await.map_err(told)?;
-    let made = match definition::pod(&like, container, wanted, &policy) {
-        Some(pod) => place.run(site, &pod, wanted, &what).await,
-        None => Err(Trouble::new(what, format!("{} has no container {container}", meant.name))),
+    let node = match &wanted.kind {
+        ScratchKind::WithData(path) if !definition::keeps(&like, container, path) => {
+            let why = format!("{path} of {} is in no volume that is found from another pod", meant.name);
+            return Err(Trouble::new(what, why).help("it is reached through its own programs: start it first"));
+        }
+        ScratchKind::WithData(_) => place.holder(site, &like).await.map_err(told)?,
+        ScratchKind::Server | ScratchKind::Empty => None,
     };
+    let policy = create(site, &place.policies(), &definition::policy(place.name)).await.map_err(told)?;
+    let pod = definition::pod(&like, container, wanted, (&policy, node.as_deref()));
+    let made = place.run(site, &pod, wanted, &what).await;
     if made.is_err()
         && let Err(fault) = place.clear(site, None).await
     {
@@ -65,6 +76,44 @@ pub async fn discard(site: &Site, scratch: &InstanceId) -> Result<(), Trouble> {
     let told = |fault: Fault| fault.trouble("could not remove a scratch instance");
     let pod = Pod::of(scratch).map_err(told)?;
     Place { namespace: pod.namespace, name: pod.name }.clear(site, Some(pod.uid)).await.map_err(told)
+}
+
+/// The pod, or, where its workload has none any more, what that would make.
+async fn like(site: &Site, meant: &Pod<'_>, wanted: &Scratch) -> Result<Value, Fault> {
+    let there = match site.api.get::<Value>(&meant.path()).await {
+        Ok(pod) if pod["metadata"]["uid"] == meant.uid => return Ok(pod),
+        there => there,
+    };
+    if !wanted.kind.has_data() {
+        let row: PodRow = serde_json::from_value(there?).map_err(|error| garbled(&error))?;
+        row.is_the_one(meant)?;
+    }
+    let workload = resolve(site, &wanted.service).await?;
+    let path = resolve::path(workload.kind, &workload.namespace, &workload.name);
+    let path = path.ok_or_else(|| Fault::Garbled("the pod is gone, and nothing would make it anew".into()))?;
+    let workload: Value = site.api.get(&path).await?;
+    Ok(would_make(&workload, meant.name))
+}
+
+/// Of these pods, those that are not over and have a claim that `like` has. Pure.
+fn holders<'a>(pods: &'a Value, like: &Value) -> Vec<&'a Value> {
+    let all = pods["items"].as_array().into_iter().flatten();
+    let is_over = |pod: &Value| pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed";
+    let has = |pod: &Value| definition::claims(pod).any(|claim| definition::claims(like).any(|own| own == claim));
+    all.filter(|pod| !is_over(pod) && has(pod)).collect()
+}
+
+/// With the claims that a StatefulSet makes for each of its pods. Pure.
+fn would_make(workload: &Value, pod: &str) -> Value {
+    let mut made = json!({"metadata": {"name": pod}, "spec": workload["spec"]["template"]["spec"]});
+    let claims = workload["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
+    let volumes = claims.filter_map(|claim| {
+        let name = claim["metadata"]["name"].as_str()?;
+        Some(json!({"name": name, "persistentVolumeClaim": {"claimName": format!("{name}-{pod}")}}))
+    });
+    let known = made["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+    made["spec"]["volumes"] = known.into_iter().chain(volumes).collect();
+    made
 }
 
 /// Where a scratch instance is, and its policy, which has the same name.
@@ -107,6 +156,26 @@ impl Place<'_> {
                 delete(site, &policy, &there).await
             }
             None => Ok(()),
+        }
+    }
+
+    /// The machine on which pods have the claims of `like` now, where they do: a volume may be on one at a time only. Comes back when none
+    /// that is ending has them any more.
+    async fn holder(&self, site: &Site, like: &Value) -> Result<Option<String>, Fault> {
+        let began = Instant::now();
+        loop {
+            let pods: Value = site.api.get(&self.pods()).await?;
+            let holders = holders(&pods, like);
+            let Some(ending) = holders.iter().find(|pod| !pod["metadata"]["deletionTimestamp"].is_null()) else {
+                let mut nodes = holders.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str());
+                return Ok(nodes.next().map(str::to_owned));
+            };
+            if began.elapsed() >= ENDS_WITHIN {
+                let name = clean(ending["metadata"]["name"].as_str().unwrap_or_default());
+                let message = format!("after {} s pod {name} has its volumes and has not ended", ENDS_WITHIN.as_secs());
+                return Err(Fault::Refused { code: 409, reason: "Timeout".into(), message: message.into() });
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    domain::{Dependency, InstanceId, Item, Method, SnapshotId, Verdict},
+    domain::{Dependency, InstanceId, InstanceState, Item, Method, Mount, SnapshotId, Verdict},
     plan::{
         execution::{Execution, Next, Outcome},
         restore::Restoring,
@@ -43,6 +43,31 @@ fn shop() -> Shop {
         .with("shop", [Health::Healthy, stopped()])
         .depending_on("web", "healthy")
         .with("apart", [Health::Healthy])
+}
+
+/// `/data` of `web` is a volume.
+fn on_volumes(shop: Shop) -> Shop {
+    let kind = if shop.cluster.engine == Engine::Kubernetes { "claim" } else { "volume" };
+    let mount = Mount { kind: kind.into(), source: "web_data".into(), target: "/data".into(), read_only: false };
+    shop.but(|shop| shop.instances.iter_mut().for_each(|one| one.mounts = Arc::new([mount.clone()])))
+}
+
+/// The same, in a container that fails as soon as it is started.
+fn looping() -> Shop {
+    on_volumes(shop()).but(|shop| {
+        shop.instances[0].health = failing();
+        shop.instances[0].state = InstanceState::Restarting { exit_code: 1, out_of_memory: false };
+    })
+}
+
+/// Where each of these is restored as its way is: in what runs, and in what does not.
+fn ways() -> [(Shop, Method); 4] {
+    [
+        (shop(), Method::Postgres),
+        (shop(), Method::Redis),
+        (on_volumes(shop()), Method::Files),
+        (looping(), Method::Sqlite),
+    ]
 }
 
 fn restored(wish: Restoring) -> Plan {
@@ -117,6 +142,85 @@ fn what_depends_on_it_in_a_cluster_is_scaled_to_none_and_back() {
 }
 
 #[test]
+fn files_are_reached_beside_a_service_that_is_stopped_meanwhile() {
+    let plan = on_volumes(shop()).plan(Verb::Restore(Box::new(wish(Method::Files)))).expect("planned");
+    says(&plan.explains.warnings, "web itself is stopped meanwhile");
+    says(&plan.explains.how, "in an instance by itself, like web-1 and with its volumes");
+    assert_eq!(
+        titles(&plan)[5..],
+        [
+            "stop web-1 (up to 10 s)",
+            "let files /data from 1a2b3c4d take the place of what is live in web-1",
+            "count files /data of web-1 against what 1a2b3c4d holds",
+            "start web-1",
+            "wait until web-1 is ready (up to 120 s)",
+            "start cart-1",
+            "wait until cart-1 is ready (up to 120 s)",
+            "start shop-1",
+            "wait until shop-1 is ready (up to 120 s)",
+            "let go what files /data of web-1 was before",
+        ]
+    );
+    assert_eq!(at_rest(&plan), [true; 6]);
+    let layer = restored(wish(Method::Files));
+    says(&layer.explains.warnings, "web-1 is restarted, to open the files anew");
+    assert_eq!(at_rest(&layer), [false; 6], "what is in no volume is reached in it alone");
+}
+
+fn at_rest(plan: &Plan) -> Vec<bool> {
+    let data = plan.steps().filter_map(|planned| match &planned.step {
+        Step::Data(data) => Some(data.at_rest().is_some()),
+        _ => None,
+    });
+    data.collect()
+}
+
+#[test]
+fn what_does_not_run_is_reached_where_it_is_files_in_a_volume() {
+    let plan = looping().plan(Verb::Restore(Box::new(wish(Method::Sqlite)))).expect("planned");
+    assert_eq!(at_rest(&plan), [true; 6]);
+    let titles = titles(&plan);
+    let place = |title: &str| titles.iter().position(|known| known.starts_with(title)).expect("it is there");
+    assert!(place("stop web-1") < place("back up sqlite"), "{titles:#?}");
+    assert!(place("start web-1") < place("wait until web-1"), "{titles:#?}");
+    let running = on_volumes(shop()).plan(Verb::Restore(Box::new(wish(Method::Sqlite)))).expect("planned");
+    assert_eq!(at_rest(&running), [false; 6]);
+
+    let backup = |shop: Shop, method| shop.plan(Verb::BackUp(vec![item(method)]));
+    assert_eq!(at_rest(&backup(looping(), Method::Files).expect("planned")), [true]);
+    assert_eq!(at_rest(&backup(on_volumes(shop()), Method::Files).expect("planned")), [false]);
+    for (idle, method) in [(Shop::web([stopped()]), Method::Files), (on_volumes(Shop::web([stopped()])), Method::Redis)]
+    {
+        assert!(refused(backup(idle, method)).contains("nothing of shop/web runs"), "{method}");
+    }
+}
+
+#[test]
+fn what_a_person_stopped_is_restored_and_stays_so() {
+    let idle = on_volumes(Shop::web([stopped()]));
+    let plan = idle.plan(Verb::Restore(Box::new(wish(Method::Files)))).expect("planned");
+    says(&plan.explains.warnings, "web-1 is exited and stays so");
+    assert!(!titles(&plan).iter().any(|title| title.starts_with("stop") || title.starts_with("start")));
+}
+
+#[test]
+fn a_workload_wants_none_while_its_files_are_restored_and_one_that_cannot_is_told() {
+    let restore = |shop: &Shop| shop.plan(Verb::Restore(Box::new(wish(Method::Files))));
+    let titles = titles(&restore(&on_volumes(Shop::kubernetes(2))).expect("planned"));
+    let scaled =
+        |to: &str| titles.iter().position(|title| *title == format!("scale web to {to}")).expect("it is there");
+    let swap = titles.iter().position(|title| title.starts_with("let files")).expect("it is there");
+    assert!(scaled("0") + 1 < swap && swap < scaled("2"), "{titles:#?}");
+    let broken = || {
+        on_volumes(Shop::of_kind(ServiceKind::DaemonSet, 1)).but(|shop| {
+            shop.instances[0].health = failing();
+            shop.instances[0].state = InstanceState::Restarting { exit_code: 1, out_of_memory: false };
+        })
+    };
+    assert!(refused(restore(&broken())).contains("a daemonset cannot be kept from starting it"));
+}
+
+#[test]
 fn nothing_is_restored_into_what_does_not_run_or_is_another_kind_of_thing() {
     let idle = Shop::web([stopped()]).plan(Verb::Restore(Box::new(wish(Method::Postgres))));
     assert!(refused(idle).contains("nothing of shop/web runs"));
@@ -147,19 +251,27 @@ struct World {
     aside: bool,
     /// What a snapshot holds that was taken before: whether that was the restored data already.
     safety: Option<bool>,
+    /// What is restored: where its files are reached beside it, it has them open while it runs.
+    itself: InstanceId,
     runs: BTreeMap<InstanceId, bool>,
 }
 
 impl World {
-    fn of(method: Method) -> Self {
-        let instances = shop().instances.into_iter();
-        let runs = instances.map(|instance| (instance.id.clone(), instance.health == Health::Healthy)).collect();
+    fn of(shop: &Shop, method: Method) -> Self {
+        let itself = shop.instances[0].id.clone();
+        let runs =
+            shop.instances.iter().map(|one| (one.id.clone(), !matches!(one.health, Health::Stopped(_)))).collect();
         let keeps_old = method.keeps_old();
-        Self { keeps_old, is_restored: false, brought: false, aside: false, safety: None, runs }
+        Self { keeps_old, is_restored: false, brought: false, aside: false, safety: None, itself, runs }
     }
 
     /// As the runtime does it, each done again without harm.
     fn take(&mut self, step: &Step) {
+        if let Step::Data(data @ (Data::Swap(_) | Data::TakeBack(_))) = step
+            && data.at_rest().is_some()
+        {
+            assert!(!self.runs[&self.itself], "it has its files open");
+        }
         match step {
             Step::Stop { instance, .. } => _ = self.runs.insert(instance.clone(), false),
             Step::Start { instance, .. } => _ = self.runs.insert(instance.clone(), true),
@@ -189,9 +301,8 @@ enum Trouble {
     Dies { had_effect: bool, undo: bool },
 }
 
-fn carried_out(plan: &Plan, method: Method, at: usize, trouble: Trouble) -> (World, Verdict) {
+fn carried_out(plan: &Plan, mut world: World, at: usize, trouble: Trouble) -> (World, Verdict) {
     let mut execution = Execution::new(plan.clone());
-    let mut world = World::of(method);
     let mut begun = 0;
     loop {
         let (step, is_forward) = match execution.next() {
@@ -232,9 +343,9 @@ fn carried_out(plan: &Plan, method: Method, at: usize, trouble: Trouble) -> (Wor
 
 #[test]
 fn wherever_it_fails_or_dies_the_data_is_old_or_restored_and_dependants_run() {
-    for method in [Method::Postgres, Method::Redis] {
-        let plan = restored(wish(method));
-        let before = World::of(method);
+    for (shop, method) in ways() {
+        let plan = shop.plan(Verb::Restore(Box::new(wish(method)))).expect("planned");
+        let before = World::of(&shop, method);
         for at in 0..plan.steps().count() {
             for trouble in [
                 Trouble::Fails { had_effect: false },
@@ -244,7 +355,7 @@ fn wherever_it_fails_or_dies_the_data_is_old_or_restored_and_dependants_run() {
                 Trouble::Dies { had_effect: false, undo: true },
                 Trouble::Dies { had_effect: true, undo: true },
             ] {
-                let (world, verdict) = carried_out(&plan, method, at, trouble);
+                let (world, verdict) = carried_out(&plan, before.clone(), at, trouble);
                 let told = format!("{method}, step {at}, {trouble:?}: {verdict:?} {world:?}");
                 assert_eq!(world.runs, before.runs, "{told}");
                 match verdict {

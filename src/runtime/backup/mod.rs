@@ -17,6 +17,7 @@ use crate::{
     repository::{Access, Password, Repository},
 };
 
+mod at_rest;
 mod files;
 mod listing;
 mod meter;
@@ -71,7 +72,19 @@ pub async fn carry_out(
     let vault = vault.cloned().ok_or_else(|| StepError::Failed(unconfigured()))?;
     let access = waited_for(move || vault.access()).await?;
     let site = Site { backend, access: &access, progress };
-    let done = match &data {
+    let done = match data.at_rest() {
+        Some(path) => at_rest::carry_out(site, &data, path).await,
+        None => done(site, &data).await,
+    };
+    match done {
+        // Whatever it was, an engine that is gone did not say no.
+        Err(StepError::Failed(trouble)) if backend.ping().await.is_err() => Err(StepError::Lost(trouble)),
+        done => done,
+    }
+}
+
+async fn done(site: Site<'_>, data: &Data) -> Result<(), StepError> {
+    match data {
         Data::Save(order) => save(site, order).await.map(drop),
         Data::Check(order) => check(site, order).await,
         Data::Bring(order) => bring(site, order).await,
@@ -81,11 +94,6 @@ pub async fn carry_out(
         Data::Compare(order) => compare(site, order).await,
         Data::Settle(order) => settle(site, order).await,
         Data::Rehearse(order) => rehearse(site, order).await,
-    };
-    match done {
-        // Whatever it was, an engine that is gone did not say no.
-        Err(StepError::Failed(trouble)) if backend.ping().await.is_err() => Err(StepError::Lost(trouble)),
-        done => done,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{Site, in_repository, recipe_of, restore::Restoring, survey};
 use crate::{
-    backend::{Scratch, StepError},
+    backend::{Scratch, ScratchKind, StepError},
     domain::{Counts, InstanceId, Outcome, Proof, Trial, Trouble},
     plan::Returned,
 };
@@ -23,9 +23,9 @@ pub async fn rehearse(site: Site<'_>, order: &Returned) -> Result<(), StepError>
     let Site { backend, access, progress } = site;
     let what = format!("{} could not be rehearsed", order.snapshot);
     // By its own kind: a path in it need not be there, and its program would be in the way.
-    let idle = order.item.method.wants_path();
+    let kind = if order.item.method.wants_path() { ScratchKind::Empty } else { ScratchKind::Server };
     progress(&format!("makes an instance by itself, like {}", order.name));
-    let wanted = Scratch { like: order.instance.clone(), service: order.item.service.clone(), idle, within: LIVES };
+    let wanted = Scratch { like: order.instance.clone(), service: order.item.service.clone(), kind, within: LIVES };
     let scratch = backend.scratch(wanted).await.map_err(StepError::Failed)?;
     let tried = try_in(site, order, &scratch, &what).await;
     progress("throws it away");

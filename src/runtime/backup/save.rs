@@ -14,6 +14,23 @@ use crate::{
 
 /// The snapshot that there is then, or was already for the same wish. `Err`: nothing of it is left in the repository as a whole one.
 pub async fn save(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
+    let saved = taken(site, order).await;
+    saved.map_err(|error| match error {
+        StepError::Failed(trouble) if order.is_safety => StepError::Failed(dispensable(trouble)),
+        error @ (StepError::Failed(_) | StepError::Lost(_) | StepError::Unsure(_)) => error,
+    })
+}
+
+/// What cannot be dumped any more is what has to be restored.
+fn dispensable(trouble: Trouble) -> Trouble {
+    const WITHOUT: &str = "--without-safety goes on without; what is there now is lost then";
+    match trouble.help.clone() {
+        Some(help) => trouble.help(format!("{help}\n  {WITHOUT}")),
+        None => trouble.help(WITHOUT),
+    }
+}
+
+async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     let Site { backend, access, progress } = site;
     let recipe = recipe_of(&order.item)?;
     let what = format!("could not back up {}", order.item);

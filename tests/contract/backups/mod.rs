@@ -64,6 +64,7 @@ async fn backed_up_at(
         name: (&*running.name).into(),
         release: Some("v1".into()),
         is_safety: false,
+        at_rest: false,
         asked: None,
     };
     let (access, progress) = (access(place), silent());
@@ -88,6 +89,7 @@ impl Return {
             item: self.item.clone(),
             instance: self.instance.clone(),
             name: "it".into(),
+            at_rest: false,
             asked: Some(Timestamp::from_second(asked % 1_000_000_000).expect("a time")),
         }
     }

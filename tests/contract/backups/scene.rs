@@ -96,6 +96,7 @@ impl Scene {
             name: (&*self.name).into(),
             release: Some("v1".into()),
             is_safety: false,
+            at_rest: false,
             asked: None,
         };
         let (access, progress) = (access(&self.place()), silent());

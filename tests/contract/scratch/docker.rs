@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use midwatch::{
-    backend::{Backend, Scratch},
+    backend::{Backend, Scratch, ScratchKind},
     domain::{InstanceId, ServiceId},
 };
 
@@ -50,7 +50,7 @@ impl World {
     }
 
     fn wanted(&self) -> Scratch {
-        Scratch { like: self.like.instance.clone(), service: self.service(), idle: false, within: 600 }
+        Scratch { like: self.like.instance.clone(), service: self.service(), kind: ScratchKind::Server, within: 600 }
     }
 
     fn service(&self) -> ServiceId {
@@ -156,7 +156,7 @@ async fn a_scratch_server_has_what_it_needs_and_none_of_the_data_and_nobody_besi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_of_an_earlier_scratch_instance_goes_before_the_next_one_comes() {
     let Some(world) = World::open("what is left of an earlier one", &[], &["sleep", "1000"]).await else { return };
-    let idle = || Scratch { idle: true, ..world.wanted() };
+    let idle = || Scratch { kind: ScratchKind::Empty, ..world.wanted() };
     let first = world.scratch(idle()).await;
     world.told(&first, "touch /var/lib/postgresql/restored").await;
     let second = world.scratch(idle()).await;
@@ -178,8 +178,8 @@ async fn a_scratch_instance_ends_by_itself() {
     let Some(world) = World::open("one that ends by itself", &[], &["su", "postgres", "-c", POSTGRES]).await else {
         return;
     };
-    for idle in [false, true] {
-        let scratch = world.scratch(Scratch { idle, within: 1, ..world.wanted() }).await;
+    for kind in [ScratchKind::Server, ScratchKind::Empty] {
+        let scratch = world.scratch(Scratch { kind, within: 1, ..world.wanted() }).await;
         until("it to end", || !is_running(&scratch)).await;
     }
 }
@@ -198,13 +198,13 @@ async fn what_is_long_over_on_a_host_goes_when_a_scratch_instance_is_made_there(
         );
         docker(&[&["volume", "create"][..], &labels].concat());
     }
-    let scratch = world.scratch(Scratch { idle: true, ..world.wanted() }).await;
+    let scratch = world.scratch(Scratch { kind: ScratchKind::Empty, ..world.wanted() }).await;
     let left = listed(&["ps", "-a", "--filter", &of(&other), "--format", "{{.Names}}"]);
     assert_eq!((left.trim(), world.left_of(&other)), (&*format!("{other}-other"), (1, 1)));
     world.discard(&scratch).await;
     // Nobody else's time matters where it is the same service.
     let service = ServiceId { name: other.as_str().into(), ..world.service() };
-    let scratch = world.scratch(Scratch { service, idle: true, ..world.wanted() }).await;
+    let scratch = world.scratch(Scratch { service, kind: ScratchKind::Empty, ..world.wanted() }).await;
     world.discard(&scratch).await;
     assert_eq!(world.left_of(&other), (0, 0));
 }
@@ -226,7 +226,7 @@ async fn one_that_cannot_be_made_or_is_none_is_told_in_words() {
     assert_eq!(&*trouble.why, "its program ended at once: exit 3; it said no data here");
     assert_eq!(world.left(), (0, 0));
     // What ended has what is restored into its files nevertheless.
-    let scratch = world.scratch(Scratch { idle: true, ..world.wanted() }).await;
+    let scratch = world.scratch(Scratch { kind: ScratchKind::Empty, ..world.wanted() }).await;
     assert_eq!(world.told(&scratch, "cat /run/secrets/password").await, "secret");
     world.discard(&scratch).await;
 

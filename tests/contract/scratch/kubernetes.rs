@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use midwatch::{
-    backend::{Backend, Connector, Scratch, kubernetes::KubernetesConnector},
+    backend::{Backend, Connector, Scratch, ScratchKind, kubernetes::KubernetesConnector},
     domain::InstanceId,
 };
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ impl World {
 
     fn wanted(&self) -> Scratch {
         let like = self.like.instance.part("db");
-        Scratch { like, service: self.like.service.clone(), idle: false, within: 600 }
+        Scratch { like, service: self.like.service.clone(), kind: ScratchKind::Server, within: 600 }
     }
 
     async fn scratch(&self, wanted: Scratch) -> InstanceId {
@@ -122,7 +122,7 @@ async fn a_scratch_pod_has_what_it_needs_and_none_of_the_data_and_nobody_beside_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_of_an_earlier_scratch_pod_goes_before_the_next_one_comes() {
     let Some(world) = World::open("what is left of an earlier pod", "echo no data here; exit 3").await else { return };
-    let idle = || Scratch { idle: true, ..world.wanted() };
+    let idle = || Scratch { kind: ScratchKind::Empty, ..world.wanted() };
     let first = world.scratch(idle()).await;
     world.told(&first, "touch /data/restored").await;
     let second = world.scratch(idle()).await;

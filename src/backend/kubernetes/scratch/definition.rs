@@ -1,10 +1,12 @@
 //! What a scratch instance is made of: a pod after the definition of another one, and a policy that lets nobody in or out. Only what is
 //! named here is carried over, so that what Kubernetes learns to do later opens no way out of it. Pure.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::LABEL;
-use crate::backend::{Scratch, kubernetes::container::DEFAULT_CONTAINER};
+use crate::backend::{Scratch, ScratchKind, kubernetes::container::DEFAULT_CONTAINER};
 
 /// What a pod's containers find around themselves, and where it may run. Not its affinity: its data lies nowhere. Not its priority: for a
 /// rehearsal, nothing else is to go.
@@ -35,6 +37,8 @@ const OF_CONTAINER: [&str; 12] = [
 ];
 /// Volumes that hold no data.
 const WITHOUT_DATA: [&str; 6] = ["configMap", "downwardAPI", "emptyDir", "image", "projected", "secret"];
+/// Volumes whose data outlives a pod, and is found from another one.
+const OF_DATA: [&str; 2] = ["nfs", "persistentVolumeClaim"];
 /// The kinds of a path on its machine that are no directory.
 const NO_DIRECTORY: [&str; 5] = ["BlockDevice", "CharDevice", "File", "FileOrCreate", "Socket"];
 /// Where a pod finds its way to the API server.
@@ -53,12 +57,39 @@ pub fn policy(name: &str) -> Value {
     })
 }
 
-/// The pod is the policy's: where somebody removes that, it goes too. `None`: `like` has no container of this name.
-pub fn pod(like: &Value, container: &str, wanted: &Scratch, policy: &Value) -> Option<Value> {
+/// A container of a pod, by its name.
+pub fn container<'a>(like: &'a Value, name: &str) -> Option<&'a Value> {
     let spec = &like["spec"];
     let all = [&spec["containers"], &spec["initContainers"]].into_iter().filter_map(Value::as_array).flatten();
-    let container = all.into_iter().find(|one| one["name"] == container)?;
-    let (mounts, volumes) = mounted(container, &spec["volumes"]);
+    all.into_iter().find(|one| one["name"] == name)
+}
+
+/// Whether a path in a container is kept apart from its pod, where it may be written to.
+pub fn keeps(like: &Value, container: &Value, path: &str) -> bool {
+    let mounts = container["volumeMounts"].as_array().into_iter().flatten();
+    let places = mounts.filter_map(|mount| Some((mount["mountPath"].as_str()?, mount)));
+    let around = places.filter(|(place, _)| Path::new(path).starts_with(place));
+    // The innermost hides the others.
+    let innermost = around.max_by_key(|(place, _)| place.len());
+    let volumes = || like["spec"]["volumes"].as_array().into_iter().flatten();
+    let is_kept = |mount: &Value| volumes().any(|volume| volume["name"] == mount["name"] && is_data(volume));
+    innermost.is_some_and(|(_, mount)| mount["readOnly"] != true && is_kept(mount))
+}
+
+/// The claims that a pod has in its volumes.
+pub fn claims(pod: &Value) -> impl Iterator<Item = &str> {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str())
+}
+
+fn is_data(volume: &Value) -> bool {
+    OF_DATA.iter().any(|kind| volume[*kind].is_object())
+}
+
+/// The pod is the policy's: where somebody removes that, it goes too. `node`: on which it has to be, to have its volumes.
+pub fn pod(like: &Value, container: &Value, wanted: &Scratch, (policy, node): (&Value, Option<&str>)) -> Value {
+    let spec = &like["spec"];
+    let (mounts, volumes) = mounted(container, &spec["volumes"], &wanted.kind);
     let mut made = kept(spec, &OF_POD);
     made.extend([
         ("activeDeadlineSeconds".into(), wanted.within.max(1).into()),
@@ -71,8 +102,16 @@ pub fn pod(like: &Value, container: &str, wanted: &Scratch, policy: &Value) -> O
         ("terminationGracePeriodSeconds".into(), GRACE.into()),
         ("volumes".into(), volumes.into()),
     ]);
+    if let Some(node) = node {
+        let field = json!({"key": "metadata.name", "operator": "In", "values": [node]});
+        let terms = json!([{"matchFields": [field]}]);
+        made.insert(
+            "affinity".into(),
+            json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}),
+        );
+    }
     let metadata = &policy["metadata"];
-    Some(json!({
+    json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -90,7 +129,7 @@ pub fn pod(like: &Value, container: &str, wanted: &Scratch, policy: &Value) -> O
             }],
         },
         "spec": made,
-    }))
+    })
 }
 
 fn alone(container: &Value, mounts: Vec<Value>, wanted: &Scratch) -> Value {
@@ -105,7 +144,7 @@ fn alone(container: &Value, mounts: Vec<Value>, wanted: &Scratch) -> Value {
     if let Some(context) = alone.get_mut("securityContext").and_then(Value::as_object_mut) {
         context.remove("privileged");
     }
-    if wanted.idle {
+    if wanted.kind.is_idle() {
         alone.insert("command".into(), json!(["sh", "-c", format!("exec sleep {}", wanted.within)]));
         alone.remove("args");
     }
@@ -116,11 +155,11 @@ fn alone(container: &Value, mounts: Vec<Value>, wanted: &Scratch) -> Value {
 }
 
 /// Its mounts that stay, and the volumes for them.
-fn mounted(container: &Value, volumes: &Value) -> (Vec<Value>, Vec<Value>) {
+fn mounted(container: &Value, volumes: &Value, kind: &ScratchKind) -> (Vec<Value>, Vec<Value>) {
     let (mut mounts, mut found) = (Vec::new(), Vec::<Value>::new());
     for mount in container["volumeMounts"].as_array().into_iter().flatten() {
         let volume = volumes.as_array().into_iter().flatten().find(|volume| volume["name"] == mount["name"]);
-        let Some(volume) = volume.and_then(|volume| instead_of(volume, mount)) else { continue };
+        let Some(volume) = volume.and_then(|volume| instead_of(volume, mount, kind)) else { continue };
         let mut mount = mount.clone();
         if let Some(mount) = mount.as_object_mut() {
             mount.remove("mountPropagation");
@@ -133,9 +172,12 @@ fn mounted(container: &Value, volumes: &Value) -> (Vec<Value>, Vec<Value>) {
     (mounts, found)
 }
 
-fn instead_of(volume: &Value, mount: &Value) -> Option<Value> {
+fn instead_of(volume: &Value, mount: &Value, kind: &ScratchKind) -> Option<Value> {
     if mount["mountPath"].as_str()?.trim_end_matches('/') == ACCOUNT {
         return None;
+    }
+    if kind.has_data() && is_data(volume) {
+        return Some(volume.clone());
     }
     let is_read_only = |of: &Value| of["readOnly"] == true;
     // Secrets come by drivers too.

@@ -5,6 +5,10 @@ fn image() -> Value {
 }
 
 fn made(like: &Value, instead: Option<&str>) -> Value {
+    made_with(like, instead, false)
+}
+
+fn made_with(like: &Value, instead: Option<&str>, with_data: bool) -> Value {
     let bound = [
         ("/etc/secret", Bound::File),
         ("/etc/db.conf", Bound::File),
@@ -13,7 +17,7 @@ fn made(like: &Value, instead: Option<&str>) -> Value {
     ];
     let bound = bound.map(|(place, kind)| (place.to_owned(), kind)).into();
     let labels = json!({"midwatch.role": "scratch"});
-    request(Wanted { like, image: &image(), bound: &bound, labels, instead: instead.map(str::to_owned) })
+    request(Wanted { like, image: &image(), bound: &bound, labels, instead: instead.map(str::to_owned), with_data })
 }
 
 fn like(mounts: Value) -> Value {
@@ -97,4 +101,27 @@ fn one_that_waits_runs_nothing_of_its_image_and_one_without_an_entrypoint_gets_n
     plain["Config"]["Entrypoint"] = Value::Null;
     let plain = made(&plain, None);
     assert_eq!((&plain["Entrypoint"], &plain["Cmd"]), (&json!([]), &json!(["serve"])));
+}
+
+#[test]
+fn one_with_its_data_has_what_may_be_written_to_as_it_is_there() {
+    let mounts = json!([
+        {"Type": "volume", "Name": "shop_data", "Source": "/v/shop_data", "Destination": "/srv", "RW": true},
+        {"Type": "volume", "Name": "shop_tls", "Source": "/v/shop_tls", "Destination": "/srv/tls", "RW": false},
+        {"Type": "bind", "Source": "/srv/db.conf", "Destination": "/etc/db.conf", "RW": true},
+        {"Type": "bind", "Source": "/srv/data", "Destination": "/data", "RW": true},
+        {"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/var/run/docker.sock", "RW": true},
+        {"Type": "tmpfs", "Destination": "/tmp", "RW": true},
+    ]);
+    let like = like(mounts);
+    let expected = json!([
+        {"Type": "volume", "Source": "shop_data", "Target": "/srv", "VolumeOptions": {"NoCopy": true}},
+        {"Type": "volume", "Source": "shop_tls", "Target": "/srv/tls", "ReadOnly": true},
+        {"Type": "bind", "Source": "/srv/db.conf", "Target": "/etc/db.conf"},
+        {"Type": "bind", "Source": "/srv/data", "Target": "/data"},
+        {"Type": "tmpfs", "Target": "/tmp", "TmpfsOptions": {"SizeBytes": 9}},
+    ]);
+    assert_eq!(made_with(&like, None, true)["HostConfig"]["Mounts"], expected);
+    let kept = ["/srv", "/srv/app.db", "/srv/tls/key", "/tmp/x", "/srv2/x", "/etc/db.conf"];
+    assert_eq!(kept.map(|path| keeps(&like, path)), [true, true, false, false, false, true]);
 }

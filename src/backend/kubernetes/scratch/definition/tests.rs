@@ -1,9 +1,9 @@
 use super::*;
 
-fn wanted(idle: bool) -> Scratch {
+fn wanted(kind: ScratchKind) -> Scratch {
     let service = crate::domain::ServiceId::new(&"lab".into(), &"shop".into(), "db");
     let like = crate::domain::InstanceId::new(&"lab".into(), "shop/db-0/u-1");
-    Scratch { like, service, idle, within: 600 }
+    Scratch { like, service, kind, within: 600 }
 }
 
 fn like() -> Value {
@@ -55,15 +55,16 @@ fn like() -> Value {
     })
 }
 
-fn made(idle: bool) -> Value {
+fn made(kind: ScratchKind) -> Value {
     let mut policy = policy("midwatch-scratch-1");
     policy["metadata"]["uid"] = json!("u-9");
-    pod(&like(), "db", &wanted(idle), &policy).expect("it has that container")
+    let like = like();
+    pod(&like, container(&like, "db").expect("it has one"), &wanted(kind), (&policy, None))
 }
 
 #[test]
 fn a_scratch_pod_has_what_its_container_needs_and_nothing_by_which_it_reaches_or_is_reached() {
-    let made = made(false);
+    let made = made(ScratchKind::Server);
     let container = &made["spec"]["containers"][0];
     let expected = json!({
         "name": "db", "image": "db:v2", "args": ["serve"], "env": [{"name": "A", "value": "1"}],
@@ -88,7 +89,7 @@ fn a_scratch_pod_has_what_its_container_needs_and_nothing_by_which_it_reaches_or
 
 #[test]
 fn data_is_empty_there_and_configuration_and_secrets_are_not() {
-    let made = made(false);
+    let made = made(ScratchKind::Server);
     let volumes = json!([
         {"name": "data", "emptyDir": {}},
         {"name": "password", "secret": {"secretName": "db"}},
@@ -104,12 +105,29 @@ fn data_is_empty_there_and_configuration_and_secrets_are_not() {
 
 #[test]
 fn one_that_waits_runs_nothing_of_its_image() {
-    let container = &made(true)["spec"]["containers"][0];
+    let container = &made(ScratchKind::Empty)["spec"]["containers"][0];
     assert_eq!((&container["command"], &container["args"]), (&json!(["sh", "-c", "exec sleep 600"]), &Value::Null));
 }
 
 #[test]
 fn only_a_container_that_the_pod_has_can_be_the_like() {
-    let of = |name: &str| pod(&like(), name, &wanted(false), &policy("x")).is_some();
+    let of = |name: &str| container(&like(), name).is_some();
     assert_eq!((of("metrics"), of("prepare"), of("gone")), (true, true, false));
+}
+
+#[test]
+fn one_with_its_data_has_what_outlives_a_pod_and_is_where_that_is() {
+    let (like, policy) = (like(), policy("midwatch-scratch-1"));
+    let db = container(&like, "db").expect("it has one");
+    let made = pod(&like, db, &wanted(ScratchKind::WithData("/data".into())), (&policy, Some("node-1")));
+    let volumes = made["spec"]["volumes"].as_array().expect("some");
+    assert_eq!(volumes[0], json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}));
+    assert_eq!(volumes.last(), Some(&json!({"name": "disk", "emptyDir": {}})));
+    assert_eq!(made["spec"]["containers"][0]["command"], json!(["sh", "-c", "exec sleep 600"]));
+    let terms = &made["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let field = json!({"key": "metadata.name", "operator": "In", "values": ["node-1"]});
+    assert_eq!(terms["nodeSelectorTerms"], json!([{"matchFields": [field]}]));
+    assert_eq!(claims(&made).collect::<Vec<_>>(), ["data-db-0"]);
+    let paths = ["/data", "/data/app.db", "/disk/x", "/run/password/x", "/x"];
+    assert_eq!(paths.map(|path| keeps(&like, db, path)), [true, true, false, false, false]);
 }
