@@ -189,7 +189,7 @@ impl Execution {
             && !only_looks
             && line.trouble().is_some()
             && line.passed.is_none()
-            && !self.undo.iter().any(|back| back.step.is_about_same(step))
+            && !self.undo.iter().any(|back| back.step.is_about_same(step) || has_other_data(step, &back.step))
     }
 
     /// It was done on the way back, or a later step of the plan had done it already, if only in the eyes of the person who passed it.
@@ -202,6 +202,11 @@ impl Execution {
             }
         }
     }
+}
+
+/// What is in the instance is another than when it was waited for.
+fn has_other_data(waited: &Step, back: &Step) -> bool {
+    matches!(back, Step::Data(data) if waited.object() == Target::Instance(data.instance().0.whole()))
 }
 
 impl Planned {

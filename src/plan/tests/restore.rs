@@ -145,7 +145,7 @@ fn what_depends_on_it_in_a_cluster_is_scaled_to_none_and_back() {
 fn files_are_reached_beside_a_service_that_is_stopped_meanwhile() {
     let plan = on_volumes(shop()).plan(Verb::Restore(Box::new(wish(Method::Files)))).expect("planned");
     says(&plan.explains.warnings, "web itself is stopped meanwhile");
-    says(&plan.explains.how, "in an instance by itself, like web-1 and with its volumes");
+    says(&plan.explains.how, "reached in an instance by itself, like web-1 and with its volumes");
     assert_eq!(
         titles(&plan)[5..],
         [
