@@ -18,6 +18,7 @@ use crate::{
     stage::{Running, Stage},
 };
 
+mod at_rest;
 mod files;
 mod kubernetes;
 mod mongo;

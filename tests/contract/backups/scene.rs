@@ -20,8 +20,8 @@ use crate::{
 pub struct Scene {
     pub name: String,
     pub backend: Arc<dyn Backend>,
-    running: Running,
-    item: Item,
+    pub running: Running,
+    pub item: Item,
     files: tempfile::TempDir,
     // Its container goes with it.
     _stage: DockerStage,
