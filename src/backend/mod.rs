@@ -84,6 +84,37 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Done when it is gone with all its data, also when it was gone before. What is no scratch instance is left alone, and refused.
     fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>>;
+
+    /// All that a service is made of, with its secrets: for the encrypted repository, and for no screen, no log and no journal.
+    fn definition(&self, service: ServiceId) -> BoxFuture<'static, Result<Vec<DefinitionFile>, Trouble>> {
+        let trouble = Trouble::new(format!("could not read what {service} is made of"), "its engine does not tell");
+        Box::pin(async move { Err(trouble) })
+    }
+
+    /// Makes the objects of a definition so in a service's scope, all of them or, as a trial, none: then every refusal is told.
+    fn define(
+        &self,
+        service: ServiceId,
+        _files: Vec<DefinitionFile>,
+        _is_trial: bool,
+    ) -> BoxFuture<'static, Result<(), Trouble>> {
+        let trouble = Trouble::new(format!("could not define {service}"), "its engine takes no definitions");
+        Box::pin(async move { Err(trouble) })
+    }
+}
+
+/// A part of what a service is made of. Secrets are in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DefinitionFile {
+    /// Its kind, `-`, and what it is called: `configmap-web.json`. Fit for a file's name.
+    pub name: Arc<str>,
+    pub bytes: bytes::Bytes,
+}
+
+impl std::fmt::Debug for DefinitionFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DefinitionFile").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Why a cluster cannot be reached (any more).

@@ -21,7 +21,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{Address, Item, Listing, Protection, ServiceId, Snapshot, Standing, Trouble, units},
+    domain::{Address, Item, Listing, Method, Protection, ServiceId, Snapshot, Standing, Trouble, units},
     plan::{Request, Restoring, Target, Verb, Verifying},
     runtime::backup::{Vault, unconfigured},
     setup::Setup,
@@ -233,8 +233,8 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
     let source = if asked.into.is_none() { Some(&into) } else { None };
     let snapshot = chosen(&desk.listing, (&asked.address, source), asked.snapshot.as_deref(), asked.what.as_ref())?;
     let path = match (&asked.to, snapshot.item.method.wants_path()) {
-        (Some(path), true) => Some(path.clone()),
-        (Some(_), false) => {
+        (Some(path), wants) if wants || snapshot.item.method == Method::Configuration => Some(path.clone()),
+        (Some(_), _) => {
             let why = format!("{} has no path", snapshot.item.method);
             return Err(Stop::usage("--to has no meaning here", why));
         }

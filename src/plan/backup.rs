@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::restart::{is_ready, protected, rank};
+use super::{
+    configuration,
+    restart::{is_ready, protected, rank},
+};
 use crate::{
     domain::{Health, Instance, InstanceId, InstanceState, Item, Method, Mount, units},
     plan::{Data, Explanation, Kept, Plan, Planned, Refusal, Returned, Save, Situation, Stage, Step},
@@ -49,10 +52,18 @@ pub(super) fn back_up(situation: &Situation<'_>, items: &[Item]) -> Result<Plan,
     if items.is_empty() {
         return Err(nothing(situation));
     }
-    let entered = entered(situation, items)?;
+    let is_definition = |item: &Item| item.method == Method::Configuration;
+    if items.iter().all(is_definition) {
+        return Ok(configuration::back_up(situation, items));
+    }
+    let in_it: Vec<Item> = items.iter().filter(|item| !is_definition(item)).cloned().collect();
+    let entered = entered(situation, &in_it)?;
     let name = &entered.instance.name;
     let save = |item: &Item| {
-        let save = saving(situation, &entered, item, (false, entered.is_at_rest(item)));
+        let save = match is_definition(item) {
+            true => configuration::saving(situation, item, false),
+            false => saving(situation, &entered, item, (false, entered.is_at_rest(item))),
+        };
         Stage { title: item.what().into(), steps: vec![Planned::new(save)] }
     };
     let mut warnings = unready(entered.instance);
@@ -74,6 +85,9 @@ pub(super) fn back_up(situation: &Situation<'_>, items: &[Item]) -> Result<Plan,
 
 pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan, Refusal> {
     let kept = &wish.snapshot;
+    if kept.item.method == Method::Configuration {
+        return configuration::verify(situation, kept);
+    }
     let entered = like(situation)?;
     let step = Step::Data(Data::Rehearse(Returned {
         snapshot: kept.id.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstanceId, Item, Snapshot, SnapshotId};
+use crate::domain::{InstanceId, Item, Method, Snapshot, SnapshotId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]
@@ -113,7 +113,9 @@ impl Data {
     pub(super) fn leaves_nothing(&self) -> bool {
         match self {
             Self::Save(_) | Self::Check(_) | Self::Compare(_) | Self::Rehearse(_) => true,
-            Self::Bring(_) | Self::Discard(_) | Self::Swap(_) | Self::TakeBack(_) | Self::Settle(_) => false,
+            // It is only tried.
+            Self::Bring(returned) => returned.item.method == Method::Configuration,
+            Self::Discard(_) | Self::Swap(_) | Self::TakeBack(_) | Self::Settle(_) => false,
         }
     }
 
@@ -170,6 +172,11 @@ impl Data {
         self.item().path.as_ref().filter(|_| is_so)
     }
 
+    /// What is reached beside it outlives it, and a definition is in none.
+    pub(super) fn is_in_instance(&self) -> bool {
+        self.at_rest().is_none() && self.item().method != Method::Configuration
+    }
+
     /// The same, done in another instance.
     pub fn inside(mut self, other: InstanceId) -> Self {
         match &mut self {
@@ -203,6 +210,9 @@ impl Data {
     /// "restore postgres from 1a2b3c4d into shop-db-1"
     pub fn title(&self) -> String {
         let what = self.item().what();
+        if let (Method::Configuration, path) = (self.item().method, self.item().path.as_deref()) {
+            return self.title_of_configuration(path);
+        }
         match self {
             Self::Save(Save { name, is_safety: false, .. }) => format!("back up {what} of {name}"),
             Self::Save(Save { name, is_safety: true, .. }) => {
@@ -226,6 +236,33 @@ impl Data {
             Self::Rehearse(Returned { snapshot, name, .. }) => {
                 format!("restore {what} from {snapshot} into an instance by itself, like {name}")
             }
+        }
+    }
+
+    /// What is applied, or written into a directory.
+    fn title_of_configuration(&self, into: Option<&str>) -> String {
+        let name = self.instance().1;
+        match (self, into) {
+            (Self::Save(Save { is_safety, .. }), _) => {
+                let why = if *is_safety { ", to go back to" } else { "" };
+                format!("back up what {name} is made of{why}")
+            }
+            (Self::Check(Returned { snapshot, .. }), _) => format!("read {snapshot} to its end"),
+            (Self::Bring(Returned { snapshot, .. }), None) => {
+                format!("try all that {snapshot} holds, without changing anything")
+            }
+            (Self::Bring(Returned { snapshot, .. }), Some(path)) => {
+                format!("look whether {path} has room for the files of {snapshot}")
+            }
+            (Self::Swap(Returned { snapshot, .. }), None) => format!("apply what {snapshot} holds of {name}"),
+            (Self::Swap(Returned { snapshot, .. }), Some(path)) => format!("write the files of {snapshot} into {path}"),
+            (Self::TakeBack(_), None) => format!("apply what {name} was made of before"),
+            (Self::TakeBack(_) | Self::Discard(_), Some(path)) => format!("remove what was written into {path}"),
+            (Self::Compare(Returned { snapshot, .. }), _) => format!("look whether all is there that {snapshot} holds"),
+            (Self::Rehearse(Returned { snapshot, .. }), _) => {
+                format!("try all that {snapshot} holds, without changing anything")
+            }
+            (Self::Discard(_), None) | (Self::Settle(_), _) => format!("let go what was restored of {name}"),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::{ClusterName, Engine, InstanceId, Inventory, ServiceId, Servi
 mod at_rest;
 mod backup;
 mod by_hand;
+mod configuration;
 mod data;
 mod delete;
 pub mod execution;

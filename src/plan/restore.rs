@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     at_rest,
     backup::{Entered, beside, entered, is_apart, saving, told, warnings_of},
+    configuration,
     restart::{self, STEADY, is_wanted},
 };
 use crate::{
@@ -45,6 +46,9 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
     if wish.into.method != wish.snapshot.item.method {
         let (has, wants) = (wish.snapshot.item.method, wish.into.method);
         return Err(Refusal::new(format!("{} holds {has}, and cannot become {wants}", wish.snapshot.id)));
+    }
+    if wish.into.method == Method::Configuration {
+        return configuration::restore(situation, wish);
     }
     let entered = entered(situation, std::slice::from_ref(&wish.into))?;
     let at_rest = is_at_rest(situation, wish, &entered)?;
@@ -84,7 +88,7 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
     Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, (&entered, at_rest), &stopped)) })
 }
 
-fn stage(title: &str, steps: Vec<Planned>) -> Stage {
+pub(super) fn stage(title: &str, steps: Vec<Planned>) -> Stage {
     Stage { title: title.into(), steps }
 }
 

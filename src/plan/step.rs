@@ -327,7 +327,7 @@ impl Step {
             | Self::Remove { instance, name } => vec![(instance, Some(name))],
             Self::Data(data) => {
                 let (instance, name) = data.instance();
-                vec![(instance, Some(name))]
+                data.is_in_instance().then_some((instance, Some(name))).into_iter().collect()
             }
             Self::Make { like, .. } | Self::Join { like, .. } | Self::Record { like, .. } => vec![(like, None)],
             Self::Shift {

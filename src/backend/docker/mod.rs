@@ -9,6 +9,7 @@ mod blueprint;
 mod container;
 mod context;
 mod credentials;
+mod definition;
 mod events;
 mod evidence;
 mod fault;
@@ -53,7 +54,9 @@ use std::sync::Arc;
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, ssh::Tunnel, watch::Cursor};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError};
+use super::{
+    Attached, Backend, DefinitionFile, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError,
+};
 use crate::{
     backend::WITHOUT_VELERO,
     domain::{Capabilities, Capability, Change, Claim, ClusterName, InstanceId, Lease, Sample, ServiceId, Trouble},
@@ -170,6 +173,11 @@ impl Backend for Docker {
     fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
         let api = self.api.clone();
         Box::pin(async move { scratch::discard(&api, &scratch).await })
+    }
+
+    fn definition(&self, service: ServiceId) -> BoxFuture<'static, Result<Vec<DefinitionFile>, Trouble>> {
+        let (api, is_here) = (self.api.clone(), self.tunnel.is_none() && self.endpoint.starts_with("unix://"));
+        Box::pin(async move { definition::of(&api, &service, is_here).await })
     }
 }
 

@@ -14,6 +14,7 @@ mod cluster_backups;
 mod configuration;
 mod container;
 mod credentials;
+mod definition;
 mod directory;
 mod discovery;
 mod drain;
@@ -74,7 +75,9 @@ use std::sync::Arc;
 use futures::{future::BoxFuture, stream::BoxStream};
 
 use self::{api::Api, credentials::Renewal, directory::Directory, discovery::Served, events::Happened, metrics::Meter};
-use super::{Attached, Backend, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError};
+use super::{
+    Attached, Backend, DefinitionFile, FollowError, Forwarded, LogPiece, Loss, Piped, Progress, Scratch, StepError,
+};
 use crate::{
     domain::{Capabilities, Change, Claim, InstanceId, Lease, Sample, ServiceId, Trouble},
     message::{Answer, Question, Since},
@@ -170,5 +173,20 @@ impl Backend for Kubernetes {
     fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
         let site = self.site.clone();
         Box::pin(async move { scratch::discard(&site, &scratch).await })
+    }
+
+    fn definition(&self, service: ServiceId) -> BoxFuture<'static, Result<Vec<DefinitionFile>, Trouble>> {
+        let site = self.site.clone();
+        Box::pin(async move { definition::of(&site, &service).await })
+    }
+
+    fn define(
+        &self,
+        service: ServiceId,
+        files: Vec<DefinitionFile>,
+        is_trial: bool,
+    ) -> BoxFuture<'static, Result<(), Trouble>> {
+        let site = self.site.clone();
+        Box::pin(async move { definition::apply(&site, &service, &files, is_trial).await })
     }
 }

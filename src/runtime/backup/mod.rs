@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod at_rest;
+mod configuration;
 mod files;
 mod listing;
 mod meter;
@@ -84,6 +85,9 @@ pub async fn carry_out(
 }
 
 async fn done(site: Site<'_>, data: &Data) -> Result<(), StepError> {
+    if data.item().method == Method::Configuration {
+        return configuration::carry_out(site, data).await;
+    }
     match data {
         Data::Save(order) => save(site, order).await.map(drop),
         Data::Check(order) => check(site, order).await,
@@ -181,7 +185,7 @@ fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, StepError> {
         Method::RabbitMq => &rabbitmq::RabbitMq,
         Method::Files => &files::Files,
         Method::Configuration => {
-            let trouble = Trouble::new(format!("nothing can be done with {item}"), "how is not known");
+            let trouble = Trouble::new(format!("nothing can be done with {item}"), "it is in no instance");
             return Err(StepError::Failed(trouble));
         }
     })

@@ -205,7 +205,7 @@ impl<'a> Restoring<'a> {
 }
 
 /// What was taken before, for the same wish.
-async fn safety(site: Site<'_>, order: &Returned, what: &str) -> Result<SnapshotId, StepError> {
+pub(super) async fn safety(site: Site<'_>, order: &Returned, what: &str) -> Result<SnapshotId, StepError> {
     let (item, mark) = (order.item.clone(), mark(order.asked));
     let found = in_repository(site.access, move |repository| repository.marked(&mark, &item, Standing::Safety)).await?;
     found.map(|snapshot| snapshot.id).ok_or_else(|| {

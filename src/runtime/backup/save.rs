@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{runtime::Handle, task::spawn_blocking};
 
-use super::{Site, mark, meter::Meter, part, program::dump, recipe::Source, recipe_of, survey, waited_for};
+use super::{
+    Site, configuration, mark, meter::Meter, part, program::dump, recipe::Source, recipe_of, survey, waited_for,
+};
 use crate::{
     backend::StepError,
-    domain::{Counts, Snapshot, Standing, Trouble},
+    domain::{Counts, Method, Snapshot, Standing, Trouble},
     plan::Save,
     repository::{Note, incoming},
 };
@@ -32,7 +34,6 @@ fn dispensable(trouble: Trouble) -> Trouble {
 
 async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     let Site { backend, access, progress } = site;
-    let recipe = recipe_of(&order.item)?;
     let what = format!("could not back up {}", order.item);
     let note = Note {
         release: order.release.clone(),
@@ -51,6 +52,10 @@ async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     if let Some(before) = before {
         return Ok(before);
     }
+    if order.item.method == Method::Configuration {
+        return configuration::save(site, order, (repository, note)).await;
+    }
+    let recipe = recipe_of(&order.item)?;
     let survey = survey(backend, recipe, (&order.item, &order.instance), &what).await?;
     let sources = recipe.sources(&order.item, &survey);
     let (outlets, streams): (Vec<_>, Vec<_>) = sources.iter().map(|source| incoming(source.file.clone())).unzip();

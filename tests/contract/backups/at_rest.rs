@@ -174,7 +174,9 @@ async fn files_of_what_is_stopped_are_backed_up_and_restored_and_stay_where_a_re
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_what_runs_are_restored_while_it_is_stopped() {
     let it = (Method::Files, Some("/data"));
-    let Some(scene) = Scene::open("files of what runs", it, &["-v", "/data"], "touch /data/log; exec tail -f /data/log").await else {
+    let Some(scene) =
+        Scene::open("files of what runs", it, &["-v", "/data"], "touch /data/log; exec tail -f /data/log").await
+    else {
         return;
     };
     scene.until("it to have it open", "pgrep -x tail");
