@@ -74,6 +74,10 @@ impl KubernetesStage {
         (self as &dyn Stage).backend().await
     }
 
+    pub fn service(&self, name: &str) -> ServiceId {
+        ServiceId::new(&self.cluster(), &Scope::from(self.namespace.as_str()), name)
+    }
+
     /// A copy of the kubeconfig for whom a token (in base64, as a Secret holds it) stands.
     pub fn kubeconfig_with(&self, files: &tempfile::TempDir, token: &str) -> String {
         let token = BASE64.decode(token).expect("the server encodes it");

@@ -40,6 +40,14 @@ impl Observer {
         Self { cluster, changes: backend.watch(), inventory, happenings: Vec::new() }
     }
 
+    /// Of Kubernetes.
+    pub fn of_cluster(cluster: ClusterName, backend: &Arc<dyn Backend>) -> Self {
+        let mut observer = Self::new(cluster, backend);
+        let known = observer.inventory.cluster(&observer.cluster).expect("it was put there").clone();
+        observer.inventory.put_cluster(Cluster { engine: Engine::Kubernetes, ..known });
+        observer
+    }
+
     pub async fn next(&mut self) -> Change {
         let change = tokio::time::timeout(PATIENCE, self.changes.next()).await.expect("a change in time");
         let change = change.expect("the watch goes on").expect("the engine is there");

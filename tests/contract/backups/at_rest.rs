@@ -1,21 +1,17 @@
 //! What does not run, restored by the plan that a person would read: in an instance beside it that has its files.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use midwatch::{
-    config::backup::{Backups, Keep, PasswordSource},
-    domain::{Health, InstanceState, Method, Objectives, Snapshot, Verdict},
-    plan::{
-        self, Plan, Request, Restoring, Step, Target, Verb,
-        execution::{Execution, Next, Outcome},
-    },
-    runtime::backup::{self, Vault},
+    domain::{Health, InstanceState, Method, Snapshot, Trouble, Verdict},
+    plan::{self, Plan, Request, Target, Verb},
+    runtime::backup::Vault,
 };
+use serde_json::json;
 
-use super::{PASSWORD, STACK, scene::Scene, silent, trouble, until};
+use super::{STACK, carried_out, restoring, scene::Scene, until, vault};
 use crate::{
     docker::{docker, listed},
+    kubernetes::{IMAGE, KubernetesStage},
     observer::Observer,
 };
 
@@ -24,16 +20,7 @@ const LOOK: &str = "cd \"$0\" && find . -exec stat -c '%A %U %y %n' {} + && find
 
 impl Scene {
     fn vault(&self) -> Vault {
-        let password = self.place().with_extension("password");
-        std::fs::write(&password, PASSWORD).expect("it is written");
-        let backups = Backups {
-            place: midwatch::config::place::Place::Local(self.place()),
-            password: PasswordSource::File(password),
-            keep: Keep::default(),
-            objectives: Objectives::default(),
-            rules: Vec::new(),
-        };
-        Vault { backups: Arc::new(backups), cache: None }
+        vault(&self.place())
     }
 
     /// As somebody plans it who sees it in this state.
@@ -48,38 +35,11 @@ impl Scene {
     }
 
     fn restoring(&self, snapshot: &Snapshot, without_safety: bool) -> Verb {
-        Verb::Restore(Box::new(Restoring {
-            snapshot: snapshot.into(),
-            into: self.item.clone(),
-            without_safety,
-            leaves_dependants: false,
-            stops: Vec::new(),
-            wished: Timestamp::now(),
-            took: None,
-        }))
+        restoring(snapshot, self.item.clone(), without_safety)
     }
 
-    /// To its end or to the end of the way back, and what failed first.
-    async fn carried_out(&self, plan: Plan) -> (Verdict, Option<midwatch::domain::Trouble>) {
-        let (vault, mut execution, mut first) = (self.vault(), Execution::new(plan), None);
-        loop {
-            let step = match execution.next() {
-                Next::Do { step, .. } | Next::Undo { step, .. } => step.clone(),
-                Next::Held { why, .. } => panic!("{why}"),
-                Next::Ended(verdict) => return (verdict, first),
-            };
-            let record = execution.beginning(Timestamp::now()).expect("there is a step");
-            execution.apply(&record).expect("it may begin");
-            let done = match step {
-                Step::Data(data) => backup::carry_out(Some(&vault), &*self.backend, data, &silent()).await,
-                step => self.backend.execute(step, silent()).await,
-            };
-            let outcome = done.map_or_else(|error| Outcome::Failed(trouble(error)), |()| Outcome::Done);
-            if let Outcome::Failed(trouble) = &outcome {
-                first.get_or_insert_with(|| trouble.clone());
-            }
-            execution.told(outcome, Timestamp::now()).expect("a step was begun");
-        }
+    async fn carried_out(&self, plan: Plan) -> (Verdict, Option<Trouble>) {
+        carried_out(&self.vault(), &self.backend, plan).await
     }
 
     /// What a script prints that sees its volumes, running or not.
@@ -190,4 +150,64 @@ async fn files_of_what_runs_are_restored_while_it_is_stopped() {
     assert_eq!(scene.sh("cat \"$0/log\""), "old");
     assert_ne!(scene.inspected(".State.StartedAt"), began, "it has the old file open");
     scene.leaves_no_scratch();
+}
+
+/// Gone with the test, which its namespace does not take along.
+struct Volume<'a>(&'a KubernetesStage);
+
+impl Drop for Volume<'_> {
+    fn drop(&mut self) {
+        self.0.try_kubectl(&["delete", "pv", &self.0.namespace, "--wait=false"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_that_loops_over_its_files_is_restored_and_runs_again() {
+    let Some(stage) = KubernetesStage::open("a loop over files").await else { return };
+    let name = &stage.namespace;
+    let _volume = Volume(&stage);
+    let size = json!({"storage": "1Mi"});
+    stage.apply(&json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
+        "capacity": size, "accessModes": ["ReadWriteOnce"], "storageClassName": name,
+        "hostPath": {"path": format!("/tmp/{name}"), "type": "DirectoryOrCreate"},
+    }}));
+    stage.apply(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
+        "resources": {"requests": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": name,
+    }}));
+    let script = "test -e /data/bad && exit 1; echo good >/data/ok; exec sleep 10000";
+    stage.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "it"}, "spec": {
+        "selector": {"matchLabels": {"app": "it"}},
+        "template": {"metadata": {"labels": {"app": "it"}}, "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{
+                "name": "it", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", script],
+                "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+            }],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        }},
+    }}));
+    let files = tempfile::tempdir().expect("a directory");
+    let (vault, backend, service) =
+        (vault(&files.path().join("repository")), stage.backend_of().await, stage.service("it"));
+    let item = midwatch::domain::Item { service: service.clone(), method: Method::Files, path: Some("/data".into()) };
+    let planned = async |verb: Verb, is: fn(&Health) -> bool| {
+        let mut observer = Observer::of_cluster(service.cluster.clone(), &backend);
+        observer.service(&service, "it to be so", |service| is(&service.health)).await;
+        let planned = plan::make(&observer.inventory, &Request::new(verb, Target::Service(service.clone())));
+        planned.unwrap_or_else(|refusal| panic!("{}", refusal.why)).begun_at(Timestamp::now(), "ben@desk")
+    };
+    let is_well = |health: &Health| *health == Health::Healthy;
+    let backup = planned(Verb::BackUp(vec![item.clone()]), is_well).await;
+    let (verdict, first) = carried_out(&vault, &backend, backup).await;
+    assert!(matches!(verdict, Verdict::Done { .. }), "{verdict:?} {first:?}");
+    let listing = vault.listing().await.unwrap_or_else(|trouble| panic!("{trouble}"));
+
+    stage.kubectl(&["exec", "deploy/it", "--", "sh", "-c", "rm /data/ok && touch /data/bad && kill 1 || true"]);
+    stage.kubectl(&["delete", "pod", "-l", "app=it", "--grace-period=0", "--force"]);
+    let is_broken = |health: &Health| matches!(health, Health::Failing(_));
+    let restore = planned(restoring(&listing.snapshots[0], item, false), is_broken).await;
+    let (verdict, first) = carried_out(&vault, &backend, restore).await;
+    assert!(matches!(verdict, Verdict::Done { .. }), "{verdict:?} {first:?}");
+    assert_eq!(stage.kubectl(&["exec", "deploy/it", "--", "ls", "-A", "/data"]).trim(), "ok");
+    assert_eq!(stage.kubectl(&["get", "pods", "-l", "midwatch.scratch", "-o", "name"]).trim(), "");
 }

@@ -5,11 +5,17 @@ use std::{path::Path, process::Command, sync::Arc};
 use jiff::Timestamp;
 use midwatch::{
     backend::{Backend, Progress, StepError},
-    config::place::Place,
-    domain::{InstanceId, Item, Method, Snapshot, SnapshotId, Trouble},
-    plan::{Returned, Save},
+    config::{
+        backup::{Backups, Keep, PasswordSource},
+        place::Place,
+    },
+    domain::{InstanceId, Item, Method, Objectives, Snapshot, SnapshotId, Trouble, Verdict},
+    plan::{
+        Plan, Restoring, Returned, Save, Step, Verb,
+        execution::{Execution, Next, Outcome},
+    },
     repository::{Access, Password},
-    runtime::backup::{self, Site},
+    runtime::backup::{self, Site, Vault},
 };
 
 use crate::{
@@ -19,6 +25,7 @@ use crate::{
 };
 
 mod at_rest;
+mod configuration;
 mod files;
 mod kubernetes;
 mod mongo;
@@ -159,6 +166,54 @@ fn put_program(container: &str, name: &str, script: &str) {
 
 fn access(place: &Path) -> Access {
     Access { place: Place::Local(place.into()), password: Password::new(PASSWORD), cache: None }
+}
+
+fn vault(place: &Path) -> Vault {
+    let password = place.with_extension("password");
+    std::fs::write(&password, PASSWORD).expect("it is written");
+    let backups = Backups {
+        place: Place::Local(place.into()),
+        password: PasswordSource::File(password),
+        keep: Keep::default(),
+        objectives: Objectives::default(),
+        rules: Vec::new(),
+    };
+    Vault { backups: Arc::new(backups), cache: None }
+}
+
+fn restoring(snapshot: &Snapshot, into: Item, without_safety: bool) -> Verb {
+    Verb::Restore(Box::new(Restoring {
+        snapshot: snapshot.into(),
+        into,
+        without_safety,
+        leaves_dependants: false,
+        stops: Vec::new(),
+        wished: Timestamp::now(),
+        took: None,
+    }))
+}
+
+/// To its end or to the end of the way back, and what failed first.
+async fn carried_out(vault: &Vault, backend: &Arc<dyn Backend>, plan: Plan) -> (Verdict, Option<Trouble>) {
+    let (mut execution, mut first) = (Execution::new(plan), None);
+    loop {
+        let step = match execution.next() {
+            Next::Do { step, .. } | Next::Undo { step, .. } => step.clone(),
+            Next::Held { why, .. } => panic!("{why}"),
+            Next::Ended(verdict) => return (verdict, first),
+        };
+        let record = execution.beginning(Timestamp::now()).expect("there is a step");
+        execution.apply(&record).expect("it may begin");
+        let done = match step {
+            Step::Data(data) => backup::carry_out(Some(vault), &**backend, data, &silent()).await,
+            step => backend.execute(step, silent()).await,
+        };
+        let outcome = done.map_or_else(|error| Outcome::Failed(trouble(error)), |()| Outcome::Done);
+        if let Outcome::Failed(trouble) = &outcome {
+            first.get_or_insert_with(|| trouble.clone());
+        }
+        execution.told(outcome, Timestamp::now()).expect("a step was begun");
+    }
 }
 
 fn silent() -> Progress {

@@ -48,13 +48,13 @@ impl Manifest {
         let metadata = object["metadata"].take();
         let kept = OF_METADATA.iter().filter(|key| !metadata[**key].is_null());
         object["metadata"] = kept.map(|key| ((*key).to_owned(), metadata[*key].clone())).collect();
-        if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        if let Some(annotations) = object["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.retain(|key, _| !OF_SERVER.contains(&key.as_str()));
         }
         if let Some(object) = object.as_object_mut() {
             object.remove("status");
         }
-        if let Some(spec) = object["spec"].as_object_mut() {
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             // It has none on purpose.
             let is_headless = spec.get("clusterIP").is_some_and(|address| address == "None");
             spec.retain(|key, _| !GIVEN.contains(&key.as_str()));
@@ -150,6 +150,8 @@ mod tests {
         let mut headless = service.clone();
         headless["spec"]["clusterIP"] = json!("None");
         assert_eq!(Manifest::of(headless).object()["spec"]["clusterIP"], "None");
+        let plain = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"a": "b"}});
+        assert_eq!(*Manifest::of(plain.clone()).object(), plain, "nothing is added");
         let manifest = Manifest::of(service);
         assert_eq!(*manifest.object(), expected);
         assert_eq!(&*manifest.file().expect("written").name, "service-web.json");
