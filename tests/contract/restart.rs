@@ -1,4 +1,5 @@
-//! An engine that is restarted under a tail: a second real one with files and namespaces of its own, so that nobody else's is touched.
+//! An engine that is restarted under a tail, a backup and a restore: a second real one with files and namespaces of its own, so that nobody
+//! else's is touched.
 
 use std::{
     fs::{self, File},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    backups::restic,
     docker::{DockerStage, IMAGE, docker},
     observer::PATIENCE,
 };
@@ -53,6 +55,22 @@ impl Engine {
         docker(&[&["--host", &self.host()], arguments].concat())
     }
 
+    /// With the image of its containers.
+    fn load(&self) {
+        let archive = self.path("image.tar").display().to_string();
+        docker(&["save", "--output", &archive, IMAGE]);
+        self.docker(&["load", "--input", &archive]);
+    }
+
+    /// The program, on this engine alone, in a home of its own; what it says goes into the file `said`.
+    fn midwatch(&self, arguments: &[&str]) -> Command {
+        let said = File::create(self.path("said")).expect("a file");
+        let mut midwatch = Command::new(env!("CARGO_BIN_EXE_midwatch"));
+        midwatch.args(["--host", &self.host()]).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        midwatch.env("XDG_STATE_HOME", self.path("state")).env("XDG_CONFIG_HOME", self.path("config"));
+        midwatch
+    }
+
     async fn answers(&self) {
         let host = self.host();
         let version = || Command::new("docker").args(["--host", &host, "version"]).output();
@@ -82,6 +100,10 @@ impl Engine {
         }
         self.end(signal);
         tell("-CONT");
+        self.comes_back().await;
+    }
+
+    async fn comes_back(&mut self) {
         // The runtime that it started goes with it, but a moment later; a new engine would lean on the dying one.
         let runtime = fs::read_to_string(self.path("exec/containerd/containerd.pid")).unwrap_or_default();
         let is_gone = || runtime.is_empty() || !Path::new("/proc").join(runtime.trim()).exists();
@@ -153,9 +175,7 @@ async fn a_tail_across_two_restarts_of_the_engine_loses_no_line_and_doubles_none
         return;
     }
     let Some(mut engine) = Engine::start(case).await else { return };
-    let archive = engine.path("image.tar").display().to_string();
-    docker(&["save", "--output", &archive, IMAGE]);
-    engine.docker(&["load", "--input", &archive]);
+    engine.load();
     let script = format!("i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i+1)); usleep 4000; done; sleep 1000");
     engine.docker(&[
         "run",
@@ -173,11 +193,8 @@ async fn a_tail_across_two_restarts_of_the_engine_loses_no_line_and_doubles_none
     ]);
 
     let out = engine.path("out");
-    let mut tail = Command::new(env!("CARGO_BIN_EXE_midwatch"));
-    tail.args(["--host", &engine.host(), "logs", "--follow", "--tail", "100000", "local/containers/counter"]);
-    tail.env("XDG_STATE_HOME", engine.path("state")).env("XDG_CONFIG_HOME", engine.path("config"));
-    tail.stdin(Stdio::null()).stdout(File::create(&out).expect("a file")).stderr(Stdio::null());
-    let tail = Tail(tail.spawn().expect("midwatch runs"));
+    let mut tail = engine.midwatch(&["logs", "--follow", "--tail", "100000", "local/containers/counter"]);
+    let tail = Tail(tail.stdout(File::create(&out).expect("a file")).spawn().expect("midwatch runs"));
     let read = || -> Vec<String> {
         let text = fs::read_to_string(&out).expect("text");
         text.lines().filter_map(|line| line.split_once("| ")).map(|(_, text)| text.to_owned()).collect()
@@ -193,4 +210,50 @@ async fn a_tail_across_two_restarts_of_the_engine_loses_no_line_and_doubles_none
     drop(tail);
     let expected: Vec<String> = (0..LINES).map(|number| format!("line {number}")).collect();
     assert_eq!(read(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_and_a_restore_across_a_restart_of_the_engine_come_to_their_end() {
+    let case = "a_backup_and_a_restore_across_a_restart_of_the_engine";
+    if DockerStage::open(case).await.is_none() {
+        return;
+    }
+    let Some(mut engine) = Engine::start(case).await else { return };
+    engine.load();
+    let script =
+        "mkdir -p /kept; [ -e /kept/noise ] || dd if=/dev/urandom of=/kept/noise bs=1M count=200; exec sleep 1000";
+    let label = "midwatch.backup=files:/kept";
+    engine.docker(&["run", "-d", "--name", "store", "--network", "none", "-l", label, IMAGE, "sh", "-c", script]);
+    let looks = |engine: &Engine| engine.docker(&["exec", "store", "sh", "-c", "find /kept -type f | xargs sha256sum"]);
+    until("the files to be there", || {
+        engine.docker(&["exec", "store", "sh", "-c", "wc -c </kept/noise"]).trim() == "209715200"
+    })
+    .await;
+    let healthy = looks(&engine);
+    let repository = engine.path("repository");
+    fs::create_dir_all(engine.path("config/midwatch")).expect("made");
+    let config = format!("[backup]\nrepository = \"{}\"\npassword_command = \"echo hunter2\"\n", repository.display());
+    fs::write(engine.path("config/midwatch/config.toml"), config).expect("written");
+
+    for (command, stream) in [("backup", "reads /kept: "), ("restore", "unpacks beside /kept: ")] {
+        if command == "restore" {
+            engine.docker(&["exec", "store", "sh", "-c", "echo damage >/kept/noise"]);
+        }
+        let mut child = engine.midwatch(&[command, "store", "--yes"]).spawn().expect("midwatch runs");
+        let said = |engine: &Engine| fs::read_to_string(engine.path("said")).expect("text");
+        // It is in the middle of the stream.
+        until(stream, || said(&engine).contains(stream)).await;
+        engine.end("-KILL");
+        engine.comes_back().await;
+        let mut ended = None;
+        until("its end", || {
+            ended = child.try_wait().expect("its state");
+            ended.is_some()
+        })
+        .await;
+        assert!(ended.is_some_and(|status| status.success()), "{command}: {}", said(&engine));
+        assert!(said(&engine).contains("done again until it is known"), "{command}: {}", said(&engine));
+    }
+    assert_eq!(looks(&engine), healthy);
+    restic(&repository, &["check", "--read-data"]);
 }

@@ -47,7 +47,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
+pub fn restic(place: &Path, arguments: &[&str]) -> Vec<u8> {
     let mut restic = Command::new("restic");
     restic.args(["--no-cache", "--repo"]).arg(place).args(arguments).env("RESTIC_PASSWORD", PASSWORD);
     let output = restic.output().expect("restic runs");
