@@ -41,7 +41,7 @@ pub struct Restore {
     /// Which of it, where several things of it are backed up: postgres, files:/data
     #[arg(long, value_name = "METHOD[:PATH]", value_parser = parse_what)]
     pub what: Option<What>,
-    /// To this path instead of its own
+    /// To this path instead of its own; of configuration, into this directory of this machine
     #[arg(long, value_name = "PATH", value_parser = parse_path)]
     pub to: Option<Arc<str>>,
     /// Stop this service meanwhile, too (repeatable)
