@@ -258,3 +258,33 @@ async fn delete(site: &Site, path: &str, there: &Value) -> Result<(), Fault> {
 fn garbled(error: &serde_json::Error) -> Fault {
     Fault::Garbled(error.to_string().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_is_gone_is_known_by_what_would_make_it_anew() {
+        let workload = json!({"spec": {
+            "template": {"spec": {"containers": [{"name": "db"}], "volumes": [{"name": "conf", "configMap": {}}]}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        }});
+        let made = would_make(&workload, "db-1");
+        assert_eq!(definition::claims(&made).collect::<Vec<_>>(), ["data-db-1"]);
+        assert_eq!(made["spec"]["volumes"].as_array().map(Vec::len), Some(2));
+        assert!(definition::container(&made, "db").is_some());
+    }
+
+    #[test]
+    fn who_has_a_claim_is_who_is_not_over() {
+        let pod = |name: &str, claim: &str, phase: &str| {
+            json!({"metadata": {"name": name}, "status": {"phase": phase},
+                "spec": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]}})
+        };
+        let pods = json!({"items": [
+            pod("runs", "data-db-0", "Running"), pod("over", "data-db-0", "Succeeded"), pod("other", "data-db-1", "Running"),
+        ]});
+        let found = holders(&pods, &pod("like", "data-db-0", "Pending"));
+        assert_eq!(found.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).collect::<Vec<_>>(), ["runs"]);
+    }
+}

@@ -196,6 +196,34 @@ fn what_does_not_run_is_reached_where_it_is_files_in_a_volume() {
 }
 
 #[test]
+fn a_definition_is_tried_before_it_is_applied_and_written_where_nothing_applies_it() {
+    let (item, wish) = (item(Method::Configuration), wish(Method::Configuration));
+    let plan = Shop::kubernetes(2).plan(Verb::Restore(Box::new(wish.clone()))).expect("planned");
+    assert_eq!(
+        titles(&plan),
+        [
+            "read 1a2b3c4d to its end",
+            "try all that 1a2b3c4d holds, without changing anything",
+            "back up what web is made of, to go back to",
+            "apply what 1a2b3c4d holds of web",
+            "look whether all is there that 1a2b3c4d holds",
+            "wait until web is rolled out (up to 300 s)",
+        ]
+    );
+    assert!(refused(shop().plan(Verb::Restore(Box::new(wish.clone())))).contains("takes no definitions"));
+    let into = Item { path: Some("/srv/new".into()), ..item.clone() };
+    let plan = shop().plan(Verb::Restore(Box::new(Restoring { into, ..wish.clone() }))).expect("planned");
+    assert_eq!(titles(&plan).last().map(String::as_str), Some("write the files of 1a2b3c4d into /srv/new"));
+    says(&plan.explains.promises, "nothing is applied");
+
+    let idle = Shop::web([stopped()]).plan(Verb::BackUp(vec![item])).expect("it need not run");
+    assert_eq!(titles(&idle), ["back up what web is made of"]);
+    let verify = Verb::Verify(Box::new(Verifying { snapshot: wish.snapshot }));
+    assert!(refused(shop().plan(verify.clone())).contains("cannot be rehearsed"));
+    says(&Shop::kubernetes(1).plan(verify).expect("planned").explains.how, "a dry run");
+}
+
+#[test]
 fn what_a_person_stopped_is_restored_and_stays_so() {
     let idle = on_volumes(Shop::web([stopped()]));
     let plan = idle.plan(Verb::Restore(Box::new(wish(Method::Files)))).expect("planned");
