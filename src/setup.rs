@@ -21,7 +21,9 @@ use crate::{
         session::{Fleet, Narrow},
     },
     clock::Clock,
-    config::{self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme},
+    config::{
+        self, ClusterConfig, Complaint, Config, Connect, Keymap, Overrides, Paths, Reach, Theme, backup::Backups,
+    },
     domain::{Capabilities, Cluster, ClusterName, Engine, Link, Trouble},
     runtime::{backup::Vault, gate::Gate, journal::Journal},
 };
@@ -34,6 +36,8 @@ pub struct Setup {
     pub keymap: Keymap,
     pub complaints: Vec<Complaint>,
     pub is_demo: bool,
+    /// Where what is backed up of the simulator is kept for as long as this: it has no place among what is real.
+    demo: Option<io::Result<tempfile::TempDir>>,
 }
 
 impl Setup {
@@ -46,7 +50,8 @@ impl Setup {
         let (keymap, more) = Keymap::load(&config.keymap, &paths);
         complaints.extend(more);
         let is_demo = options.demo || options.scenario.is_some() || matches!(command, Some(Command::Demo));
-        Self { options: options.clone(), paths, config, theme, keymap, complaints, is_demo }
+        let demo = is_demo.then(tempfile::tempdir);
+        Self { options: options.clone(), paths, config, theme, keymap, complaints, is_demo, demo }
     }
 
     /// Every cluster that the options, the config and the machine name. Connects to none.
@@ -79,9 +84,13 @@ impl Setup {
         Gate::new(self.config.read_only, read_only, self.config.arm).with_vault(self.vault())
     }
 
-    /// Where backups are kept, if the config says so. What is done to the simulator has no place there.
+    /// Where backups are kept, if the config says so.
     pub fn vault(&self) -> Option<Vault> {
-        let backups = self.config.backups.as_ref().filter(|_| !self.is_demo)?;
+        if let Some(demo) = &self.demo {
+            let backups = Backups::alone(demo.as_ref().ok()?.path().join("backups"), "demo");
+            return Some(Vault { backups: Arc::new(backups), cache: None });
+        }
+        let backups = self.config.backups.as_ref()?;
         let is_near = matches!(backups.place, config::place::Place::Local(_));
         let cache = self.paths.repositories().filter(|_| !is_near);
         Some(Vault { backups: Arc::new(backups.clone()), cache })

@@ -85,6 +85,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Done when it is gone with all its data, also when it was gone before. What is no scratch instance is left alone, and refused.
     fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>>;
 
+    /// There is no machine in which anything could be run.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     /// All that a service is made of, with its secrets: for the encrypted repository, and for no screen, no log and no journal.
     fn definition(&self, service: ServiceId) -> BoxFuture<'static, Result<Vec<DefinitionFile>, Trouble>> {
         let trouble = Trouble::new(format!("could not read what {service} is made of"), "its engine does not tell");

@@ -119,7 +119,6 @@ fn what_was_known_stays_when_the_repository_cannot_be_read() {
 #[test]
 fn where_there_is_nothing_to_list_it_says_why_and_what_would_help() {
     check_everywhere("backups_unconfigured", &opened(services()));
-    check_everywhere("backups_demo", &opened(services().settings(|settings| settings.is_demo = true)));
     check_everywhere("backups_reading", &opened(services().repository()));
     check_everywhere("backups_nothing", &opened(world().service("shop/web", 2).backed_up([])));
 }

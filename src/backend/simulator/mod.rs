@@ -31,6 +31,7 @@ use crate::{
 mod answers;
 mod canary;
 mod chance;
+mod data;
 mod faults;
 mod gate;
 mod lease;
@@ -55,6 +56,8 @@ mod traffic;
 mod watch;
 mod words;
 mod world;
+
+pub use data::DATA;
 
 /// The way to one cluster of a scenario. What people do to it stays done over every connection.
 #[derive(Clone)]
@@ -315,19 +318,39 @@ impl Backend for Simulator {
         shell::attach(self.line.clone(), instance, size).boxed()
     }
 
-    fn run(&self, _: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
-        let what = format!("could not run {}", command.first().map_or("nothing", String::as_str));
-        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
+    fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>> {
+        let line = self.line.clone();
+        async move {
+            line.round_trip().await.map_err(|loss| loss.why)?;
+            data::run(&line, &instance, &command).unwrap_or_else(|| {
+                let what = format!("could not run {}", command.first().map_or("nothing", String::as_str));
+                Err(Trouble::new(what, NO_MACHINE))
+            })
+        }
+        .boxed()
     }
 
     fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>> {
-        let what = format!("could not make a scratch instance for {}", wanted.service);
-        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
+        let line = self.line.clone();
+        async move {
+            line.round_trip().await.map_err(|loss| loss.why)?;
+            Ok(line.place.data().scratch(&wanted))
+        }
+        .boxed()
     }
 
     fn discard(&self, scratch: InstanceId) -> BoxFuture<'static, Result<(), Trouble>> {
-        let what = format!("could not remove the scratch instance {}", scratch.key);
-        Box::pin(async move { Err(Trouble::new(what, NO_MACHINE)) })
+        let line = self.line.clone();
+        async move {
+            line.round_trip().await.map_err(|loss| loss.why)?;
+            line.place.data().discard(&scratch);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
     }
 }
 

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::world::World;
+use super::{data::Stores, world::World};
 use crate::domain::InstanceId;
 
 pub struct Place {
     world: watch::Sender<Arc<World>>,
+    data: Stores,
 }
 
 impl Place {
     pub fn new(world: World) -> Self {
-        Self { world: watch::Sender::new(Arc::new(world)) }
+        Self { world: watch::Sender::new(Arc::new(world)), data: Stores::default() }
+    }
+
+    /// What is in its instances.
+    pub fn data(&self) -> &Stores {
+        &self.data
     }
 
     pub fn now(&self) -> Timestamp {

@@ -32,6 +32,7 @@ mod redis;
 mod rehearse;
 mod restore;
 mod save;
+mod simulated;
 mod sqlite;
 
 pub use listing::keep_listing;
@@ -175,7 +176,10 @@ fn part(file: &str) -> &str {
     file.rsplit_once('.').map_or(file, |(name, _)| name)
 }
 
-fn recipe_of(item: &Item) -> Result<&'static dyn Recipe, StepError> {
+fn recipe_of(backend: &dyn Backend, item: &Item) -> Result<&'static dyn Recipe, StepError> {
+    if backend.is_simulated() {
+        return Ok(&simulated::Simulated);
+    }
     Ok(match item.method {
         Method::Postgres => &postgres::Postgres,
         Method::Mysql => &mysql::Mysql,

@@ -82,7 +82,7 @@ async fn try_in(site: Site<'_>, order: &Returned, scratch: &InstanceId, what: &s
 
 /// Until its server does; what it says then is what it said last.
 async fn answers(site: Site<'_>, order: &Returned, what: &str) -> Result<(), StepError> {
-    let recipe = recipe_of(&order.item)?;
+    let recipe = recipe_of(site.backend, &order.item)?;
     (site.progress)("waits until its server answers");
     let began = Instant::now();
     loop {

@@ -129,7 +129,7 @@ pub(super) struct Restoring<'a> {
 
 impl<'a> Restoring<'a> {
     pub async fn of(site: Site<'a>, order: &'a Returned, what: &'a str) -> Result<Self, StepError> {
-        let recipe = recipe_of(&order.item)?;
+        let recipe = recipe_of(site.backend, &order.item)?;
         let snapshot = looked_up(site.access, &order.snapshot).await?;
         let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: mark(order.asked) };
         Ok(Self { site, order, recipe, snapshot, into, what })

@@ -55,7 +55,7 @@ async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     if order.item.method == Method::Configuration {
         return configuration::save(site, order, (repository, note)).await;
     }
-    let recipe = recipe_of(&order.item)?;
+    let recipe = recipe_of(site.backend, &order.item)?;
     let survey = survey(backend, recipe, (&order.item, &order.instance), &what).await?;
     let sources = recipe.sources(&order.item, &survey);
     let (outlets, streams): (Vec<_>, Vec<_>) = sources.iter().map(|source| incoming(source.file.clone())).unzip();

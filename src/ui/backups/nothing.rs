@@ -26,10 +26,7 @@ pub fn draw(paint: &mut Paint<'_>, area: Rect) {
 }
 
 fn no_repository(paint: &mut Paint<'_>, area: Rect) {
-    let first = match paint.app.world.settings.is_demo {
-        true => "The demo has no repository, so nothing is backed up here. Where there is one, the config names it:",
-        false => "The config names no repository, so nothing is backed up from here. Write into it:",
-    };
+    let first = "The config names no repository, so nothing is backed up from here. Write into it:";
     let more = format!(
         "It may also be s3:..., rest:... or rclone:..., as for restic.\n\n{}\n\nThen: midwatch backup --due --yes, from cron.",
         what_is_backed_up()
