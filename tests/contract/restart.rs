@@ -235,14 +235,13 @@ async fn a_backup_and_a_restore_across_a_restart_of_the_engine_come_to_their_end
     let config = format!("[backup]\nrepository = \"{}\"\npassword_command = \"echo hunter2\"\n", repository.display());
     fs::write(engine.path("config/midwatch/config.toml"), config).expect("written");
 
-    for (command, stream) in [("backup", "reads /kept: "), ("restore", "unpacks beside /kept: ")] {
+    for (command, streams) in [("backup", "Mi of 200Mi"), ("restore", "unpacks beside /kept: ")] {
         if command == "restore" {
             engine.docker(&["exec", "store", "sh", "-c", "echo damage >/kept/noise"]);
         }
         let mut child = engine.midwatch(&[command, "store", "--yes"]).spawn().expect("midwatch runs");
         let said = |engine: &Engine| fs::read_to_string(engine.path("said")).expect("text");
-        // It is in the middle of the stream.
-        until(stream, || said(&engine).contains(stream)).await;
+        until("the middle of its stream", || said(&engine).contains(streams)).await;
         engine.end("-KILL");
         engine.comes_back().await;
         let mut ended = None;
