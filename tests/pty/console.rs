@@ -44,7 +44,7 @@ fn what_the_demo_wrote_is_gone_with_it() {
     let mut terminal =
         Terminal::midwatch_in(SIZE, &["demo", "--seed", "1"], &[("TMPDIR", &scratch.path().to_string_lossy())]);
     terminal.wait_until("the console is painted", is_painted);
-    assert_eq!(entries(), 1, "its journal");
+    assert_eq!(entries(), 2, "its journal, and what is backed up of it");
     terminal.keys("q");
     assert!(terminal.wait_for_end().success());
     assert_eq!(entries(), 0);
