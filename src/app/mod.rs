@@ -31,6 +31,7 @@ pub mod operation;
 pub mod operations;
 pub mod overlay;
 pub mod palette;
+pub mod picker;
 pub mod plan;
 pub mod prompt;
 pub mod release;

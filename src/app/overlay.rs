@@ -1,4 +1,5 @@
-//! What lies over the screen until it is answered: the palette, the line of a forward, of a scaling or of a restore, and the question before quitting.
+//! What lies over the screen until it is answered: the palette, the line of a forward, of a scaling or of a restore, and the question before
+//! quitting.
 
 use tui_input::InputRequest;
 
@@ -44,7 +45,7 @@ impl Overlay {
             Self::Palette(palette) => Some(&palette.prompt),
             Self::Forward(asked) => Some(&asked.prompt),
             Self::Scale(asked) => Some(&asked.prompt),
-            Self::RestoreInto(asked) => Some(&asked.prompt),
+            Self::RestoreInto(asked) => Some(&asked.picker.prompt),
             Self::Quit(_) => None,
         }
     }
@@ -54,7 +55,7 @@ impl Overlay {
             Self::Palette(palette) => palette.edit(request),
             Self::Forward(asked) => asked.edit(request),
             Self::Scale(asked) => asked.edit(request),
-            Self::RestoreInto(asked) => asked.edit(request),
+            Self::RestoreInto(asked) => asked.picker.edit(request),
             Self::Quit(_) => {}
         }
     }
@@ -62,7 +63,7 @@ impl Overlay {
     pub fn scroll(&mut self, lines: i32) {
         match self {
             Self::Palette(palette) => palette.scroll(lines),
-            Self::RestoreInto(asked) => asked.scroll(lines),
+            Self::RestoreInto(asked) => asked.picker.scroll(lines),
             Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
@@ -70,7 +71,7 @@ impl Overlay {
     pub fn click(&mut self, row: usize) {
         match self {
             Self::Palette(palette) => palette.click(row),
-            Self::RestoreInto(asked) => asked.click(row),
+            Self::RestoreInto(asked) => asked.picker.click(row),
             Self::Forward(_) | Self::Scale(_) | Self::Quit(_) => {}
         }
     }
@@ -101,7 +102,7 @@ impl Overlay {
                 None => Answer::Stay(Self::RestoreInto(asked)),
             },
             (Self::RestoreInto(mut asked), _) => {
-                asked.act(action);
+                asked.picker.act(action);
                 Answer::Stay(Self::RestoreInto(asked))
             }
             // Leaving it running: the process goes on without a screen until the plan has ended.

@@ -175,7 +175,7 @@ fn the_palette_greys_what_read_only_refuses_and_says_why() {
     let mut app = world().service("shop/web", 1).settings(|settings| settings.read_only = true).app();
     press(&mut app, &[Action::Palette]);
     let Some(Overlay::Palette(palette)) = app.overlay() else { panic!("no palette") };
-    let refused = |action| palette.entries().find(|entry| entry.action == action).expect("listed").refused.clone();
+    let refused = |action| palette.rows().find(|entry| entry.action == action).expect("listed").refused.clone();
     assert_eq!(refused(Action::Logs), None);
     let why = "started read-only: nothing can be changed";
     for action in [Action::Restart, Action::Stop, Action::Start] {

@@ -77,9 +77,10 @@ pub trait Backend: Send + Sync + 'static {
     fn run(&self, instance: InstanceId, command: Vec<String>) -> BoxFuture<'static, Result<Piped, Trouble>>;
 
     /// Makes an instance by itself, like another one: its image, its program, its environment, its limits, and what it may only read. It
-    /// has none of its data unless that is wanted (`ScratchKind`), no name by which others find it, no way to the network, and is no service's: no screen lists it. It runs, and
-    /// ends by itself in time. A service has one at most: what is left of an earlier one is removed first. What keeps it from the network on
-    /// Kubernetes is a policy, and whether a cluster's plugin enforces those, nobody can see.
+    /// has none of its data unless that is wanted (`ScratchKind`), no name by which others find it, no way to the network, and is no
+    /// service's: no screen lists it. It runs, and ends by itself in time. A service has one at most: what is left of an earlier one is
+    /// removed first. What keeps it from the network on Kubernetes is a policy, and whether a cluster's plugin enforces those, nobody can
+    /// see.
     fn scratch(&self, wanted: Scratch) -> BoxFuture<'static, Result<InstanceId, Trouble>>;
 
     /// Done when it is gone with all its data, also when it was gone before. What is no scratch instance is left alone, and refused.

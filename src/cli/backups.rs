@@ -2,8 +2,6 @@
 
 mod beside;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{
@@ -249,14 +247,9 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
         leaves_dependants: asked.leave_dependants,
         stops: stops?,
         wished: desk.session.clock.now(),
-        took: took(&desk, &snapshot.item),
+        took: desk.vault.backups.protection(snapshot.item.clone(), &desk.listing).took,
     };
     desk.carry_out(&asked.consent, Verb::Restore(Box::new(wish)), into, printer).await
-}
-
-fn took(desk: &Desk, item: &Item) -> Option<Duration> {
-    let (found, _) = desk.vault.backups.protections(&desk.session.inventory, desk.session.services(), &desk.listing);
-    found.into_iter().find(|protection| protection.item == *item)?.took
 }
 
 /// `midwatch verify`

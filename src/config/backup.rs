@@ -146,7 +146,7 @@ impl Backups {
         (found, troubles)
     }
 
-    fn protection(&self, item: Item, listing: &Listing) -> Protection {
+    pub fn protection(&self, item: Item, listing: &Listing) -> Protection {
         let objectives = self.objectives(&item.service);
         Protection::of(item, objectives, listing)
     }

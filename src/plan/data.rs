@@ -127,9 +127,10 @@ impl Data {
         }
     }
 
-    pub fn item(&self) -> &Item {
+    /// All but a backup brings a snapshot somewhere. `Err`: it is one.
+    fn returned(&self) -> Result<&Returned, &Save> {
         match self {
-            Self::Save(save) => &save.item,
+            Self::Save(save) => Err(save),
             Self::Check(returned)
             | Self::Bring(returned)
             | Self::Discard(returned)
@@ -137,13 +138,13 @@ impl Data {
             | Self::TakeBack(returned)
             | Self::Compare(returned)
             | Self::Settle(returned)
-            | Self::Rehearse(returned) => &returned.item,
+            | Self::Rehearse(returned) => Ok(returned),
         }
     }
 
-    pub fn instance(&self) -> (&InstanceId, &Arc<str>) {
+    fn returned_mut(&mut self) -> Result<&mut Returned, &mut Save> {
         match self {
-            Self::Save(save) => (&save.instance, &save.name),
+            Self::Save(save) => Err(save),
             Self::Check(returned)
             | Self::Bring(returned)
             | Self::Discard(returned)
@@ -151,24 +152,26 @@ impl Data {
             | Self::TakeBack(returned)
             | Self::Compare(returned)
             | Self::Settle(returned)
-            | Self::Rehearse(returned) => (&returned.instance, &returned.name),
+            | Self::Rehearse(returned) => Ok(returned),
+        }
+    }
+
+    pub fn item(&self) -> &Item {
+        self.returned().map_or_else(|save| &save.item, |returned| &returned.item)
+    }
+
+    pub fn instance(&self) -> (&InstanceId, &Arc<str>) {
+        match self.returned() {
+            Ok(returned) => (&returned.instance, &returned.name),
+            Err(save) => (&save.instance, &save.name),
         }
     }
 
     /// The path that is reached beside the instance, not in it.
     pub fn at_rest(&self) -> Option<&Arc<str>> {
-        let is_so = match self {
-            Self::Save(save) => save.at_rest,
-            Self::Check(returned)
-            | Self::Bring(returned)
-            | Self::Discard(returned)
-            | Self::Swap(returned)
-            | Self::TakeBack(returned)
-            | Self::Compare(returned)
-            | Self::Settle(returned) => returned.at_rest,
-            // It has an instance of its own already.
-            Self::Rehearse(_) => false,
-        };
+        // A rehearsal has an instance of its own already.
+        let is_apart = !matches!(self, Self::Rehearse(_));
+        let is_so = is_apart && self.returned().map_or_else(|save| save.at_rest, |returned| returned.at_rest);
         self.item().path.as_ref().filter(|_| is_so)
     }
 
@@ -179,31 +182,17 @@ impl Data {
 
     /// The same, done in another instance.
     pub fn inside(mut self, other: InstanceId) -> Self {
-        match &mut self {
-            Self::Save(save) => save.instance = other,
-            Self::Check(returned)
-            | Self::Bring(returned)
-            | Self::Discard(returned)
-            | Self::Swap(returned)
-            | Self::TakeBack(returned)
-            | Self::Compare(returned)
-            | Self::Settle(returned)
-            | Self::Rehearse(returned) => returned.instance = other,
+        match self.returned_mut() {
+            Ok(returned) => returned.instance = other,
+            Err(save) => save.instance = other,
         }
         self
     }
 
     pub(super) fn stamp(&mut self, at: Timestamp) {
-        match self {
-            Self::Save(save) => save.asked = Some(at),
-            Self::Check(returned)
-            | Self::Bring(returned)
-            | Self::Discard(returned)
-            | Self::Swap(returned)
-            | Self::TakeBack(returned)
-            | Self::Compare(returned)
-            | Self::Settle(returned)
-            | Self::Rehearse(returned) => returned.asked = Some(at),
+        match self.returned_mut() {
+            Ok(returned) => returned.asked = Some(at),
+            Err(save) => save.asked = Some(at),
         }
     }
 

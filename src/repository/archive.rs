@@ -62,8 +62,8 @@ fn folder_of(item: &Item) -> PathBuf {
 }
 
 impl Repository {
-    /// Takes in the streams to their ends, in the order in which they come: a snapshot that stands as `note` says. `finish` is asked for what is known only then; an error of its
-    /// own, or a stream that was cut off, leaves no snapshot.
+    /// Takes in the streams to their ends, in the order in which they come: a snapshot that stands as `note` says. `finish` is asked for what
+    /// is known only then; an error of its own, or a stream that was cut off, leaves no snapshot.
     pub fn archive(
         &self,
         note: Note,

@@ -61,6 +61,11 @@ impl Outlet {
         self.pieces.send(Some(piece)).await.map_err(|_| Unread)
     }
 
+    /// Whoever took the pieces has given up.
+    pub fn is_unread(&self) -> bool {
+        self.pieces.is_closed()
+    }
+
     /// That was all of it.
     pub async fn end(self) -> Result<(), Unread> {
         self.pieces.send(None).await.map_err(|_| Unread)

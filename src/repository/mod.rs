@@ -57,7 +57,8 @@ impl Repository {
         &self.access.place
     }
 
-    /// What is ours in it; what others keep in the same repository is left out. Reads all of them: on a repository that is far away and not cached, a request for each.
+    /// What is ours in it; what others keep in the same repository is left out. Reads all of them: on a repository that is far away and not
+    /// cached, a request for each.
     pub fn listing(&self) -> Result<Listing, Trouble> {
         let (files, unreadable) = self.files()?;
         let mut snapshots: Vec<Snapshot> = files.iter().filter_map(note::snapshot).collect();

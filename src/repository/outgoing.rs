@@ -1,11 +1,14 @@
 //! A file of a snapshot on its way out: read by the library on a thread that may wait, taken by a task.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Access, Repository};
+use super::Repository;
 use crate::domain::{SnapshotId, Trouble};
 
 /// Pieces on their way: the repository waits for whoever takes them.
@@ -40,16 +43,14 @@ impl Write for Pieces {
 }
 
 /// Begins to read a file of a snapshot.
-pub fn outgoing(access: Access, runtime: tokio::runtime::Handle, snapshot: SnapshotId, file: String) -> Outgoing {
+pub fn outgoing(repository: Arc<Repository>, snapshot: SnapshotId, file: String) -> Outgoing {
     let (sender, receiver) = mpsc::channel(ON_THE_WAY);
-    let handle = runtime.clone();
+    let runtime = repository.runtime.clone();
     runtime.spawn_blocking(move || {
         let mut pieces = Pieces { sender, waiting: Vec::with_capacity(PIECE) };
-        let read = access.open_made(handle).and_then(|repository: Repository| {
-            repository.read(&snapshot, &file, &mut pieces)?;
-            pieces
-                .flush()
-                .map_err(|error| Trouble::new(format!("could not read {file} of the snapshot {snapshot}"), error))
+        let read = repository.read(&snapshot, &file, &mut pieces).and_then(|()| {
+            let what = format!("could not read {file} of the snapshot {snapshot}");
+            pieces.flush().map_err(|error| Trouble::new(what, error))
         });
         if let Err(trouble) = read {
             // Nobody may listen any more.

@@ -89,7 +89,21 @@ impl Runtime {
 
     /// Compares what is wanted with what runs, starts and stops the difference. Cheap when nothing changed.
     pub fn reconcile(&mut self, wanted: &Subscriptions) {
-        let Self { tokio, connectors, wakes, connections, outbox, clock, links, logs, samples, answers, .. } = self;
+        let Self {
+            tokio,
+            connectors,
+            wakes,
+            connections,
+            outbox,
+            clock,
+            links,
+            logs,
+            samples,
+            answers,
+            forwards,
+            vault,
+            backups,
+        } = self;
         let known = wanted.clusters.iter().filter(|cluster| connectors.contains_key(*cluster));
         links.reconcile(known.map(each), |cluster, ()| {
             let keeper = Keeper {
@@ -112,12 +126,12 @@ impl Runtime {
         answers.reconcile(wanted.answers.iter(), |question, refresh| {
             spawn_settled(tokio, ask::keep(connections.clone(), outbox.clone(), question.clone(), *refresh))
         });
-        let backups = wanted.backups.as_ref().filter(|_| self.vault.is_some());
-        self.backups.reconcile(backups.map(|reading| (&(), reading)).into_iter(), |(), reading| {
-            let vault = self.vault.clone().expect("nothing is wanted without it");
-            tokio.spawn(backup::keep_listing(vault, outbox.clone(), reading.every)).abort_handle()
-        });
-        self.forwards.reconcile(wanted.forwards.iter(), |local, forward| {
+        if let Some(vault) = vault {
+            backups.reconcile(wanted.backups.iter().map(|reading| (&(), reading)), |(), reading| {
+                tokio.spawn(backup::keep_listing(vault.clone(), outbox.clone(), reading.every)).abort_handle()
+            });
+        }
+        forwards.reconcile(wanted.forwards.iter(), |local, forward| {
             tokio.spawn(forward::keep(connections.clone(), outbox.clone(), *local, forward.clone())).abort_handle()
         });
     }

@@ -11,7 +11,7 @@ use crate::{
     action::{Action, Danger, Place},
     app::{
         Overlay,
-        backups::into::{Candidate, RestoreInto},
+        backups::into::{Goal, RestoreInto},
         forward::ForwardPrompt,
         help::name,
         overlay::can_be_taken_back,
@@ -50,7 +50,7 @@ enum Cell {
 fn palette(palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
     let width = area.width.saturating_sub(4).min(100);
     let height = area.height.saturating_sub(2).min(24);
-    let count = palette.entries().len();
+    let count = palette.rows().len();
     let title = format!("{count} of {}", palette.count());
     let inside = frame(paint, centred(area, width, height), "actions", &title);
     if inside.is_empty() {
@@ -67,7 +67,7 @@ fn palette(palette: &Palette, paint: &mut Paint<'_>, area: Rect) {
     let table = Table::fit(&columns, Cell::Help, body);
     let keys = palette.keys();
     let window = palette.list.window(&keys, usize::from(body.height));
-    let mut in_sight = palette.entries().skip(window.start);
+    let mut in_sight = palette.rows().skip(window.start);
     let pane = Pane { number: PANE, focused: true };
     let shown = widget::rows(paint, body, &palette.list, &keys, pane, |paint, place, _| {
         if let Some(entry) = in_sight.next() {
@@ -147,7 +147,7 @@ fn scale(asked: &ScalePrompt, paint: &mut Paint<'_>, area: Rect) {
 /// Which snapshot, and the services that match what was typed.
 fn restore_into(asked: &RestoreInto, paint: &mut Paint<'_>, area: Rect) {
     let title = format!("restore {} {} into", asked.snapshot.id, asked.snapshot.item.what());
-    let count = asked.rows().len();
+    let count = asked.picker.rows().len();
     let width = area.width.saturating_sub(4).min(76);
     let height =
         u16::try_from(count.max(1)).unwrap_or(u16::MAX).saturating_add(5).min(area.height.saturating_sub(2)).min(20);
@@ -155,13 +155,13 @@ fn restore_into(asked: &RestoreInto, paint: &mut Paint<'_>, area: Rect) {
     if inside.height < 4 {
         return;
     }
-    widget::prompt(paint, Rect { height: 1, ..inside }, &asked.prompt);
+    widget::prompt(paint, Rect { height: 1, ..inside }, &asked.picker.prompt);
     let body = Rect { y: inside.y + 1, height: inside.height - 3, ..inside };
-    let keys = asked.keys();
-    let window = asked.list.window(&keys, usize::from(body.height));
-    let mut in_sight = asked.rows().skip(window.start);
+    let keys = asked.picker.keys();
+    let window = asked.picker.list.window(&keys, usize::from(body.height));
+    let mut in_sight = asked.picker.rows().skip(window.start);
     let pane = Pane { number: PANE, focused: true };
-    let shown = widget::rows(paint, body, &asked.list, &keys, pane, |paint, place, _| {
+    let shown = widget::rows(paint, body, &asked.picker.list, &keys, pane, |paint, place, _| {
         if let Some(candidate) = in_sight.next() {
             target(paint, place, candidate, asked);
         }
@@ -174,7 +174,7 @@ fn restore_into(asked: &RestoreInto, paint: &mut Paint<'_>, area: Rect) {
     choices(paint, last, "plan it");
 }
 
-fn target(paint: &mut Paint<'_>, place: Rect, candidate: &Candidate, asked: &RestoreInto) {
+fn target(paint: &mut Paint<'_>, place: Rect, candidate: &Goal, asked: &RestoreInto) {
     let note = if candidate.is_alike { format!("has {}", asked.snapshot.item.method) } else { String::new() };
     let room = u16::try_from(note.width() + 2).unwrap_or(u16::MAX).min(place.width);
     let name = Rect { width: place.width - room, ..place };

@@ -141,7 +141,7 @@ fn a_snapshot_goes_into_another_service_that_is_found_by_typing() {
     let mut app = opened(shop().app());
     app.act(Action::RestoreInto, now());
     let Some(Overlay::RestoreInto(asked)) = app.overlay() else { panic!("{:?}", app.overlay()) };
-    let told: Vec<_> = asked.rows().map(|row| (&*row.service.name, row.is_alike)).collect();
+    let told: Vec<_> = asked.picker.rows().map(|row| (&*row.service.name, row.is_alike)).collect();
     assert_eq!(told, [("spare", true), ("web", false)]);
     "sp".chars().for_each(|c| app.edit(InputRequest::InsertChar(c), now()));
     app.act(Action::Open, now());

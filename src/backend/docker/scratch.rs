@@ -1,4 +1,5 @@
-//! Scratch instances: containers by themselves, in which a restore is rehearsed or files are reached. A service has one at the most, by its name.
+//! Scratch instances: containers by themselves, in which a restore is rehearsed or files are reached. A service has one at the most, by its
+//! name.
 //!
 //! What ends one whose maker is gone runs in it, beside its program: to put it before the program would make another process the first
 //! one, which some programs must be, and which gets the signals. The first process of a container takes no signal from within that it does

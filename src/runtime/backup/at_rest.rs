@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Site, done};
+use super::{SCRATCH_LIVES, Site, done};
 use crate::{
     backend::{Scratch, ScratchKind, StepError},
     plan::Data,
 };
-
-/// Seconds after which the instance ends by itself, whatever becomes of us.
-const LIVES: u32 = 24 * 3600;
 
 pub async fn carry_out(site: Site<'_>, data: &Data, path: &Arc<str>) -> Result<(), StepError> {
     let Site { backend, progress, .. } = site;
     let (like, name) = data.instance();
     progress(&format!("makes an instance by itself, with the data of {name}"));
     let kind = ScratchKind::WithData(path.clone());
-    let wanted = Scratch { like: like.clone(), service: data.item().service.clone(), kind, within: LIVES };
+    let wanted = Scratch { like: like.clone(), service: data.item().service.clone(), kind, within: SCRATCH_LIVES };
     let scratch = backend.scratch(wanted).await.map_err(StepError::Failed)?;
     let inside = data.clone().inside(scratch.clone());
     let done = done(site, &inside).await;

@@ -5,15 +5,14 @@ mod directory;
 
 use std::time::Instant;
 
-use jiff::Timestamp;
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::{Site, in_repository, looked_up, restore, waited_for};
+use super::{Site, opened, prove, restore, waited_for};
 use crate::{
     backend::{DefinitionFile, StepError},
-    domain::{Counts, Outcome, Proof, Snapshot, SnapshotId, Trial, Trouble},
+    domain::{Counts, Outcome, Snapshot, SnapshotId, Trial, Trouble},
     plan::{Data, Returned, Save},
-    repository::{Note, Repository, incoming, outgoing},
+    repository::{Note, Repository, incoming},
 };
 
 /// All but `Data::Save`.
@@ -65,20 +64,12 @@ fn counts(files: &[DefinitionFile]) -> Counts {
 
 /// All of a snapshot, to its end.
 async fn read(site: Site<'_>, id: &SnapshotId) -> Result<Vec<DefinitionFile>, StepError> {
-    let snapshot = looked_up(site.access, id).await?;
+    let (repository, snapshot) = opened(site.access, id).await?;
+    let what = format!("{id} cannot be restored");
     let mut files = Vec::new();
     for file in &snapshot.files {
-        (site.progress)(&format!("reads {}", file.name));
-        let mut pieces = outgoing(site.access.clone(), Handle::current(), id.clone(), file.name.to_string());
         let mut bytes = Vec::new();
-        while let Some(piece) = pieces.recv().await {
-            bytes.extend_from_slice(&piece.map_err(StepError::Failed)?);
-        }
-        if bytes.len() as u64 != file.bytes {
-            let why = format!("{} has {} bytes where {} were written", file.name, bytes.len(), file.bytes);
-            let trouble = Trouble::new(format!("{id} cannot be restored"), why);
-            return Err(StepError::Failed(trouble.help("take another snapshot; nothing was changed")));
-        }
+        super::read(&repository, (id, file), (&what, site.progress), |piece| bytes.extend_from_slice(piece)).await?;
         files.push(DefinitionFile { name: file.name.clone(), bytes: bytes.into() });
     }
     Ok(files)
@@ -139,15 +130,7 @@ async fn rehearse(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
         Err(StepError::Failed(trouble)) => Outcome::Failed(trouble.why.clone()),
         Err(StepError::Lost(_) | StepError::Unsure(_)) => return tried,
     };
-    let proof = Proof {
-        of: order.snapshot.clone(),
-        item: order.item.clone(),
-        at: Timestamp::now(),
-        took: began.elapsed(),
-        trial: Trial::Rehearsed,
-        outcome,
-    };
-    in_repository(site.access, move |repository| repository.prove(&proof)).await?;
+    prove(site.access, order, Trial::Rehearsed, began.elapsed(), outcome).await?;
     tried
 }
 

@@ -1,20 +1,21 @@
 //! Backups and restores: what the steps of a plan do in the instances, and in the repository.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
 use self::{
+    meter::Meter,
     program::Ran,
     recipe::{Recipe, Survey},
 };
 use crate::{
     backend::{Backend, Progress, StepError},
     config::backup::Backups,
-    domain::{Counts, InstanceId, Item, Method, Snapshot, SnapshotId, Trouble},
-    plan::Data,
-    repository::{Access, Password, Repository},
+    domain::{Counts, InstanceId, Item, Method, Outcome, Proof, Snapshot, SnapshotId, StoredFile, Trial, Trouble},
+    plan::{Data, Returned},
+    repository::{Access, Password, Repository, outgoing},
 };
 
 mod at_rest;
@@ -39,6 +40,9 @@ pub use listing::keep_listing;
 pub use rehearse::rehearse;
 pub use restore::{bring, check, compare, discard, settle, swap, take_back};
 pub use save::save;
+
+/// Seconds after which a scratch instance ends by itself, whatever becomes of us.
+const SCRATCH_LIVES: u32 = 24 * 3600;
 
 /// Where backups are kept, as the config says.
 #[derive(Clone, Debug)]
@@ -137,9 +141,51 @@ async fn in_repository<T: Send + 'static>(
     waited_for(move || work(access.open_made(runtime)?)).await
 }
 
-async fn looked_up(access: &Access, id: &SnapshotId) -> Result<Snapshot, StepError> {
+/// Opened once for all that a step reads of it: a password is slow to try.
+async fn opened(access: &Access, id: &SnapshotId) -> Result<(Arc<Repository>, Snapshot), StepError> {
     let id = id.clone();
-    in_repository(access, move |repository| repository.snapshot(&id)).await
+    in_repository(access, move |repository| {
+        let snapshot = repository.snapshot(&id)?;
+        Ok((Arc::new(repository), snapshot))
+    })
+    .await
+}
+
+/// One file of a snapshot, to its end: `take` sees each piece. `Err` also where it is shorter or longer than what was written.
+async fn read(
+    repository: &Arc<Repository>,
+    (snapshot, file): (&SnapshotId, &StoredFile),
+    (what, progress): (&str, &Progress),
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), StepError> {
+    let says = format!("reads {}", file.name);
+    let mut meter = Meter::begin(progress, &says, Some(file.bytes));
+    let mut pieces = outgoing(repository.clone(), snapshot.clone(), file.name.to_string());
+    let mut bytes = 0;
+    while let Some(piece) = pieces.recv().await {
+        let piece = piece.map_err(StepError::Failed)?;
+        take(&piece);
+        bytes += piece.len() as u64;
+        meter.at(bytes);
+    }
+    if bytes == file.bytes {
+        return Ok(());
+    }
+    let why = format!("{} has {bytes} bytes where {} were written", file.name, file.bytes);
+    Err(StepError::Failed(Trouble::new(what, why).help("take another snapshot; nothing was changed")))
+}
+
+/// Writes down how a snapshot did when it was tried, for every machine to know.
+async fn prove(
+    access: &Access,
+    order: &Returned,
+    trial: Trial,
+    took: Duration,
+    outcome: Outcome,
+) -> Result<(), StepError> {
+    let (of, item) = (order.snapshot.clone(), order.item.clone());
+    let proof = Proof { of, item, at: Timestamp::now(), took, trial, outcome };
+    in_repository(access, move |repository| repository.prove(&proof)).await
 }
 
 async fn survey(

@@ -1,7 +1,5 @@
 //! MongoDB: all databases in one archive of its own tools, the users among them.
 
-use std::sync::Arc;
-
 use super::{
     program::Ran,
     recipe::{Act, Into, Recipe, Source, Survey, Which, hash},
@@ -24,15 +22,7 @@ impl Recipe for Mongo {
     }
 
     fn surveyed(&self, ran: &Ran) -> Survey {
-        let part = |report: &str| {
-            let (bytes, name) = report.split_once(' ')?;
-            Some((Arc::from(name), bytes.parse().ok()))
-        };
-        Survey {
-            version: ran.reported("version").next().map(Arc::from),
-            parts: ran.reported("database").filter_map(part).collect(),
-            room: None,
-        }
+        Survey::of_databases(ran)
     }
 
     fn sources(&self, _: &Item, _: &Survey) -> Vec<Source> {
@@ -42,13 +32,8 @@ impl Recipe for Mongo {
 
     /// Documents by collection, named with its database; those of the server itself count for nothing.
     fn counts(&self, _: &str, ran: &Ran, counts: &mut Counts) {
-        for report in ran.reported("count") {
-            let Some((count, name)) = report.split_once(' ') else { continue };
-            let Ok(count) = count.parse() else { continue };
-            if !OWN.iter().any(|own| name.starts_with(own)) {
-                counts.insert(name.into(), (count, count));
-            }
-        }
+        let known = ran.counted().filter(|(name, _)| !OWN.iter().any(|own| name.starts_with(own)));
+        counts.extend(known.map(|(name, count)| (name.into(), (count, count))));
     }
 
     fn bring(&self, into: &Into) -> Vec<Act> {
@@ -99,6 +84,8 @@ fn suffix(into: &Into) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::{Method, ServiceId};
 

@@ -30,15 +30,7 @@ impl Recipe for Mysql {
     }
 
     fn surveyed(&self, ran: &Ran) -> Survey {
-        let part = |report: &str| {
-            let (bytes, name) = report.split_once(' ')?;
-            Some((Arc::from(name), bytes.parse().ok()))
-        };
-        Survey {
-            version: ran.reported("version").next().map(Arc::from),
-            parts: ran.reported("database").filter_map(part).collect(),
-            room: None,
-        }
+        Survey::of_databases(ran)
     }
 
     fn sources(&self, _: &Item, survey: &Survey) -> Vec<Source> {

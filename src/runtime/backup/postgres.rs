@@ -25,11 +25,7 @@ impl Recipe for Postgres {
 
     fn surveyed(&self, ran: &Ran) -> Survey {
         let version = ran.reported("version").next().and_then(|number| number.parse().ok()).map(version);
-        let part = |report: &str| {
-            let (bytes, name) = report.split_once(' ')?;
-            Some((Arc::from(name), bytes.parse().ok()))
-        };
-        Survey { version, parts: ran.reported("database").filter_map(part).collect(), room: None }
+        Survey { version, ..Survey::of_databases(ran) }
     }
 
     fn sources(&self, _: &Item, survey: &Survey) -> Vec<Source> {

@@ -54,7 +54,8 @@ impl Script {
     }
 }
 
-/// Its output goes where it is wanted. `told` sees each piece of it, and hears how many bytes there were up to its end. `Lost`: whether it came to its end is not known.
+/// Its output goes where it is wanted. `told` sees each piece of it, and hears how many bytes there were up to its end. `Lost`: whether it
+/// came to its end is not known.
 pub async fn dump(
     backend: &dyn Backend,
     instance: &InstanceId,

@@ -17,6 +17,16 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Of a server with several databases: its script reported "version 10.11", and "database 21306727 shop" of each.
+    pub fn of_databases(ran: &Ran) -> Self {
+        let part = |report: &str| {
+            let (bytes, name) = report.split_once(' ')?;
+            Some((Arc::from(name), bytes.parse().ok()))
+        };
+        let version = ran.reported("version").next().map(Arc::from);
+        Self { version, parts: ran.reported("database").filter_map(part).collect(), room: None }
+    }
+
     /// Of what is dumped as a whole: its script reported "version 7.0.15", and "bytes 9042008" where that is known.
     pub fn of_one(part: &str, ran: &Ran) -> Self {
         let bytes = ran.reported("bytes").next().and_then(|bytes| bytes.parse().ok());
@@ -108,7 +118,8 @@ pub trait Recipe: Sync {
     /// Puts what was brought in the place of what is live. Done again it does nothing more.
     fn swap(&self, into: &Into) -> Vec<Act>;
 
-    /// What was brought and never came to its place is gone, however far it came; where the old stands aside (`Method::keeps_old`), that is live again.
+    /// What was brought and never came to its place is gone, however far it came; where the old stands aside (`Method::keeps_old`), that is
+    /// live again.
     fn take_back(&self, into: &Into) -> Vec<Act>;
 
     /// What stands aside is let go.

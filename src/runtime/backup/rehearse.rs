@@ -2,18 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::{Site, in_repository, recipe_of, restore::Restoring, survey};
+use super::{SCRATCH_LIVES, Site, program, prove, recipe_of, restore::Restoring};
 use crate::{
     backend::{Scratch, ScratchKind, StepError},
-    domain::{Counts, InstanceId, Outcome, Proof, Trial, Trouble},
+    domain::{Counts, InstanceId, Outcome, Trial, Trouble},
     plan::Returned,
 };
 
-/// Seconds after which the instance ends by itself, whatever becomes of us.
-const LIVES: u32 = 24 * 3600;
 /// A server that has nothing yet makes its files first.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(180);
 const BETWEEN: Duration = Duration::from_millis(500);
@@ -25,7 +22,8 @@ pub async fn rehearse(site: Site<'_>, order: &Returned) -> Result<(), StepError>
     // By its own kind: a path in it need not be there, and its program would be in the way.
     let kind = if order.item.method.wants_path() { ScratchKind::Empty } else { ScratchKind::Server };
     progress(&format!("makes an instance by itself, like {}", order.name));
-    let wanted = Scratch { like: order.instance.clone(), service: order.item.service.clone(), kind, within: LIVES };
+    let wanted =
+        Scratch { like: order.instance.clone(), service: order.item.service.clone(), kind, within: SCRATCH_LIVES };
     let scratch = backend.scratch(wanted).await.map_err(StepError::Failed)?;
     let tried = try_in(site, order, &scratch, &what).await;
     progress("throws it away");
@@ -36,15 +34,7 @@ pub async fn rehearse(site: Site<'_>, order: &Returned) -> Result<(), StepError>
         Err(Untried::Unknown(error)) => return Err(error.clone()),
     };
     let took = tried.as_ref().map_or(Duration::ZERO, |tried| tried.took);
-    let proof = Proof {
-        of: order.snapshot.clone(),
-        item: order.item.clone(),
-        at: Timestamp::now(),
-        took,
-        trial: Trial::Rehearsed,
-        outcome,
-    };
-    in_repository(access, move |repository| repository.prove(&proof)).await?;
+    prove(access, order, Trial::Rehearsed, took, outcome).await?;
     match tried {
         Ok(_) => discarded.map_err(StepError::Failed),
         Err(Untried::Disproven(trouble)) => Err(StepError::Failed(trouble)),
@@ -83,14 +73,16 @@ async fn try_in(site: Site<'_>, order: &Returned, scratch: &InstanceId, what: &s
 /// Until its server does; what it says then is what it said last.
 async fn answers(site: Site<'_>, order: &Returned, what: &str) -> Result<(), StepError> {
     let recipe = recipe_of(site.backend, &order.item)?;
+    let script = recipe.survey(&order.item).script(recipe);
     (site.progress)("waits until its server answers");
     let began = Instant::now();
     loop {
-        let Err(error) = survey(site.backend, recipe, (&order.item, &order.instance), what).await else {
-            return Ok(());
-        };
-        let missing = matches!(&error, StepError::Failed(trouble) if trouble.why.starts_with("there is no "));
-        if missing || began.elapsed() >= ANSWERS_WITHIN {
+        let ran = program::ask(site.backend, &order.instance, &script).await;
+        let is_missing = ran.as_ref().is_ok_and(|ran| ran.reported("missing").next().is_some());
+        let ran = ran.and_then(|ran| ran.succeeded(what).map_err(StepError::Failed));
+        let Err(error) = ran else { return Ok(()) };
+        // No wait brings a tool.
+        if is_missing || began.elapsed() >= ANSWERS_WITHIN {
             return Err(error);
         }
         sleep(BETWEEN).await;

@@ -1,23 +1,21 @@
 //! A snapshot on its way back: read, brought beside what is live, counted, and put in its place.
 
-use std::time::Instant;
-
-use jiff::Timestamp;
-use tokio::runtime::Handle;
+use std::{sync::Arc, time::Instant};
 
 use super::{
-    Site, failure, in_repository, is_alike, looked_up, mark,
+    Site, failure, in_repository, is_alike, mark,
     meter::Meter,
-    part, program,
+    opened, part, program,
     program::{Fed, Ran, feed},
+    prove, read,
     recipe::{Act, Into, Recipe, Source, Which},
     recipe_of, survey,
 };
 use crate::{
     backend::StepError,
-    domain::{Counts, Outcome, Proof, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
+    domain::{Counts, Outcome, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
     plan::Returned,
-    repository::outgoing,
+    repository::{Repository, outgoing},
 };
 
 /// Reads all of it, and asks the instance for its version and for room.
@@ -41,18 +39,7 @@ pub async fn check(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
         return Err(failed(&what, why, Some("make room first; nothing was changed")));
     }
     for file in &snapshot.files {
-        let says = format!("reads {}", file.name);
-        let mut meter = Meter::begin(site.progress, &says, Some(file.bytes));
-        let mut pieces = outgoing(site.access.clone(), Handle::current(), snapshot.id.clone(), file.name.to_string());
-        let mut bytes = 0;
-        while let Some(piece) = pieces.recv().await {
-            bytes += piece.map_err(StepError::Failed)?.len() as u64;
-            meter.at(bytes);
-        }
-        if bytes != file.bytes {
-            let why = format!("{} has {bytes} bytes where {} were written", file.name, file.bytes);
-            return Err(failed(&what, why, Some("take another snapshot; nothing was changed")));
-        }
+        read(&restoring.repository, (&snapshot.id, file), (&what, site.progress), |_| {}).await?;
     }
     Ok(())
 }
@@ -62,16 +49,9 @@ pub async fn bring(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
     let restoring = Restoring::of(site, order, &what).await?;
     let began = Instant::now();
     let counts = restoring.bring().await?;
-    let proof = Proof {
-        of: order.snapshot.clone(),
-        item: order.item.clone(),
-        at: Timestamp::now(),
-        took: began.elapsed(),
-        trial: Trial::Restored,
-        outcome: Outcome::Opened(counts),
-    };
+    let proven = prove(site.access, order, Trial::Restored, began.elapsed(), Outcome::Opened(counts));
     // It is there all the same.
-    if let Err(error) = in_repository(site.access, move |repository| repository.prove(&proof)).await {
+    if let Err(error) = proven.await {
         tracing::warn!("how long a restore took was not written down: {}", failure(error));
     }
     Ok(())
@@ -122,6 +102,7 @@ pub(super) struct Restoring<'a> {
     site: Site<'a>,
     order: &'a Returned,
     pub recipe: &'static dyn Recipe,
+    repository: Arc<Repository>,
     pub snapshot: Snapshot,
     pub into: Into,
     what: &'a str,
@@ -130,9 +111,9 @@ pub(super) struct Restoring<'a> {
 impl<'a> Restoring<'a> {
     pub async fn of(site: Site<'a>, order: &'a Returned, what: &'a str) -> Result<Self, StepError> {
         let recipe = recipe_of(site.backend, &order.item)?;
-        let snapshot = looked_up(site.access, &order.snapshot).await?;
+        let (repository, snapshot) = opened(site.access, &order.snapshot).await?;
         let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: mark(order.asked) };
-        Ok(Self { site, order, recipe, snapshot, into, what })
+        Ok(Self { site, order, recipe, repository, snapshot, into, what })
     }
 
     pub async fn bring(&self) -> Result<Counts, StepError> {
@@ -177,19 +158,16 @@ impl<'a> Restoring<'a> {
     }
 
     async fn run(&self, act: &Act) -> Result<Ran, StepError> {
-        let Site { backend, access, progress } = self.site;
-        let file = act.reads.as_ref().map(|name| {
-            let bytes = self.snapshot.files.iter().find(|file| file.name == *name).map(|file| file.bytes);
-            (name, bytes)
-        });
-        let mut meter = Meter::begin(progress, &act.says, file.and_then(|(_, bytes)| bytes));
-        let from = file.map(|(name, bytes)| Fed {
-            pieces: outgoing(access.clone(), Handle::current(), self.order.snapshot.clone(), name.to_string()),
-            bytes: bytes.unwrap_or(0),
+        let reads = act.reads.as_ref();
+        let file = reads.and_then(|name| self.snapshot.files.iter().find(|file| file.name == *name));
+        let mut meter = Meter::begin(self.site.progress, &act.says, file.map(|file| file.bytes));
+        let from = file.map(|file| Fed {
+            pieces: outgoing(self.repository.clone(), self.snapshot.id.clone(), file.name.to_string()),
+            bytes: file.bytes,
             what: self.what,
         });
         let script = act.script(self.recipe);
-        let ran = feed(backend, &self.order.instance, &script, from, |bytes| meter.at(bytes)).await?;
+        let ran = feed(self.site.backend, &self.order.instance, &script, from, |bytes| meter.at(bytes)).await?;
         ran.succeeded(&format!("{}: {}", self.what, act.says)).map_err(StepError::Failed)
     }
 
@@ -213,7 +191,7 @@ pub(super) async fn safety(site: Site<'_>, order: &Returned, what: &str) -> Resu
     })
 }
 
-/// By the first number that differs of the first two, as servers count what their dumps need.
+/// By its first number alone: what a later one of the same takes is the recipe's to say.
 fn is_older(runs: &str, wrote: &str) -> bool {
     let number = |version: &str| -> Option<u32> { version.split('.').next()?.parse().ok() };
     matches!((number(runs), number(wrote)), (Some(runs), Some(wrote)) if runs < wrote)

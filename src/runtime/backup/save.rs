@@ -77,8 +77,12 @@ async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
                 meter.at(bytes);
             };
             let script = source.act.script(recipe);
-            let ran = dump(backend, &order.instance, &script, &outlet, told).await?;
-            let ran = ran.succeeded(&what).map_err(StepError::Failed)?;
+            let ran = dump(backend, &order.instance, &script, &outlet, told).await;
+            // Why nobody takes it any more, the other side says.
+            if outlet.is_unread() {
+                break;
+            }
+            let ran = ran?.succeeded(&what).map_err(StepError::Failed)?;
             ran.reported("warning").for_each(|warning| progress(warning));
             let part = part(&source.file);
             let mut counts = Counts::new();
@@ -89,7 +93,6 @@ async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
                 whole.map_err(|why| StepError::Failed(failed(why)))?;
             }
             counted.lock().unwrap_or_else(PoisonError::into_inner).extend(counts);
-            // Why nobody reads it any more, the other side says.
             if outlet.end().await.is_err() {
                 break;
             }
@@ -99,13 +102,7 @@ async fn taken(site: Site<'_>, order: &Save) -> Result<Snapshot, StepError> {
     };
     let dumped = dumped.await;
     let archived = archiving.await.unwrap_or_else(|error| Err(Trouble::new(what.as_str(), error)));
-    // What the repository says comes first: the dump breaks off when nobody takes it.
-    match (dumped, archived) {
-        (Ok(()), archived) => archived.map_err(StepError::Failed),
-        (Err(dump), Err(archive)) if archive.why.ends_with("was cut off") => Err(dump),
-        (Err(_), Err(archive)) => Err(StepError::Failed(archive)),
-        (Err(dump), Ok(_)) => Err(dump),
-    }
+    dumped.and_then(|()| archived.map_err(StepError::Failed))
 }
 
 /// In bytes, about, where the survey told it.

@@ -4,7 +4,9 @@ use std::process::Command;
 
 use midwatch::domain::Method;
 
-use super::{Return, STACK, access, backed_up, bring_back, brought, discard, restic, settle, silent, take_back, until};
+use super::{
+    STACK, access, backed_up, bring_back, brought, discard, restic, settle, silent, take_back, to_return, until,
+};
 use crate::{
     docker::{DockerStage, docker},
     stage::{Running, Stage},
@@ -110,12 +112,7 @@ async fn a_damaged_postgres_is_as_it_was_again_and_as_it_was_before_that_when_it
     must(name, "shop", "delete from orders where id % 2 = 0; select nextval('numbers')");
     let damaged = must(name, "shop", digest);
     let backend = (&stage as &dyn Stage).backend().await;
-    let order = Return {
-        item: snapshot.item.clone(),
-        instance: running.instance.clone(),
-        snapshot: snapshot.id.clone(),
-        mark: "op-1",
-    };
+    let order = to_return(&snapshot, &running);
     let (access, silent) = (access(&place), silent());
     let databases = || must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
     let usual = databases();
@@ -165,12 +162,7 @@ async fn a_damaged_repository_overwrites_nothing() {
     }
     let usual = must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
     let backend = (&stage as &dyn Stage).backend().await;
-    let order = Return {
-        item: snapshot.item.clone(),
-        instance: running.instance.clone(),
-        snapshot: snapshot.id.clone(),
-        mark: "op-1",
-    };
+    let order = to_return(&snapshot, &running);
     let (access, silent) = (access(&place), silent());
     for trouble in [
         bring_back(&*backend, &access, &order, &silent).await.expect_err("it is damaged"),
