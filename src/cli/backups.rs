@@ -238,11 +238,15 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
         }
         (None, _) => snapshot.item.path.clone(),
     };
+    if let Some(database) = &asked.database {
+        holds(snapshot, &database.from)?;
+    }
     let stops: Result<Vec<ServiceId>, Stop> =
         asked.stops.iter().map(|address| find::service_to_change(&desk.session, address)).collect();
     let wish = Restoring {
         snapshot: snapshot.into(),
         into: Item { service: into.clone(), method: snapshot.item.method, path },
+        database: asked.database.clone(),
         without_safety: asked.without_safety,
         leaves_dependants: asked.leave_dependants,
         stops: stops?,
@@ -250,6 +254,20 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
         took: desk.vault.backups.protection(snapshot.item.clone(), &desk.listing).took,
     };
     desk.carry_out(&asked.consent, Verb::Restore(Box::new(wish)), into, printer).await
+}
+
+/// Whether a database can be had of it by itself.
+fn holds(snapshot: &Snapshot, database: &str) -> Result<(), Stop> {
+    let names: Vec<&str> = snapshot.databases().collect();
+    if names.contains(&database) {
+        return Ok(());
+    }
+    if snapshot.item.method.database_ending().is_none() {
+        let why = format!("no database of {} can be had by itself", snapshot.item.method);
+        return Err(Stop::usage("--database has no meaning here", why));
+    }
+    let trouble = Trouble::new("nothing was restored", format!("{} holds no database {database}", snapshot.id));
+    Err(Stop::Because(Exit::Usage, trouble.help(format!("it holds {}", names.join(", ")))))
 }
 
 /// `midwatch verify`

@@ -59,7 +59,7 @@ pub use service::{
     Autoscaler, Budget, Dependency, Endpoint, Image, Instance, InstanceState, Limits, LogSource, Mount, Orchestration,
     Owner, OwnerTool, Part, PartRole, Port, Service, ServiceKind,
 };
-pub use snapshot::{Counts, Item, Method, Snapshot, SnapshotId, Standing, StoredFile};
+pub use snapshot::{Counts, Item, Method, Renamed, Snapshot, SnapshotId, Standing, StoredFile};
 pub use velero::{
     Existing, Items, Listed, NewBackup, NewRestore, StorageLocation, Velero, VeleroBackup, VeleroFile, VeleroName,
     VeleroRestore, VeleroSchedule, VeleroText, Way,

@@ -80,6 +80,15 @@ impl Method {
         }
     }
 
+    /// How the file of one database ends, where each has its own: "shop" is in "shop.dump".
+    pub fn database_ending(self) -> Option<&'static str> {
+        match self {
+            Self::Postgres => Some(".dump"),
+            Self::Mysql => Some(".sql"),
+            Self::Mongo | Self::Redis | Self::Sqlite | Self::RabbitMq | Self::Files | Self::Configuration => None,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -163,6 +172,33 @@ impl Snapshot {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
+
+    /// The databases that it holds, where each can be had by itself.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        let ending = self.item.method.database_ending();
+        self.files.iter().filter_map(move |file| file.name.strip_suffix(ending?))
+    }
+
+    /// Without its other databases. `None`: it holds none of this name.
+    pub fn only(mut self, database: &str) -> Option<Self> {
+        let all: Vec<Arc<str>> = self.databases().map(Arc::from).collect();
+        all.iter().find(|one| ***one == *database)?;
+        let ending = self.item.method.database_ending()?;
+        self.files.retain(|file| file.name.strip_suffix(ending).is_none_or(|name| name == database));
+        // A count begins with the name of its database, in which there may be spaces, too.
+        let is_of = |count: &str, one: &str| count.strip_prefix(one).is_some_and(|rest| rest.starts_with(' '));
+        let owner = |count: &str| all.iter().filter(|one| is_of(count, one)).max_by_key(|one| one.len()).cloned();
+        self.counts.retain(|count, _| owner(count).as_deref() == Some(database));
+        Some(self)
+    }
+}
+
+/// A database of a snapshot that is restored by itself, beside what is live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renamed {
+    pub from: Arc<str>,
+    /// What it is called from then on. Nobody may have the name.
+    pub to: Arc<str>,
 }
 
 /// One stream of it.
@@ -196,6 +232,37 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_database_of_several_is_had_with_its_own_counts() {
+        let file = |name: &str| StoredFile { name: name.into(), bytes: 7 };
+        let snapshot = Snapshot {
+            id: SnapshotId::new("1a2b"),
+            at: Timestamp::UNIX_EPOCH,
+            item: Item {
+                service: ServiceId::new(&"prod".into(), &"shop".into(), "db"),
+                method: Method::Postgres,
+                path: None,
+            },
+            version: None,
+            release: None,
+            took: Duration::ZERO,
+            files: ["globals.sql", "odd.dump", "odd name.dump"].map(file).to_vec(),
+            added: 0,
+            counts: ["odd public.a", "odd name public.a", "odd name.b"].map(|name| (name.into(), (1, 1))).into(),
+            standing: Standing::Whole,
+        };
+        assert_eq!(snapshot.databases().collect::<Vec<_>>(), ["odd", "odd name"]);
+        assert_eq!(snapshot.clone().only("globals"), None);
+        let names = |name: &str| {
+            let only = snapshot.clone().only(name).expect("it is there");
+            let files: Vec<_> = only.files.iter().map(|file| file.name.to_string()).collect();
+            (files, only.counts.keys().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let of = |all: [&str; 2]| all.map(str::to_owned).to_vec();
+        assert_eq!(names("odd"), (of(["globals.sql", "odd.dump"]), of(["odd name.b", "odd public.a"])));
+        assert_eq!(names("odd name"), (of(["globals.sql", "odd name.dump"]), vec!["odd name public.a".to_owned()]));
+    }
 
     #[test]
     fn methods_are_read_as_they_are_written() {

@@ -90,6 +90,7 @@ pub(super) fn verify(situation: &Situation<'_>, wish: &Verifying) -> Result<Plan
     }
     let entered = like(situation)?;
     let step = Step::Data(Data::Rehearse(Returned {
+        database: None,
         snapshot: kept.id.clone(),
         item: Item { service: situation.service.id.clone(), ..kept.item.clone() },
         instance: entered.id,
@@ -158,7 +159,7 @@ fn main_part(instance: &Instance) -> InstanceId {
 
 fn nothing(situation: &Situation<'_>) -> Refusal {
     Refusal::new(format!("nothing is known that could be backed up of {}", situation.subject())).help(
-        "known by itself are databases by their images; else say so: --method METHOD, a label midwatch.backup on it, or \
+        "known by itself are databases by their images; else say so: --what METHOD, a label midwatch.backup on it, or \
          [[backup.services]] in the config",
     )
 }

@@ -57,7 +57,8 @@ pub(super) fn verify(situation: &Situation<'_>, kept: &Kept) -> Result<Plan, Ref
 
 fn returned(situation: &Situation<'_>, kept: &Kept, item: &Item) -> Returned {
     let (instance, name) = itself(situation);
-    Returned { snapshot: kept.id.clone(), item: item.clone(), instance, name, at_rest: false, asked: None }
+    let (snapshot, item) = (kept.id.clone(), item.clone());
+    Returned { snapshot, item, instance, name, at_rest: false, database: None, asked: None }
 }
 
 pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Plan, Refusal> {

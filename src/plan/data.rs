@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstanceId, Item, Method, Snapshot, SnapshotId};
+use crate::domain::{InstanceId, Item, Method, Renamed, Snapshot, SnapshotId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]
@@ -63,6 +63,9 @@ pub struct Returned {
     /// Its files are reached in an instance by itself that has its data, since it does not run, or is not to meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_rest: bool,
+    /// Only this database, beside what is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Renamed>,
     /// As for `Save`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Timestamp>,
@@ -202,6 +205,11 @@ impl Data {
         if let (Method::Configuration, path) = (self.item().method, self.item().path.as_deref()) {
             return self.title_of_configuration(path);
         }
+        if let Ok(Returned { database: Some(database), snapshot, name, .. }) = self.returned()
+            && let Some(title) = self.title_of_database(database, snapshot, name)
+        {
+            return title;
+        }
         match self {
             Self::Save(Save { name, is_safety: false, .. }) => format!("back up {what} of {name}"),
             Self::Save(Save { name, is_safety: true, .. }) => {
@@ -226,6 +234,19 @@ impl Data {
                 format!("restore {what} from {snapshot} into an instance by itself, like {name}")
             }
         }
+    }
+
+    /// Of what is another than for the whole.
+    fn title_of_database(&self, Renamed { from, to }: &Renamed, snapshot: &SnapshotId, name: &str) -> Option<String> {
+        Some(match self {
+            Self::Check(_) => format!("read {from} of {snapshot} to its end, and look whether {name} can take it"),
+            Self::Bring(_) => format!("bring {from} from {snapshot} into {name} beside what is live, and count it"),
+            Self::Swap(_) => format!("let it be {to} in {name}"),
+            Self::TakeBack(_) => format!("let go {to} of {name}"),
+            Self::Compare(_) => format!("count {to} of {name} against what {snapshot} holds of {from}"),
+            Self::Settle(_) => format!("let go what told that {to} of {name} was not there before"),
+            Self::Save(_) | Self::Discard(_) | Self::Rehearse(_) => return None,
+        })
     }
 
     /// What is applied, or written into a directory.

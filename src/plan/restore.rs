@@ -12,7 +12,7 @@ use super::{
     restart::{self, STEADY, is_wanted},
 };
 use crate::{
-    domain::{Item, Method, Service, ServiceId, units},
+    domain::{Item, Method, Renamed, Service, ServiceId, units},
     plan::{Data, Explanation, Kept, Plan, Planned, Refusal, Returned, Situation, Stage, Step},
 };
 
@@ -26,6 +26,9 @@ pub struct Restoring {
     pub snapshot: Kept,
     /// What it becomes: of the service that it is restored into, and of the snapshot's method.
     pub into: Item,
+    /// Only this database, under another name: what is live stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Renamed>,
     /// Nothing is taken before to go back to: for what cannot be dumped any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_safety: bool,
@@ -51,6 +54,9 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         return configuration::restore(situation, wish);
     }
     let entered = entered(situation, std::slice::from_ref(&wish.into))?;
+    if let Some(database) = &wish.database {
+        return one_database(situation, wish, &entered, database);
+    }
     let at_rest = is_at_rest(situation, wish, &entered)?;
     let stopped = stopped(situation, wish)?;
     let returned = Returned {
@@ -59,6 +65,7 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         instance: entered.id.clone(),
         name: entered.instance.name.clone(),
         at_rest,
+        database: None,
         asked: None,
     };
     let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
@@ -86,6 +93,55 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
     ];
     let stages = stages.into_iter().filter(|stage| !stage.steps.is_empty()).collect();
     Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, (&entered, at_rest), &stopped)) })
+}
+
+/// Nobody is stopped, nothing that is live is touched, and there is nothing to go back to but that it was not there.
+fn one_database(
+    situation: &Situation<'_>,
+    wish: &Restoring,
+    entered: &Entered<'_>,
+    database: &Renamed,
+) -> Result<Plan, Refusal> {
+    if wish.into.method.database_ending().is_none() {
+        return Err(Refusal::new(format!("{} cannot be restored under another name", wish.into.method))
+            .help("restore it into another service with --into"));
+    }
+    let returned = Returned {
+        snapshot: wish.snapshot.id.clone(),
+        item: wish.into.clone(),
+        instance: entered.id.clone(),
+        name: entered.instance.name.clone(),
+        at_rest: false,
+        database: Some(database.clone()),
+        asked: None,
+    };
+    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
+    let bring = Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)]);
+    let named = Planned::new(data(Data::Swap)).undone_by(vec![data(Data::TakeBack)]);
+    let stages = vec![
+        stage("look first", vec![Planned::new(data(Data::Check))]),
+        stage("bring beside", vec![bring]),
+        stage("give it its name", vec![named, Planned::new(data(Data::Compare))]),
+        stage("tidy up", vec![Planned::tidying(data(Data::Settle))]),
+    ];
+    let Renamed { from, to } = database;
+    let name = &entered.instance.name;
+    let mut warnings = warnings_of(situation, entered);
+    if wish.into.method == Method::Mysql {
+        warnings.push(format!("its events are left out: they would run beside those of {from}").into());
+        warnings.push(format!("triggers, views and routines that name {from} go on to mean {from}").into());
+    }
+    let explains = Explanation {
+        objects: vec![format!("{to} of {name}: a database that is not there yet").into()],
+        how: vec![told(&wish.snapshot).into(), format!("of its databases only {from}").into()],
+        promises: vec![
+            format!("what is there now stays as it is, and so does {from}").into(),
+            "what is restored is counted before it gets its name".into(),
+        ],
+        warnings,
+        undo: vec![format!("stopped or failed midway: {to} is gone again").into()],
+    };
+    Ok(Plan { from: None, ..situation.plan(stages, explains) })
 }
 
 pub(super) fn stage(title: &str, steps: Vec<Planned>) -> Stage {

@@ -40,6 +40,18 @@ fn what_is_backed_up_is_proven_restored_and_let_go_by_commands() {
     assert_eq!(shop.scratches(), [] as [String; 0]);
 
     shop.make("damaged");
+    let then = ["restore", &address, "--database", "postgres=before", "--yes"];
+    let (code, told) = said(&shop.home.run(&then));
+    assert_eq!(code, 0, "{told}");
+    assert_eq!((shop.state(), shop.state_in("before")), ("damaged".into(), "kept".into()));
+    let (code, told) = said(&shop.home.run(&then));
+    assert!(code == 1 && told.contains("there is a database before"), "{code}: {told}");
+    assert_eq!(shop.state_in("before"), "kept");
+    let (code, told) = said(&shop.home.run(&["restore", &address, "--database", "shop=before", "--yes"]));
+    assert!(
+        code == 2 && told.contains("holds no database shop") && told.contains("it holds postgres"),
+        "{code}: {told}"
+    );
     let snapshots = objects(&shop, &["backups", &address, "--json"]);
     let [first] = &snapshots[..] else { panic!("{snapshots:?}") };
     let id = &first["snapshot"].as_str().expect("an id")[..8];
@@ -68,6 +80,8 @@ fn what_may_not_be_done_or_cannot_be_meant_is_refused_and_changes_nothing() {
         (&["restore", &address], 3, "--yes confirms"),
         (&["restore", &address, "ffffffff", "--yes"], 2, "none begins with ffffffff"),
         (&["restore", &address, "--to", "/data", "--yes"], 2, "redis has no path"),
+        (&["restore", &address, "--database", "0=1", "--yes"], 2, "no database of redis can be had by itself"),
+        (&["restore", &address, "--database", "0", "--yes"], 2, "written as NAME=NEW"),
         (&["backup", &address, "--what", "files", "--yes"], 2, "files wants a path"),
         (&["restore", &address, "--what", "mongo", "--yes"], 2, "there is none that is whole"),
     ] {

@@ -135,6 +135,12 @@ impl Shop {
         }
     }
 
+    /// What is in another database of it.
+    pub fn state_in(&self, database: &str) -> String {
+        let container = format!("{}-db-1", self.name);
+        docker(&["exec", "-u", "postgres", &container, "psql", "-XAtqw", "-c", "select what from state", database])
+    }
+
     /// What is in it, once it answers.
     pub fn state(&self) -> String {
         until("the database to tell its state", || self.ask("state").filter(|state| !state.is_empty()))

@@ -165,6 +165,7 @@ pub(super) fn restoring(snapshot: &Snapshot, into: &ServiceId, took: Option<Dura
     let wish = Restoring {
         snapshot: snapshot.into(),
         into: Item { service: into.clone(), ..snapshot.item.clone() },
+        database: None,
         without_safety: false,
         leaves_dependants: false,
         stops: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Consent, Listing};
-use crate::domain::{Address, Method};
+use crate::domain::{Address, Method, Renamed};
 
 #[derive(Args, Debug)]
 pub struct BackUp {
@@ -44,6 +44,10 @@ pub struct Restore {
     /// To this path instead of its own; of configuration, into this directory of this machine
     #[arg(long, value_name = "PATH", value_parser = parse_path)]
     pub to: Option<Arc<str>>,
+    /// Only this database, beside what is live, under a name that nobody has: shop=shop_yesterday
+    #[arg(long, value_name = "NAME=NEW", value_parser = parse_renamed,
+        conflicts_with_all = ["to", "stops", "leave_dependants", "without_safety"])]
+    pub database: Option<Renamed>,
     /// Stop this service meanwhile, too (repeatable)
     #[arg(long = "stop", value_name = "ADDRESS")]
     pub stops: Vec<Address>,
@@ -105,6 +109,13 @@ fn parse_what(typed: &str) -> Result<What, String> {
         (true, None) => Err(format!("{name} wants a path: {name}:/data")),
         (false, None) => Ok(What { method, path: None }),
         (false, Some(_)) => Err(format!("{name} has no path")),
+    }
+}
+
+fn parse_renamed(typed: &str) -> Result<Renamed, String> {
+    match typed.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok(Renamed { from: from.into(), to: to.into() }),
+        _ => Err("written as NAME=NEW: which database, and what it will be called".into()),
     }
 }
 

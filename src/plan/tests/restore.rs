@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    domain::{Dependency, InstanceId, InstanceState, Item, Method, Mount, SnapshotId, Verdict},
+    domain::{Dependency, InstanceId, InstanceState, Item, Method, Mount, Renamed, SnapshotId, Verdict},
     plan::{
         execution::{Execution, Next, Outcome},
         restore::Restoring,
@@ -27,6 +27,7 @@ fn wish(method: Method) -> Restoring {
             release: Some("v2.4.1".into()),
         },
         into: item(method),
+        database: None,
         without_safety: false,
         leaves_dependants: false,
         stops: Vec::new(),
@@ -61,13 +62,19 @@ fn looping() -> Shop {
 }
 
 /// Where each of these is restored as its way is: in what runs, and in what does not.
-fn ways() -> [(Shop, Method); 4] {
+fn ways() -> [(Shop, Restoring); 5] {
     [
-        (shop(), Method::Postgres),
-        (shop(), Method::Redis),
-        (on_volumes(shop()), Method::Files),
-        (looping(), Method::Sqlite),
+        (shop(), wish(Method::Postgres)),
+        (shop(), renamed(Method::Postgres)),
+        (shop(), wish(Method::Redis)),
+        (on_volumes(shop()), wish(Method::Files)),
+        (looping(), wish(Method::Sqlite)),
     ]
+}
+
+/// One database of it, by another name.
+fn renamed(method: Method) -> Restoring {
+    Restoring { database: Some(Renamed { from: "shop".into(), to: "then".into() }), ..wish(method) }
 }
 
 fn restored(wish: Restoring) -> Plan {
@@ -108,6 +115,27 @@ fn a_restore_tells_what_is_lost_and_who_is_stopped() {
     );
     let took = Some(std::time::Duration::from_secs(240));
     says(&restored(Restoring { took, ..wish(Method::Postgres) }).explains.how, "the last one took 4m");
+}
+
+#[test]
+fn a_database_by_another_name_stops_nobody_and_replaces_nothing() {
+    let plan = restored(renamed(Method::Mysql));
+    assert_eq!(
+        titles(&plan),
+        [
+            "read shop of 1a2b3c4d to its end, and look whether web-1 can take it",
+            "bring shop from 1a2b3c4d into web-1 beside what is live, and count it",
+            "let it be then in web-1",
+            "count then of web-1 against what 1a2b3c4d holds of shop",
+            "let go what told that then of web-1 was not there before",
+        ]
+    );
+    says(&plan.explains.promises, "what is there now stays as it is");
+    says(&plan.explains.warnings, "its events are left out");
+    let refused_of = |method| refused(shop().plan(Verb::Restore(Box::new(renamed(method)))));
+    assert!(refused_of(Method::Mongo).contains("mongo cannot be restored under another name"));
+    let idle = Shop::web([stopped()]).plan(Verb::Restore(Box::new(renamed(Method::Postgres))));
+    assert!(refused(idle).contains("nothing of shop/web runs"));
 }
 
 #[test]
@@ -285,11 +313,12 @@ struct World {
 }
 
 impl World {
-    fn of(shop: &Shop, method: Method) -> Self {
+    fn of(shop: &Shop, wish: &Restoring) -> Self {
         let itself = shop.instances[0].id.clone();
         let runs =
             shop.instances.iter().map(|one| (one.id.clone(), !matches!(one.health, Health::Stopped(_)))).collect();
-        let keeps_old = method.keeps_old();
+        // What was not there is so again.
+        let keeps_old = wish.into.method.keeps_old() || wish.database.is_some();
         Self { keeps_old, is_restored: false, brought: false, aside: false, safety: None, itself, runs }
     }
 
@@ -371,9 +400,9 @@ fn carried_out(plan: &Plan, mut world: World, at: usize, trouble: Trouble) -> (W
 
 #[test]
 fn wherever_it_fails_or_dies_the_data_is_old_or_restored_and_dependants_run() {
-    for (shop, method) in ways() {
-        let plan = shop.plan(Verb::Restore(Box::new(wish(method)))).expect("planned");
-        let before = World::of(&shop, method);
+    for (shop, wish) in ways() {
+        let plan = shop.plan(Verb::Restore(Box::new(wish.clone()))).expect("planned");
+        let before = World::of(&shop, &wish);
         for at in 0..plan.steps().count() {
             for trouble in [
                 Trouble::Fails { had_effect: false },
@@ -384,7 +413,8 @@ fn wherever_it_fails_or_dies_the_data_is_old_or_restored_and_dependants_run() {
                 Trouble::Dies { had_effect: true, undo: true },
             ] {
                 let (world, verdict) = carried_out(&plan, before.clone(), at, trouble);
-                let told = format!("{method}, step {at}, {trouble:?}: {verdict:?} {world:?}");
+                let told =
+                    format!("{} {:?}, step {at}, {trouble:?}: {verdict:?} {world:?}", wish.into.method, wish.database);
                 assert_eq!(world.runs, before.runs, "{told}");
                 match verdict {
                     Verdict::Done { .. } => assert!(world.is_restored, "{told}"),

@@ -159,6 +159,7 @@ mod tests {
         let into = |mark: &str| Into {
             item: item(),
             files: vec![StoredFile { name: "file.pax".into(), bytes: 10_240 }],
+            database: None,
             mark: mark.into(),
         };
         let arguments = |mark: &str| Files.bring(&into(mark)).remove(0).arguments;

@@ -105,7 +105,7 @@ mod tests {
         let service = ServiceId::new(&"prod".into(), &"shop".into(), "db");
         let item = Item { service, method: Method::Mongo, path: None };
         let files = vec![StoredFile { name: ARCHIVE.into(), bytes: 7 }];
-        let into = Into { item, files, mark: "op".into() };
+        let into = Into { item, files, database: None, mark: "op".into() };
         let suffix = suffix(&into);
         assert!(suffix.starts_with("_midwatch_") && suffix.len() == 18, "{suffix}");
         assert_eq!(Mongo.bring(&into)[0].arguments, ["7", &suffix]);

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use self::statements::Statements;
 use super::{
     program::Ran,
-    recipe::{Act, Into, Recipe, Source, Survey, Tally, Which, hash},
+    recipe::{Act, Database, Into, Recipe, Source, Survey, Tally, Which, hash},
 };
-use crate::domain::{Item, StoredFile};
+use crate::domain::Item;
 
 mod statements;
 
 const USERS: &str = "users.grants";
-const DATABASE: &str = ".sql";
 /// Apart from their database: a server runs them wherever it has them.
 const EVENTS: &str = ".events";
 /// Of a database, in letters.
@@ -42,7 +41,7 @@ impl Recipe for Mysql {
                 act: Act::new(&says, include_str!("mysql/dump.sh"), &[name, which]),
             };
             [
-                dump(format!("dumps {name}"), "all", DATABASE),
+                dump(format!("dumps {name}"), "all", ".sql"),
                 dump(format!("dumps the events of {name}"), "events", EVENTS),
             ]
         };
@@ -53,19 +52,23 @@ impl Recipe for Mysql {
         (file != USERS).then(|| Box::new(Statements::default()) as Box<dyn Tally>)
     }
 
+    fn renames(&self) -> bool {
+        true
+    }
+
     /// Into a database beside, which shows that all of it can be loaded: tables cannot be moved to the live one with the triggers and the
     /// views that they have.
     fn bring(&self, into: &Into) -> Vec<Act> {
-        let bring = |(name, file): (&str, &StoredFile)| {
+        let bring = |Database { from, name, file }: Database<'_>| {
             let arguments: [&str; 2] = [&beside(name, &into.mark), &file.bytes.to_string()];
-            let says = format!("restores {name} beside the live one");
+            let says = format!("restores {from} beside what is live");
             Act::new(&says, include_str!("mysql/restore.sh"), &arguments).reading(&file.name)
         };
-        ending(into, DATABASE).map(bring).collect()
+        into.databases().map(bring).collect()
     }
 
     fn count(&self, into: &Into, which: Which) -> Vec<Source> {
-        let count = |(name, file): (&str, &StoredFile)| {
+        let count = |Database { name, file, .. }: Database<'_>| {
             let of = match which {
                 Which::Brought => beside(name, &into.mark),
                 Which::Live => name.to_owned(),
@@ -73,44 +76,59 @@ impl Recipe for Mysql {
             let act = Act::new(&format!("counts {name}"), include_str!("mysql/count.sh"), &[&of]);
             Source { file: file.name.clone(), act }
         };
-        ending(into, DATABASE).map(count).collect()
+        into.databases().map(count).collect()
     }
 
     fn swap(&self, into: &Into) -> Vec<Act> {
-        let load = |(name, file): (&str, &StoredFile)| {
+        if into.is_renamed() {
+            return named(into, "named").chain(drops(into)).collect();
+        }
+        let load = |Database { name, file, .. }: Database<'_>| {
             let arguments: [&str; 2] = [name, &file.bytes.to_string()];
             let says = format!("restores {name} in its place");
             Act::new(&says, include_str!("mysql/restore.sh"), &arguments).reading(&file.name)
         };
-        let events = |(name, file): (&str, &StoredFile)| {
+        let events = into.files.iter().filter_map(|file| Some((file.name.strip_suffix(EVENTS)?, file)));
+        let events = events.map(|(name, file)| {
             let arguments: [&str; 2] = [name, &file.bytes.to_string()];
             let says = format!("restores the events of {name}");
             Act::new(&says, include_str!("mysql/load.sh"), &arguments).reading(&file.name)
-        };
+        });
         // What is granted may be on a single table, so it comes last.
         let users = into.files.iter().filter(|file| &*file.name == USERS).map(|file| {
             let body = include_str!("mysql/grant.sh");
             Act::new("makes the users that are not there", body, &[&file.bytes.to_string()]).reading(&file.name)
         });
-        let databases = ending(into, DATABASE).map(load);
-        drops(into).chain(databases).chain(ending(into, EVENTS).map(events)).chain(users).collect()
+        drops(into).chain(into.databases().map(load)).chain(events).chain(users).collect()
     }
 
     fn take_back(&self, into: &Into) -> Vec<Act> {
-        drops(into).collect()
+        named(into, "unnamed").chain(drops(into)).collect()
     }
 
     fn settle(&self, into: &Into) -> Vec<Act> {
-        drops(into).collect()
+        named(into, "settled").chain(drops(into)).collect()
     }
 }
 
-fn ending<'a>(into: &'a Into, ending: &'static str) -> impl Iterator<Item = (&'a str, &'a StoredFile)> {
-    into.files.iter().filter_map(move |file| Some((file.name.strip_suffix(ending)?, file)))
+/// What becomes of a database that gets a name which nobody had; nothing where none does.
+fn named(into: &Into, will_be: &'static str) -> impl Iterator<Item = Act> {
+    into.databases().filter(|_| into.is_renamed()).map(move |Database { name, file, .. }| {
+        let mark = format!("midwatch_{:016x}", hash(name, &into.mark));
+        let act = |says: &str| {
+            let arguments: [&str; 4] = [name, &mark, will_be, &file.bytes.to_string()];
+            Act::new(&format!("{says} {name}"), include_str!("mysql/name.sh"), &arguments)
+        };
+        match will_be {
+            "named" => act("restores it as").reading(&file.name),
+            "unnamed" => act("lets go"),
+            _ => act("leaves to whom it may serve"),
+        }
+    })
 }
 
 fn drops(into: &Into) -> impl Iterator<Item = Act> {
-    ending(into, DATABASE).map(|(name, _)| {
+    into.databases().map(|Database { name, .. }| {
         let says = format!("lets go what was restored beside {name}");
         Act::new(&says, include_str!("mysql/drop.sh"), &[&beside(name, &into.mark)])
     })
@@ -125,7 +143,7 @@ fn beside(name: &str, mark: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Method, ServiceId};
+    use crate::domain::{Method, ServiceId, StoredFile};
 
     fn item() -> Item {
         let service = ServiceId::new(&"prod".into(), &"shop".into(), "db");
@@ -147,7 +165,7 @@ mod tests {
     fn what_is_live_is_touched_only_when_all_was_brought_and_events_and_users_come_last() {
         let file = |name: &str| StoredFile { name: name.into(), bytes: 7 };
         let files = ["users.grants", "a.sql", "a.events", "b.sql", "b.events"].map(file).to_vec();
-        let into = Into { item: item(), files, mark: "op".into() };
+        let into = Into { item: item(), files, database: None, mark: "op".into() };
         let read = |acts: Vec<Act>| acts.into_iter().filter_map(|act| act.reads).collect::<Vec<_>>();
         assert!(Mysql.bring(&into).iter().all(|act| act.arguments[0].contains("_midwatch_new_")));
         let wanted = ["a.sql", "b.sql", "a.events", "b.events", "users.grants"];

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::{
     program::Ran,
-    recipe::{Act, Into, Recipe, Source, Survey, Which, hash},
+    recipe::{Act, Database, Into, Recipe, Source, Survey, Which, hash},
 };
-use crate::domain::{Item, StoredFile};
+use crate::domain::Item;
 
+const NAME: &str = include_str!("postgres/name.sh");
+const SWAP: &str = include_str!("postgres/swap.sh");
 const GLOBALS: &str = "globals.sql";
 /// Of a database, in bytes.
 const LONGEST_NAME: usize = 63;
@@ -38,20 +40,24 @@ impl Recipe for Postgres {
         std::iter::once(globals).chain(survey.parts.iter().map(database)).collect()
     }
 
+    fn renames(&self) -> bool {
+        true
+    }
+
     fn bring(&self, into: &Into) -> Vec<Act> {
         let globals = into.files.iter().find(|file| &*file.name == GLOBALS).map(|file| {
             let body = include_str!("postgres/roles.sh");
             Act::new("makes the roles that are not there", body, &[&file.bytes.to_string()]).reading(&file.name)
         });
-        let database = |(name, file): (&str, &StoredFile)| {
-            let arguments: [&str; 3] = [&beside(name, "new", &into.mark), name, &file.bytes.to_string()];
-            Act::new(&format!("restores {name}"), include_str!("postgres/restore.sh"), &arguments).reading(&file.name)
+        let database = |Database { from, name, file }: Database<'_>| {
+            let arguments: [&str; 3] = [&beside(name, "new", &into.mark), from, &file.bytes.to_string()];
+            Act::new(&format!("restores {from}"), include_str!("postgres/restore.sh"), &arguments).reading(&file.name)
         };
-        globals.into_iter().chain(databases(into).map(database)).collect()
+        globals.into_iter().chain(into.databases().map(database)).collect()
     }
 
     fn count(&self, into: &Into, which: Which) -> Vec<Source> {
-        let count = |(name, file): (&str, &StoredFile)| {
+        let count = |Database { name, file, .. }: Database<'_>| {
             let of = match which {
                 Which::Brought => beside(name, "new", &into.mark),
                 Which::Live => name.to_owned(),
@@ -59,39 +65,45 @@ impl Recipe for Postgres {
             let act = Act::new(&format!("counts {name}"), include_str!("postgres/count.sh"), &[&of]);
             Source { file: file.name.clone(), act }
         };
-        databases(into).map(count).collect()
+        into.databases().map(count).collect()
     }
 
     fn swap(&self, into: &Into) -> Vec<Act> {
-        let swap = |(name, _): (&str, &StoredFile)| {
+        let swap = |Database { name, .. }: Database<'_>| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
-            Act::new(&format!("puts {name} in its place"), include_str!("postgres/swap.sh"), &[name, &new, &old])
+            match into.is_renamed() {
+                true => Act::new(&format!("names it {name}"), NAME, &[name, &new, "named", &into.mark]),
+                false => Act::new(&format!("puts {name} in its place"), SWAP, &[name, &new, &old]),
+            }
         };
-        databases(into).map(swap).collect()
+        into.databases().map(swap).collect()
     }
 
     fn take_back(&self, into: &Into) -> Vec<Act> {
-        let back = |(name, _): (&str, &StoredFile)| {
+        let back = |Database { name, .. }: Database<'_>| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
-            [
-                Act::new(&format!("puts the old {name} back"), include_str!("postgres/swap.sh"), &[name, &old, &new]),
-                Act::new(&format!("lets go what was restored of {name}"), include_str!("postgres/drop.sh"), &[&new]),
-            ]
+            let back = match into.is_renamed() {
+                true => Act::new(&format!("lets {name} have no name"), NAME, &[name, &new, "unnamed", &into.mark]),
+                false => Act::new(&format!("puts the old {name} back"), SWAP, &[name, &old, &new]),
+            };
+            let says = format!("lets go what was restored of {name}");
+            [back, Act::new(&says, include_str!("postgres/drop.sh"), &[&new])]
         };
-        databases(into).flat_map(back).collect()
+        into.databases().flat_map(back).collect()
     }
 
     fn settle(&self, into: &Into) -> Vec<Act> {
-        let settle = |(name, _): (&str, &StoredFile)| {
-            let old = beside(name, "old", &into.mark);
-            Act::new(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old])
+        let settle = |Database { name, .. }: Database<'_>| {
+            let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
+            match into.is_renamed() {
+                true => {
+                    Act::new(&format!("leaves {name} to whom it may serve"), NAME, &[name, &new, "settled", &into.mark])
+                }
+                false => Act::new(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old]),
+            }
         };
-        databases(into).map(settle).collect()
+        into.databases().map(settle).collect()
     }
-}
-
-fn databases(into: &Into) -> impl Iterator<Item = (&str, &StoredFile)> {
-    into.files.iter().filter_map(|file| Some((file.name.strip_suffix(".dump")?, file)))
 }
 
 /// A database beside `name`, of one restore. A name has 63 bytes at most, so the first of `name` have to do; two that begin alike are told

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{Ran, Script};
-use crate::domain::{Counts, Item, StoredFile};
+use crate::domain::{Counts, Item, Renamed, StoredFile};
 
 /// What a survey of an instance says before anything is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +103,11 @@ pub trait Recipe: Sync {
         counts.extend(ran.counted().map(|(name, count)| (format!("{part} {name}").into(), (count, count))));
     }
 
+    /// Whether one database can be restored under another name: see `Into::database`.
+    fn renames(&self) -> bool {
+        false
+    }
+
     /// For what a dump does not report itself.
     fn tally(&self, _file: &str) -> Option<Box<dyn Tally>> {
         None
@@ -132,8 +137,34 @@ pub struct Into {
     /// Where it goes: its path, for what has one, is there.
     pub item: Item,
     pub files: Vec<StoredFile>,
+    /// The only database among them, and what it is called there.
+    pub database: Option<Renamed>,
     /// Tells what one restore makes beside the live from what another does.
     pub mark: Arc<str>,
+}
+
+impl Into {
+    /// Each database, by the name that it gets, and its file.
+    pub fn databases(&self) -> impl Iterator<Item = Database<'_>> {
+        let ending = self.item.method.database_ending();
+        self.files.iter().filter_map(move |file| {
+            let from = file.name.strip_suffix(ending?)?;
+            Some(Database { from, name: self.database.as_ref().map_or(from, |renamed| &renamed.to), file })
+        })
+    }
+
+    /// It was not there before, and what is live stays as it is.
+    pub fn is_renamed(&self) -> bool {
+        self.database.is_some()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Database<'a> {
+    /// At the backup.
+    pub from: &'a str,
+    pub name: &'a str,
+    pub file: &'a StoredFile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     backend::StepError,
-    domain::{Counts, Outcome, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
+    domain::{Counts, Outcome, Renamed, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
     plan::Returned,
     repository::{Repository, outgoing},
 };
@@ -33,6 +33,12 @@ pub async fn check(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
             Some("restore it into a service of that version or a newer one"),
         ));
     }
+    if let Some(database) = &order.database
+        && survey.parts.iter().any(|(name, _)| *name == database.to)
+    {
+        let why = format!("there is a database {} in {} already", database.to, order.name);
+        return Err(failed(&what, why, Some("pick a name that nobody has")));
+    }
     if let Some(room) = survey.room.filter(|room| *room < snapshot.bytes()) {
         let (room, wanted) = (units::bytes(room), units::bytes(snapshot.bytes()));
         let why = format!("there is room for {room} where about {wanted} are wanted, beside what is there");
@@ -49,6 +55,10 @@ pub async fn bring(site: Site<'_>, order: &Returned) -> Result<(), StepError> {
     let restoring = Restoring::of(site, order, &what).await?;
     let began = Instant::now();
     let counts = restoring.bring().await?;
+    if order.database.is_some() {
+        // One of several proves nothing of the others.
+        return Ok(());
+    }
     let proven = prove(site.access, order, Trial::Restored, began.elapsed(), Outcome::Opened(counts));
     // It is there all the same.
     if let Err(error) = proven.await {
@@ -73,7 +83,7 @@ pub async fn take_back(site: Site<'_>, order: &Returned) -> Result<(), StepError
     let what = format!("could not bring {} back as it was", order.item);
     let restoring = Restoring::of(site, order, &what).await?;
     restoring.carry(restoring.recipe.take_back(&restoring.into)).await?;
-    if order.item.method.keeps_old() {
+    if order.item.method.keeps_old() || restoring.into.is_renamed() {
         return Ok(());
     }
     let safety = safety(site, order, &what).await?;
@@ -111,8 +121,26 @@ pub(super) struct Restoring<'a> {
 impl<'a> Restoring<'a> {
     pub async fn of(site: Site<'a>, order: &'a Returned, what: &'a str) -> Result<Self, StepError> {
         let recipe = recipe_of(site.backend, &order.item)?;
-        let (repository, snapshot) = opened(site.access, &order.snapshot).await?;
-        let into = Into { item: order.item.clone(), files: snapshot.files.clone(), mark: mark(order.asked) };
+        let (repository, mut snapshot) = opened(site.access, &order.snapshot).await?;
+        if let Some(Renamed { from, to }) = &order.database {
+            if !recipe.renames() {
+                return Err(failed(
+                    what,
+                    format!("it cannot be {to} there: nothing there can have another name"),
+                    None,
+                ));
+            }
+            let held = snapshot.databases().collect::<Vec<_>>().join(", ");
+            let help = format!("it holds {held}");
+            let none = || failed(what, format!("{} holds no database {from}", order.snapshot), Some(&help));
+            snapshot = snapshot.only(from).ok_or_else(none)?;
+        }
+        let into = Into {
+            item: order.item.clone(),
+            files: snapshot.files.clone(),
+            database: order.database.clone(),
+            mark: mark(order.asked),
+        };
         Ok(Self { site, order, recipe, repository, snapshot, into, what })
     }
 

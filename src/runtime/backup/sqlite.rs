@@ -91,7 +91,7 @@ mod tests {
         let sources = Sqlite.sources(&item, &Survey::default());
         assert_eq!(&*sources[0].file, "app.db");
         let files = vec![StoredFile { name: "app.db".into(), bytes: 4096 }];
-        let into = Into { item, files, mark: "op-1".into() };
+        let into = Into { item, files, database: None, mark: "op-1".into() };
         let arguments = |acts: Vec<Act>| acts.into_iter().map(|act| act.arguments.join(" ")).collect::<Vec<_>>();
         assert_eq!(arguments(Sqlite.bring(&into)), ["/srv/data/app.db 4096 look"]);
         assert_eq!(arguments(Sqlite.swap(&into)), ["/srv/data/app.db 4096 go"]);

@@ -9,7 +9,7 @@ use midwatch::{
         backup::{Backups, Keep, PasswordSource},
         place::Place,
     },
-    domain::{InstanceId, Item, Method, Objectives, Snapshot, SnapshotId, Trouble, Verdict},
+    domain::{InstanceId, Item, Method, Objectives, Renamed, Snapshot, SnapshotId, Trouble, Verdict},
     plan::{
         Plan, Restoring, Returned, Save, Step, Verb,
         execution::{Execution, Next, Outcome},
@@ -85,6 +85,7 @@ struct Return {
     item: Item,
     instance: InstanceId,
     snapshot: SnapshotId,
+    database: Option<Renamed>,
     /// For which wish.
     mark: &'static str,
 }
@@ -98,6 +99,7 @@ impl Return {
             instance: self.instance.clone(),
             name: "it".into(),
             at_rest: false,
+            database: self.database.clone(),
             asked: Some(Timestamp::from_second(asked % 1_000_000_000).expect("a time")),
         }
     }
@@ -149,8 +151,14 @@ fn to_return(snapshot: &Snapshot, running: &Running) -> Return {
         item: snapshot.item.clone(),
         instance: running.instance.clone(),
         snapshot: snapshot.id.clone(),
+        database: None,
         mark: "op-1",
     }
+}
+
+/// Only `shop` of it, by another name.
+fn to_return_as(name: &str, snapshot: &Snapshot, running: &Running) -> Return {
+    Return { database: Some(Renamed { from: "shop".into(), to: name.into() }), ..to_return(snapshot, running) }
 }
 
 /// What `sh` prints there; it has to succeed.
@@ -185,6 +193,7 @@ fn restoring(snapshot: &Snapshot, into: Item, without_safety: bool) -> Verb {
     Verb::Restore(Box::new(Restoring {
         snapshot: snapshot.into(),
         into,
+        database: None,
         without_safety,
         leaves_dependants: false,
         stops: Vec::new(),

@@ -4,7 +4,10 @@ use std::process::{Command, Stdio};
 
 use midwatch::domain::Method;
 
-use super::{access, backed_up, bring_back, discard, put_program, restic, settle, silent, to_return, until};
+use super::{
+    access, backed_up, bring_back, brought, discard, put_program, restic, settle, silent, take_back, to_return,
+    to_return_as, until,
+};
 use crate::{
     docker::{DockerStage, docker},
     stage::{Running, Stage},
@@ -110,6 +113,57 @@ async fn a_damaged_mariadb_is_as_it_was_again() {
         assert_eq!(databases(), usual);
         assert_eq!(must(name, "select count(*) from information_schema.tables where table_name = 'later'"), "0");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_database_of_mariadb_comes_back_under_another_name_beside_the_live_one() {
+    let Some(stage) = DockerStage::open("a database of mariadb by another name").await else { return };
+    let running = mariadb(&stage);
+    let name = &running.name;
+    must(name, SHOP);
+    let files = tempfile::tempdir().expect("a directory");
+    let place = files.path().join("repository");
+    let snapshot = backed_up(&stage, &running, &place, Method::Mysql).await;
+    let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
+    let of = |database: &str| {
+        let texts = "select count(*), sum(crc32(concat(id, `te``xt`, hex(b)))), sum(g) from orders";
+        client(name, &["--database", database, "-e", texts]).expect("it is told")
+    };
+    let healthy = of("shop");
+    must(name, "delete from shop.orders where id % 2 = 0");
+    let live = || [must(name, SHAPE), must(name, CONTENT), must(name, "show grants for ann@'%'")];
+    let damaged = live();
+    let backend = (&stage as &dyn Stage).backend().await;
+    let (access, silent) = (access(&place), silent());
+    let databases = || must(name, "show databases");
+    let usual = databases();
+    let then = "sh`op then";
+    let order = to_return_as(then, &snapshot, &running);
+    let tables =
+        "select count(*) from information_schema.tables where table_schema = 'sh`op then' and table_type <> 'VIEW'";
+    for settles in [false, true] {
+        bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!((of(then), live()), (healthy.clone(), damaged.clone()));
+        // As after a crash before that was written down.
+        brought(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        for _ in 0..2 {
+            match settles {
+                false => take_back(&*backend, &access, &order, &silent).await,
+                true => settle(&*backend, &access, &order, &silent).await,
+            }
+            .unwrap_or_else(|trouble| panic!("{trouble}"));
+        }
+        assert_eq!(must(name, tables), if settles { "3" } else { "0" });
+        assert_eq!(databases() == usual, !settles, "{}", databases());
+    }
+    assert_eq!(must(name, "select count(*) from information_schema.events where event_schema = 'sh`op then'"), "0");
+
+    let trouble = bring_back(&*backend, &access, &order, &silent).await.expect_err("somebody has it");
+    assert!(trouble.why.starts_with("there is a database sh`op then"), "{trouble}");
+    let trouble = brought(&*backend, &access, &order, &silent).await.expect_err("somebody has it");
+    assert!(trouble.why.contains("there is a database sh`op then already"), "{trouble}");
+    take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!((of(then), live()), (healthy, damaged));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

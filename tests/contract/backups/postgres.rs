@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use midwatch::domain::Method;
+use midwatch::domain::{Method, Renamed};
 
 use super::{
-    STACK, access, backed_up, bring_back, brought, discard, restic, settle, silent, take_back, to_return, until,
+    Return, STACK, access, backed_up, bring_back, brought, discard, restic, settle, silent, take_back, to_return,
+    to_return_as, until,
 };
 use crate::{
     docker::{DockerStage, docker},
@@ -42,7 +43,7 @@ async fn a_postgres_under_writes_is_backed_up_as_it_was_in_one_moment() {
     let running = postgres(&stage);
     let name = &running.name;
     must(name, "postgres", "create database shop");
-    must(name, "shop", "create table orders as select id, md5(id::text) as text from generate_series(1, 100000) id");
+    must(name, "shop", "create table orders as select id, md5(id::text) as text from generate_series(1, 1000000) id");
     // Each writes to both, so that their counts are the same in every moment.
     must(name, "shop", "create table left_side (id int); create table right_side (id int)");
     let writes = "do $$ begin loop insert into left_side values (1); insert into right_side values (1); commit; end loop; end $$";
@@ -58,7 +59,7 @@ async fn a_postgres_under_writes_is_backed_up_as_it_was_in_one_moment() {
     let place = files.path().join("repository");
     let snapshot = backed_up(&stage, &running, &place, Method::Postgres).await;
     let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
-    assert_eq!(snapshot.counts["shop public.orders"], (100_000, 100_000), "{:?}", snapshot.counts);
+    assert_eq!(snapshot.counts["shop public.orders"], (1_000_000, 1_000_000), "{:?}", snapshot.counts);
     let sides = [&snapshot.counts["shop public.left_side"], &snapshot.counts["shop public.right_side"]];
     assert!(sides[0] == sides[1] && sides[0].0 > 100, "{sides:?}");
     writer.kill().and_then(|()| writer.wait()).expect("killed");
@@ -76,8 +77,70 @@ async fn a_postgres_under_writes_is_backed_up_as_it_was_in_one_moment() {
     must(name, "postgres", "create database again");
     docker(&["exec", "-u", "postgres", name, "pg_restore", "--exit-on-error", "-d", "again", "/tmp/shop.dump"]);
     let digest = "select md5(string_agg(text, ',' order by id)) from orders";
-    assert_eq!(must(name, "again", digest), must(name, "shop", digest));
+    let healthy = must(name, "shop", digest);
+    assert_eq!(must(name, "again", digest), healthy);
     assert_eq!(must(name, "again", "select count(*) from left_side"), sides[0].0.to_string());
+
+    must(name, "shop", "delete from orders where id % 2 = 0; insert into left_side values (1)");
+    let backend = (&stage as &dyn Stage).backend().await;
+    let order = to_return(&snapshot, &running);
+    bring_back(&*backend, &access(&place), &order, &silent()).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!(must(name, "shop", digest), healthy);
+    let counts = "select (select count(*) from left_side) || ' ' || (select count(*) from right_side)";
+    assert_eq!(must(name, "shop", counts), format!("{0} {0}", sides[0].0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_database_comes_back_under_another_name_beside_the_live_one() {
+    let Some(stage) = DockerStage::open("a database by another name").await else { return };
+    let running = postgres(&stage);
+    let name = &running.name;
+    must(name, "postgres", "create database shop");
+    must(name, "postgres", "create database other");
+    must(name, "shop", "create table orders as select id, md5(id::text) as text from generate_series(1, 5000) id");
+    let digest = "select count(*), md5(string_agg(id || text, ',' order by id)) from orders";
+    let healthy = must(name, "shop", digest);
+    let files = tempfile::tempdir().expect("a directory");
+    let place = files.path().join("repository");
+    let snapshot = backed_up(&stage, &running, &place, Method::Postgres).await;
+    let snapshot = snapshot.unwrap_or_else(|trouble| panic!("{trouble}"));
+
+    must(name, "shop", "delete from orders where id % 2 = 0");
+    let damaged = must(name, "shop", digest);
+    let backend = (&stage as &dyn Stage).backend().await;
+    let (access, silent) = (access(&place), silent());
+    let databases = || must(name, "postgres", "select string_agg(datname, ' ' order by datname) from pg_database");
+    let usual = databases();
+    let order = to_return_as("shop \"then\"", &snapshot, &running);
+    let comment = "select count(*) from pg_shdescription where description like 'midwatch%'";
+    for settles in [false, true] {
+        bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert_eq!(
+            (must(name, "shop \"then\"", digest), must(name, "shop", digest)),
+            (healthy.clone(), damaged.clone())
+        );
+        for _ in 0..2 {
+            match settles {
+                false => take_back(&*backend, &access, &order, &silent).await,
+                true => settle(&*backend, &access, &order, &silent).await,
+            }
+            .unwrap_or_else(|trouble| panic!("{trouble}"));
+        }
+        assert_eq!(databases() == usual, !settles, "{}", databases());
+        assert_eq!(must(name, "postgres", comment), "0");
+    }
+
+    // Somebody has the name: neither is it taken from them, nor do they lose what they have.
+    let trouble = bring_back(&*backend, &access, &order, &silent).await.expect_err("somebody has it");
+    assert!(trouble.why.starts_with("there is a database shop \"then\""), "{trouble}");
+    brought(&*backend, &access, &order, &silent).await.expect_err("somebody has it");
+    take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!(must(name, "shop \"then\"", digest), healthy);
+    must(name, "postgres", "drop database \"shop \"\"then\"\"\"");
+    assert_eq!(databases(), usual);
+    let none = Return { database: Some(Renamed { from: "shoe".into(), to: "it".into() }), ..order };
+    let trouble = bring_back(&*backend, &access, &none, &silent).await.expect_err("there is none");
+    assert_eq!(trouble.help.as_deref(), Some("it holds other, postgres, shop"), "{trouble}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -122,6 +122,7 @@ impl Scene {
             item: self.item.clone(),
             instance: self.running.instance.clone(),
             snapshot: snapshot.id.clone(),
+            database: None,
             mark: "op-1",
         }
     }
