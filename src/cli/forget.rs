@@ -17,16 +17,18 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{Trouble, units},
+    domain::units,
     repository::{PrunePlan, Retained},
-    runtime::backup::unconfigured,
-    setup::Setup,
+    runtime::{backup::unconfigured, gate::Gate},
+    setup::{Books, Setup, who},
 };
 
 pub async fn run(options: &Options, asked: &Forget, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
+    let gate = Gate::new(setup.config.read_only, [], None).with_vault(setup.vault());
     let vault = setup.vault().ok_or_else(|| Stop::Because(Exit::Usage, unconfigured()))?;
-    let now = Clock::system().now();
+    let clock = Clock::system();
+    let now = clock.now();
     let mut found = vault.retention(now).await.map_err(act::failed)?;
     found.retain(|one| asked.address.as_ref().is_none_or(|address| address.matches(&one.snapshot.item.service)));
     if asked.listing.json {
@@ -36,24 +38,21 @@ pub async fn run(options: &Options, asked: &Forget, printer: &mut Printer<'_>) -
     } else {
         list(&found, now, printer)?;
     }
-    let goes: Vec<_> = found.iter().filter(|one| !one.stays).map(|one| one.snapshot.id.clone()).collect();
+    let goes: Vec<_> = found.iter().filter(|one| !one.stays).map(|one| one.snapshot.clone()).collect();
     let plan = vault.prune_plan().await.map_err(act::failed)?;
     printer.say(&told(&found, goes.len(), &plan));
     if asked.dry_run {
         return Ok(Exit::Done);
     }
-    if setup.config.read_only {
-        let trouble = Trouble::new("nothing was let go", "started read-only");
-        return Err(Stop::Because(Exit::Refused, trouble));
-    }
+    gate.check_forget().map_err(|trouble| Stop::Because(Exit::Refused, trouble))?;
     if goes.is_empty() && !plan.does_something() {
         return Ok(Exit::Done);
     }
     if !asked.yes && !confirmed(printer).await? {
         return Ok(Exit::Refused);
     }
-    vault.forget(goes.clone()).await.map_err(act::failed)?;
-    let done = vault.prune().await.map_err(act::failed)?;
+    let journal = Books::of(&setup).open().map_err(act::failed)?;
+    let done = gate.forget(&goes, &journal, (&who(), clock)).await.map_err(act::failed)?;
     printer.line(&format!("forgot {} snapshots; {}", goes.len(), freed(&done)))?;
     Ok(Exit::Done)
 }

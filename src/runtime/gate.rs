@@ -11,9 +11,14 @@ use tokio::time::Instant;
 
 use crate::{
     backend::{Backend, Progress, StepError},
-    domain::{ClusterName, Trouble, units},
+    clock::Clock,
+    domain::{ClusterName, Snapshot, Trouble, units},
     plan::Step,
-    runtime::backup::{self, Vault},
+    repository::PrunePlan,
+    runtime::{
+        backup::{self, Vault},
+        journal::Journal,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -87,6 +92,34 @@ impl Gate {
             Step::Data(data) => backup::carry_out(self.vault.as_deref(), backend, data, &progress).await,
             step => backend.execute(step, progress).await,
         }
+    }
+
+    /// Whether snapshots may be let go.
+    pub fn check_forget(&self) -> Result<(), Trouble> {
+        match self.closed {
+            true => Err(Trouble::new("nothing was let go", "started with --read-only")),
+            false => Ok(()),
+        }
+    }
+
+    /// The only way on which snapshots are let go, and what only they held is freed: under read-only nothing is. Written down before and
+    /// after. Needs no arming: no cluster is changed.
+    pub async fn forget(
+        &self,
+        goes: &[Snapshot],
+        journal: &Journal,
+        (who, clock): (&Arc<str>, Clock),
+    ) -> Result<PrunePlan, Trouble> {
+        self.check_forget()?;
+        let vault = self.vault.as_deref().ok_or_else(backup::unconfigured)?;
+        let letting_go = journal.lets_go(&vault.backups.place, goes, who, clock.now())?;
+        let done = vault.forget(goes.iter().map(|snapshot| snapshot.id.clone()).collect()).await;
+        let says = match &done {
+            Ok(done) => format!("they went, and {} were freed", units::bytes(done.removed)),
+            Err(trouble) => trouble.line(),
+        };
+        letting_go.ended(clock.now(), &says)?;
+        done
     }
 
     fn is_open(&self, cluster: &ClusterName) -> Result<(), Trouble> {

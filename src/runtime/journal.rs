@@ -23,6 +23,7 @@ use crate::{
     },
 };
 
+mod forgotten;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -38,6 +39,7 @@ const LONGEST_OPENING: usize = 16 << 20;
 
 #[derive(Clone, Debug)]
 pub struct Journal {
+    state: PathBuf,
     operations: PathBuf,
     locks: PathBuf,
     /// What people say to operations of other processes.
@@ -94,7 +96,7 @@ impl Journal {
     /// Under the state directory, which is made if need be.
     pub fn open(state: &Path) -> Result<Self, Trouble> {
         let [operations, locks, words] = ["operations", "locks", "words"].map(|name| state.join(name));
-        let journal = Self { operations, locks, words, kept: KEPT };
+        let journal = Self { state: state.to_owned(), operations, locks, words, kept: KEPT };
         for directory in [&journal.operations, &journal.locks, &journal.words] {
             make_private(directory).map_err(|error| nothing_written(directory, &error))?;
         }
@@ -195,7 +197,11 @@ impl Journal {
 
     /// Keeps a service for one operation. Refused with the name of the operation that has it.
     pub fn hold(&self, service: &ServiceId, title: &Arc<str>, who: &Arc<str>, at: Timestamp) -> Result<Hold, Trouble> {
-        let path = self.locks.join(format!("{:016x}.lock", fingerprint(&service.to_string())));
+        self.hold_named(&service.to_string(), title, who, at)
+    }
+
+    fn hold_named(&self, name: &str, title: &Arc<str>, who: &Arc<str>, at: Timestamp) -> Result<Hold, Trouble> {
+        let path = self.locks.join(format!("{:016x}.lock", fingerprint(name)));
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = options.map_err(|error| nothing_written(&self.locks, &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

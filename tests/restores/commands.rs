@@ -77,6 +77,7 @@ fn what_may_not_be_done_or_cannot_be_meant_is_refused_and_changes_nothing() {
     for (arguments, wanted, says) in [
         (&["--read-only", "restore", &address, "--yes"][..], 3, "read-only"),
         (&["--read-only", "backup", &address, "--yes"], 3, "read-only"),
+        (&["--read-only", "forget", "--yes"], 3, "read-only"),
         (&["restore", &address], 3, "--yes confirms"),
         (&["restore", &address, "ffffffff", "--yes"], 2, "none begins with ffffffff"),
         (&["restore", &address, "--to", "/data", "--yes"], 2, "redis has no path"),

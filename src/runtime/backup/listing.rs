@@ -32,16 +32,17 @@ impl Vault {
         self.with(move |repository| repository.retention(&keep, now)).await
     }
 
-    pub async fn forget(&self, snapshots: Vec<SnapshotId>) -> Result<(), Trouble> {
-        self.with(move |repository| repository.forget(&snapshots)).await
+    /// Only behind the gate: see `Gate::forget`.
+    pub(in crate::runtime) async fn forget(&self, snapshots: Vec<SnapshotId>) -> Result<PrunePlan, Trouble> {
+        self.with(move |repository| {
+            repository.forget(&snapshots)?;
+            repository.prune(GRACE)
+        })
+        .await
     }
 
     pub async fn prune_plan(&self) -> Result<PrunePlan, Trouble> {
         self.with(|repository| repository.prune_plan(GRACE)).await
-    }
-
-    pub async fn prune(&self) -> Result<PrunePlan, Trouble> {
-        self.with(|repository| repository.prune(GRACE)).await
     }
 
     async fn with<T: Send + 'static>(

@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    domain::{PersonWord, StepState, Verdict},
+    config::place::Place,
+    domain::{PersonWord, Snapshot, StepState, Verdict},
     plan::{
         Verb,
         fixture::{Shop, noon},
@@ -164,6 +165,39 @@ fn a_word_that_was_withdrawn_is_not_heard() {
 }
 
 /// As version 0.1.0 wrote them before plans knew promises, tidying and waiting.
+#[test]
+fn what_is_let_go_is_written_down_before_and_after_by_one_at_a_time() {
+    let (state, journal) = journal();
+    let place = Place::Local("/srv/backups".into());
+    let who = "ops@laptop".into();
+    let service = serde_json::json!({ "cluster": "prod", "scope": "shop", "name": "db" });
+    let snapshot: Snapshot = serde_json::from_value(serde_json::json!({
+        "id": "1a2b", "at": noon(), "item": { "service": service, "method": "postgres" }, "took": { "secs": 1, "nanos": 0 },
+        "files": [], "added": 0, "standing": "whole",
+    }))
+    .unwrap();
+    let letting_go = journal.lets_go(&place, std::slice::from_ref(&snapshot), &who, noon()).unwrap();
+    let lines = || -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(state.path().join("forgotten.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let [goes] = &lines()[..] else { panic!("{:?}", lines()) };
+    assert_eq!((&goes["who"], &goes["repository"]), (&"ops@laptop".into(), &"/srv/backups".into()));
+    let gone = &goes["goes"][0];
+    assert_eq!((&gone["snapshot"], &gone["item"]), (&"1a2b".into(), &"postgres of prod/shop/db".into()));
+
+    let other = Journal::open(state.path()).unwrap();
+    let refused = other.lets_go(&place, &[], &who, noon()).unwrap_err();
+    assert!(refused.why.contains("is being carried out by ops@laptop"), "{refused}");
+    other.lets_go(&Place::Local("/srv/others".into()), &[], &who, noon()).unwrap();
+
+    letting_go.ended(noon(), "1 went").unwrap();
+    assert_eq!(lines().last().unwrap()["says"], "1 went");
+    let mode = fs::metadata(state.path().join("forgotten.jsonl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    other.lets_go(&place, &[], &who, noon()).unwrap();
+}
+
 #[test]
 fn a_journal_from_before_rollouts_is_still_read() {
     let (state, journal) = journal();
