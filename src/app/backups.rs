@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    app::{World, instances::severity},
+    app::World,
     domain::{Health, Item, Listing, Operation, Protection, Trouble},
     message::{Notice, Reading, Weight},
 };
@@ -117,11 +117,7 @@ impl World {
         }
         let (mut protections, troubles) = backups.protections(&self.inventory, self.services(), listing);
         protections.retain(|protection| self.settings.shows(&protection.item.service));
-        // Of what stands alike: what was never backed up, then what was so the longest ago.
-        protections.sort_by_cached_key(|protection| {
-            let last = protection.last.as_ref().map(|last| last.at);
-            (severity(&protection.health(self.now)), last, protection.item.clone())
-        });
+        protections.sort_by_cached_key(|protection| protection.urgency(self.now));
         let stood: BTreeMap<Item, Health> =
             protections.iter().map(|protection| (protection.item.clone(), protection.health(self.now))).collect();
         // What is seen for the first time is no news, also not when the console has just been started.
@@ -138,7 +134,7 @@ impl World {
 
 /// A service that was gone for a while and is back is no news either.
 fn is_worse(before: &Health, now: &Health) -> bool {
-    now.is_broken() && severity(now) < severity(before) && !matches!(before, Health::Unknown(_))
+    now.is_broken() && now.severity() < before.severity() && !matches!(before, Health::Unknown(_))
 }
 
 fn overdue(item: &Item, health: &Health, now: Timestamp) -> Notice {

@@ -19,6 +19,9 @@ mod tests;
 
 /// Opens what `action` needs to be told, or its plan.
 pub fn begin(app: &mut App, action: Action) {
+    if let Some(Screen::Backups(backups)) = app.screens.last_mut() {
+        backups.choose(&app.world);
+    }
     let service = super::meaning::service(app);
     match (action, service) {
         (Action::RollOut, Some(service)) => roll_out(app, service),

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     action::{Action, Place},
     app::{Due, Page, Reply, Subject, World, list::List, metrics, scroll::Scroll},
-    domain::{Capability, ClusterName, Engine, Health, Instance, InstanceId, Sample, ServiceId},
+    domain::{Capability, ClusterName, Engine, Instance, InstanceId, Sample, ServiceId},
     message::{Effect, Question, Refresh, Subscriptions},
 };
 
@@ -94,7 +94,7 @@ impl Instances {
             Of::Service(service) => world.inventory.instances_of(service),
             Of::Node(cluster, node) => world.inventory.instances_on(cluster, node),
         };
-        rows.sort_by_key(|instance| severity(&instance.health));
+        rows.sort_by_key(|instance| instance.health.severity());
         rows
     }
 
@@ -123,17 +123,6 @@ pub fn keys(rows: &[&Instance]) -> Vec<InstanceId> {
 fn is_asked_inside(world: &World, instance: &Instance) -> bool {
     let cluster = world.inventory.cluster(&instance.id.cluster);
     cluster.is_some_and(|cluster| cluster.engine == Engine::Kubernetes)
-}
-
-pub fn severity(health: &Health) -> u8 {
-    match health {
-        Health::Failing(_) => 0,
-        Health::Degraded(_) => 1,
-        Health::Changing(_) => 2,
-        Health::Unknown(_) => 3,
-        Health::Healthy => 4,
-        Health::Stopped(_) => 5,
-    }
 }
 
 impl Page for Instances {

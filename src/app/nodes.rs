@@ -6,7 +6,7 @@ use crate::{
     action::{Action, Place},
     app::{
         Go, Page, Reply, Screen, Subject, World,
-        instances::{Focus, Instances, severity},
+        instances::{Focus, Instances},
         list::List,
         metrics,
         plan::Wanted,
@@ -58,7 +58,7 @@ impl Nodes {
     /// What is broken first, then what takes nothing new, then by name.
     pub fn rows<'a>(&'a self, world: &'a World) -> Vec<&'a Node> {
         let mut rows: Vec<_> = world.inventory.nodes_of(&self.cluster).collect();
-        rows.sort_by_key(|node| (severity(&node.health), !node.cordoned));
+        rows.sort_by_key(|node| (node.health.severity(), !node.cordoned));
         rows
     }
 
@@ -117,9 +117,9 @@ impl Nodes {
             }
         }
         for tenant in &mut tenants {
-            tenant.instances.sort_by_key(|instance| severity(&instance.health));
+            tenant.instances.sort_by_key(|instance| instance.health.severity());
         }
-        tenants.sort_by_key(|tenant| severity(&tenant.instances[0].health));
+        tenants.sort_by_key(|tenant| tenant.instances[0].health.severity());
         tenants
     }
 }

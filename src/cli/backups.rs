@@ -64,7 +64,7 @@ impl Desk {
         let now = session.clock.now();
         found.retain(|protection| only.is_none_or(|id| protection.item.service == *id));
         found.retain(|protection| session.narrow.has(&protection.item.service));
-        found.sort_by_cached_key(|protection| (protection.health(now), protection.item.clone()));
+        found.sort_by_cached_key(|protection| protection.urgency(now));
         found
     }
 

@@ -22,6 +22,18 @@ pub enum Health {
 }
 
 impl Health {
+    /// Nought is the worst.
+    pub fn severity(&self) -> u8 {
+        match self {
+            Self::Failing(_) => 0,
+            Self::Degraded(_) => 1,
+            Self::Changing(_) => 2,
+            Self::Unknown(_) => 3,
+            Self::Healthy => 4,
+            Self::Stopped(_) => 5,
+        }
+    }
+
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Failing(_) | Self::Degraded(_))
     }

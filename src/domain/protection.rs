@@ -171,6 +171,11 @@ impl Protection {
         }
         Health::Healthy
     }
+
+    /// Sorts what is worst first; of what stands alike, what was never backed up, then what was so the longest ago.
+    pub fn urgency(&self, now: Timestamp) -> impl Ord + use<> {
+        (self.health(now).severity(), self.last.as_ref().map(|last| last.at), self.item.clone())
+    }
 }
 
 /// Nothing for what a clock that goes wrong says is still to come.

@@ -59,6 +59,13 @@ impl BackupsScreen {
         self.protections.position(&keys(all)).map(|row| &all[row])
     }
 
+    /// What is acted on stays selected, wherever it is sorted to by what comes of that.
+    pub fn choose(&mut self, world: &World) {
+        if let Some(selected) = self.selected(world) {
+            self.protections.select_key(selected.item.clone());
+        }
+    }
+
     /// All of what is selected, whatever became of them, newest first.
     pub fn snapshots_of<'a>(world: &'a World, protection: &Protection) -> Vec<&'a Snapshot> {
         let all = world.backups.listing.iter().flat_map(|listing| &listing.snapshots);

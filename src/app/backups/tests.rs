@@ -5,8 +5,8 @@ use super::screen::{BackupsScreen, Pane, ids};
 use crate::{
     action::Action,
     app::{App, Overlay, Screen, World},
-    domain::{Change, Service, ServiceId, Snapshot, SnapshotId, Standing, Trouble},
-    message::{Effect, Reading, Weight},
+    domain::{Change, Listing, Service, ServiceId, Snapshot, SnapshotId, Standing, Trouble},
+    message::{Effect, Event, Reading, Weight},
     plan::{Restoring, Verb},
     testing::{self, now, service_id, snapshot, world},
 };
@@ -148,6 +148,21 @@ fn a_snapshot_goes_into_another_service_that_is_found_by_typing() {
     let restoring = restoring(&app);
     let (from, into) = (&restoring.snapshot.item.service, &restoring.into.service);
     assert_eq!((from, into), (&service_id("shop/db"), &service_id("shop/spare")));
+}
+
+#[test]
+fn what_was_acted_on_stays_selected_where_it_is_sorted_to() {
+    let mut app = shop().app();
+    app.act(Action::Last, now());
+    let mut app = opened(app);
+    assert_eq!(selected(&app), &service_id("shop/spare"));
+    app.act(Action::BackUp, now());
+    app.act(Action::Back, now());
+    let snapshots = [snapshot("shop/db", 2, 2, |_| {}), snapshot("shop/spare", 4, 0, |_| {})].to_vec();
+    app.observe(Event::Backups(Ok(Box::new(Listing { snapshots, ..Listing::default() }))), now());
+    let all: Vec<&str> = app.world.protections().expect("known").iter().map(|one| &*one.item.service.name).collect();
+    assert_eq!(all, ["db", "spare"]);
+    assert_eq!(selected(&app), &service_id("shop/spare"));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn instances(service: &ServiceId, paint: &mut Paint<'_>, area: Rect) -> u16 
     let all = members.len();
     let room = usize::from(area.height - 1);
     if all > room {
-        members.sort_by_key(|instance| crate::app::instances::severity(&instance.health));
+        members.sort_by_key(|instance| instance.health.severity());
         members.truncate(room);
     }
     let notes = if all > room { format!("{room} of {all}, the worst first") } else { String::new() };
