@@ -241,10 +241,10 @@ impl Data {
         Some(match self {
             Self::Check(_) => format!("read {from} of {snapshot} to its end, and look whether {name} can take it"),
             Self::Bring(_) => format!("bring {from} from {snapshot} into {name} beside what is live, and count it"),
-            Self::Swap(_) => format!("let it be {to} in {name}"),
+            Self::Swap(_) => format!("give it the name {to} in {name}"),
             Self::TakeBack(_) => format!("let go {to} of {name}"),
             Self::Compare(_) => format!("count {to} of {name} against what {snapshot} holds of {from}"),
-            Self::Settle(_) => format!("let go what told that {to} of {name} was not there before"),
+            Self::Settle(_) => format!("leave {to} of {name} as it is"),
             Self::Save(_) | Self::Discard(_) | Self::Rehearse(_) => return None,
         })
     }

@@ -131,9 +131,13 @@ fn one_database(
         warnings.push(format!("its events are left out: they would run beside those of {from}").into());
         warnings.push(format!("triggers, views and routines that name {from} go on to mean {from}").into());
     }
+    let mut how = vec![told(&wish.snapshot).into(), format!("of its databases only {from}").into()];
+    if wish.into.method == Method::Postgres {
+        how.push("roles that are not there are made".into());
+    }
     let explains = Explanation {
         objects: vec![format!("{to} of {name}: a database that is not there yet").into()],
-        how: vec![told(&wish.snapshot).into(), format!("of its databases only {from}").into()],
+        how,
         promises: vec![
             format!("what is there now stays as it is, and so does {from}").into(),
             "what is restored is counted before it gets its name".into(),

@@ -125,9 +125,9 @@ fn a_database_by_another_name_stops_nobody_and_replaces_nothing() {
         [
             "read shop of 1a2b3c4d to its end, and look whether web-1 can take it",
             "bring shop from 1a2b3c4d into web-1 beside what is live, and count it",
-            "let it be then in web-1",
+            "give it the name then in web-1",
             "count then of web-1 against what 1a2b3c4d holds of shop",
-            "let go what told that then of web-1 was not there before",
+            "leave then of web-1 as it is",
         ]
     );
     says(&plan.explains.promises, "what is there now stays as it is");
