@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Health, InstanceId, ServiceId};
+use super::{Health, InstanceId, ServiceId, text::clean};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -279,6 +279,17 @@ pub struct Dependency {
     pub service: Arc<str>,
     /// `started`, `healthy` or `completed`.
     pub condition: Arc<str>,
+}
+
+impl Dependency {
+    /// The label, or annotation, by which a person says what a service depends on: "db, cache".
+    pub const LABEL: &str = "midwatch.depends-on";
+
+    /// What a `LABEL` says.
+    pub fn listed(label: &str) -> impl Iterator<Item = Self> {
+        let names = label.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| Self { service: clean(name).into(), condition: "started".into() })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -21,6 +21,9 @@ pub(super) const WELL_WITHIN: u32 = 120;
 /// Seconds that an orchestrator is given to end or to start what depends on it.
 const DEPENDANT_WITHIN: u32 = 300;
 
+/// Of a database, in bytes: PostgreSQL's limit. That of MySQL is a letter more.
+const LONGEST_NAME: usize = 63;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restoring {
     pub snapshot: Kept,
@@ -50,6 +53,7 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         let (has, wants) = (wish.snapshot.item.method, wish.into.method);
         return Err(Refusal::new(format!("{} holds {has}, and cannot become {wants}", wish.snapshot.id)));
     }
+    refuse_name(wish)?;
     if wish.into.method == Method::Configuration {
         return configuration::restore(situation, wish);
     }
@@ -95,6 +99,20 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
     Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, (&entered, at_rest), &stopped)) })
 }
 
+/// Where another name is wanted, it has to be one that can be given.
+fn refuse_name(wish: &Restoring) -> Result<(), Refusal> {
+    let Some(Renamed { to, .. }) = &wish.database else { return Ok(()) };
+    if wish.into.method.database_ending().is_none() {
+        return Err(Refusal::new(format!("{} cannot be restored under another name", wish.into.method))
+            .help("restore it into another service with --into"));
+    }
+    if to.len() > LONGEST_NAME || to.chars().any(char::is_control) {
+        return Err(Refusal::new(format!("{to} cannot be the name of a database"))
+            .help(format!("it has {LONGEST_NAME} bytes at most, and no control characters")));
+    }
+    Ok(())
+}
+
 /// Nobody is stopped, nothing that is live is touched, and there is nothing to go back to but that it was not there.
 fn one_database(
     situation: &Situation<'_>,
@@ -102,10 +120,6 @@ fn one_database(
     entered: &Entered<'_>,
     database: &Renamed,
 ) -> Result<Plan, Refusal> {
-    if wish.into.method.database_ending().is_none() {
-        return Err(Refusal::new(format!("{} cannot be restored under another name", wish.into.method))
-            .help("restore it into another service with --into"));
-    }
     let returned = Returned {
         snapshot: wish.snapshot.id.clone(),
         item: wish.into.clone(),

@@ -76,9 +76,8 @@ pub fn revision(labels: &Labels) -> Option<Arc<str>> {
     text(labels, REVISION)
 }
 
-/// `db:service_healthy:false,migrate:service_completed_successfully:true`; older Compose writes only the names.
+/// What Compose wrote, `db:service_healthy:false,migrate:service_completed_successfully:true`; older Compose writes only the names. And what a person did.
 pub fn depends_on(labels: &Labels) -> Vec<Dependency> {
-    let Some(value) = labels.get(DEPENDS_ON) else { return Vec::new() };
     let one = |entry: &str| {
         let mut parts = entry.split(':');
         let service = parts.next().map(str::trim).filter(|service| !service.is_empty())?;
@@ -89,7 +88,12 @@ pub fn depends_on(labels: &Labels) -> Vec<Dependency> {
         };
         Some(Dependency { service: clean(service).into(), condition: condition.into() })
     };
-    let mut found: Vec<Dependency> = value.split(',').filter_map(one).collect();
+    let value = |key: &str| labels.get(key).map(String::as_str).unwrap_or_default();
+    let mut found: Vec<Dependency> = value(DEPENDS_ON).split(',').filter_map(one).collect();
+    let more: Vec<Dependency> = Dependency::listed(value(Dependency::LABEL))
+        .filter(|more| !found.iter().any(|known| known.service == more.service))
+        .collect();
+    found.extend(more);
     found.sort();
     found
 }
@@ -131,6 +135,19 @@ mod tests {
         let place = Place::of(&labels(&[(PROJECT, "sh\u{1b}]0;x\u{7}op"), (SERVICE, "w\nb")]), "x");
         assert_eq!(place.scope.as_str(), "sh\u{fffd}]0;x\u{fffd}op");
         assert_eq!(&*place.service, "w b");
+    }
+
+    #[test]
+    fn what_a_person_says_is_needed_comes_to_what_compose_says() {
+        let both = labels(&[(DEPENDS_ON, "db:service_healthy:false"), (Dependency::LABEL, "cache, db")]);
+        let alone = labels(&[(Dependency::LABEL, " cache,,")]);
+        let found = |labels| {
+            let found: Vec<String> =
+                depends_on(labels).into_iter().map(|d| format!("{} {}", d.service, d.condition)).collect();
+            found.join(", ")
+        };
+        assert_eq!(found(&both), "cache started, db healthy");
+        assert_eq!(found(&alone), "cache started");
     }
 
     #[test]

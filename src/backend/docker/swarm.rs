@@ -13,7 +13,9 @@ use super::{
     labels::Place,
     wire::{Info, Labels},
 };
-use crate::domain::{ClusterName, Health, Image, Reason, Service, ServiceId, ServiceKind, protection, text::clean};
+use crate::domain::{
+    ClusterName, Dependency, Health, Image, Reason, Service, ServiceId, ServiceKind, protection, text::clean,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct SwarmService {
@@ -23,6 +25,7 @@ pub struct SwarmService {
     wanted: u32,
     running: u32,
     image: Image,
+    depends_on: Vec<Dependency>,
     backup: Option<Arc<str>>,
     created: Option<Timestamp>,
     updated: Option<Timestamp>,
@@ -107,6 +110,7 @@ impl SwarmService {
                 version: super::labels::version(&labels),
                 revision: super::labels::revision(&labels),
             },
+            depends_on: super::labels::depends_on(&labels),
             backup: labels.get(protection::LABEL).map(|label| clean(label).into()),
             created: time(service.created_at.as_deref()),
             updated: time(service.updated_at.as_deref()),
@@ -134,7 +138,7 @@ impl SwarmService {
             restarts,
             image: Some(self.image.clone()),
             ports,
-            depends_on: Vec::new(),
+            depends_on: self.depends_on.clone(),
             backup: self.backup.clone(),
             created: self.created,
             orchestration: None,

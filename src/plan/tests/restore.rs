@@ -134,6 +134,10 @@ fn a_database_by_another_name_stops_nobody_and_replaces_nothing() {
     says(&plan.explains.warnings, "its events are left out");
     let refused_of = |method| refused(shop().plan(Verb::Restore(Box::new(renamed(method)))));
     assert!(refused_of(Method::Mongo).contains("mongo cannot be restored under another name"));
+    assert!(refused_of(Method::Configuration).contains("configuration cannot be restored under another name"));
+    let mut long = renamed(Method::Postgres);
+    long.database = Some(Renamed { from: "shop".into(), to: "x".repeat(64).into() });
+    assert!(refused(shop().plan(Verb::Restore(Box::new(long)))).contains("cannot be the name of a database"));
     let idle = Shop::web([stopped()]).plan(Verb::Restore(Box::new(renamed(Method::Postgres))));
     assert!(refused(idle).contains("nothing of shop/web runs"));
 }

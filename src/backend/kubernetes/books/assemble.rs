@@ -19,8 +19,8 @@ use super::{
 use crate::{
     backend::kubernetes::health::{self, Judgement, Members},
     domain::{
-        Autoscaler, Budget, ClusterName, Endpoint, Health, Image, Instance, InstanceId, InstanceState, Node,
-        Orchestration, PartRole, Service, ServiceId, ServiceKind,
+        Autoscaler, Budget, ClusterName, Dependency, Endpoint, Health, Image, Instance, InstanceId, InstanceState,
+        Node, Orchestration, PartRole, Service, ServiceId, ServiceKind,
     },
 };
 
@@ -135,7 +135,7 @@ pub fn service(id: ServiceId, parts: &Parts, judgement: &Judgement) -> Service {
             Image { reference, digest, ..Image::default() }
         }),
         ports: template.map(|template| template.ports.to_vec()).unwrap_or_default(),
-        depends_on: Vec::new(),
+        depends_on: parts.depends_on(),
         backup: parts.workload.and_then(|workload| workload.meta.backup.clone()),
         created: parts.created(),
         orchestration: Some(Arc::new(parts.orchestration())),
@@ -149,6 +149,12 @@ impl Parts<'_> {
     fn template(&self) -> Option<&Arc<PodTemplate>> {
         let own = self.workload.map(|workload| &workload.template).filter(|template| !template.containers.is_empty());
         own.or_else(|| self.pods.iter().max_by_key(|(pod, _)| pod.created).map(|(pod, _)| &pod.template))
+    }
+
+    /// As somebody wrote it on the workload.
+    fn depends_on(&self) -> Vec<Dependency> {
+        let said = self.workload.and_then(|workload| workload.meta.depends_on.as_deref());
+        said.map(|said| Dependency::listed(said).collect()).unwrap_or_default()
     }
 
     fn created(&self) -> Option<Timestamp> {

@@ -368,3 +368,16 @@ fn pods_of_a_deployment_that_may_not_be_looked_at_are_its_service_all_the_same()
     assert_eq!((web.kind, web.wanted, web.ready), (ServiceKind::Deployment, 2, 1));
     assert_eq!(web.image.map(|image| image.reference), Some("web:v2".into()));
 }
+
+#[test]
+fn what_a_person_wrote_on_a_workload_is_kept_of_it() {
+    let mut world = World::new();
+    let annotations = r#""annotations":{"midwatch.backup":"redis","midwatch.depends-on":"db, cache"}"#;
+    let object = r#"{"metadata":{"name":"web","namespace":"shop","uid":"web",ANNOTATIONS},"spec":{"replicas":1,
+        "selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[{"name":"web","image":"web:v2"}]}}}}"#;
+    world.put(Kind::Deployment, &object.replace("ANNOTATIONS", annotations));
+    let service = world.service("web");
+    assert_eq!(service.backup.as_deref(), Some("redis"));
+    let needed: Vec<&str> = service.depends_on.iter().map(|needed| &*needed.service).collect();
+    assert_eq!(needed, ["db", "cache"]);
+}

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{super::scratch::LABEL as SCRATCH, Interner, text::Text};
-use crate::domain::protection::LABEL;
+use crate::domain::{Dependency, protection::LABEL};
 
 /// More than this are no person's, and only those are kept that are asked for by name.
 const MOST: usize = 64;
@@ -40,7 +40,7 @@ const NEEDED: [&str; 9] = [
     LABEL,
 ];
 /// The only annotations that are kept.
-const ANNOTATIONS: [&str; 5] = [HELM_RELEASE, ARGO_TRACKING, REVISION, ROLLOUT_REVISION, LABEL];
+const ANNOTATIONS: [&str; 6] = [HELM_RELEASE, ARGO_TRACKING, REVISION, ROLLOUT_REVISION, LABEL, Dependency::LABEL];
 /// Labels that make a pod unlike its siblings.
 const OWN: [&str; 6] = [
     "statefulset.kubernetes.io/pod-name",

@@ -9,7 +9,7 @@ use super::{
     labels::{self, RawAnnotations, RawLabels},
     text::{Text, Time},
 };
-use crate::domain::{Owner, OwnerTool, protection};
+use crate::domain::{Dependency, Owner, OwnerTool, protection};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -67,6 +67,7 @@ impl RawMeta<'_> {
                 .get(protection::LABEL)
                 .or_else(|| self.labels.get(protection::LABEL))
                 .map(intern::name),
+            depends_on: self.annotations.get(Dependency::LABEL).map(intern::name),
         }
     }
 
@@ -98,4 +99,6 @@ pub struct Meta {
     pub deleted: Time,
     /// What of it is backed up, as somebody wrote it.
     pub backup: Option<Arc<str>>,
+    /// What it needs, likewise.
+    pub depends_on: Option<Arc<str>>,
 }
