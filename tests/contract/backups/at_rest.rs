@@ -162,7 +162,7 @@ impl Drop for Volume<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deployment_that_loops_over_its_files_is_restored_and_runs_again() {
+async fn a_deployment_that_loops_over_its_files_is_restored_and_runs_again_and_so_does_who_depends_on_it() {
     let Some(stage) = KubernetesStage::open("a loop over files").await else { return };
     let name = &stage.namespace;
     let _volume = Volume(&stage);
@@ -186,12 +186,21 @@ async fn a_deployment_that_loops_over_its_files_is_restored_and_runs_again() {
             "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
         }},
     }}));
+    stage.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "web", "image": IMAGE, "imagePullPolicy": "Never", "command": ["sleep", "10000"]}],
+        }},
+    }, "metadata": {"name": "web", "annotations": {"midwatch.depends-on": "it"}}}));
     let files = tempfile::tempdir().expect("a directory");
     let (vault, backend, service) =
         (vault(&files.path().join("repository")), stage.backend_of().await, stage.service("it"));
     let item = midwatch::domain::Item { service: service.clone(), method: Method::Files, path: Some("/data".into()) };
     let planned = async |verb: Verb, is: fn(&Health) -> bool| {
         let mut observer = Observer::of_cluster(service.cluster.clone(), &backend);
+        observer.service(&stage.service("web"), "web to be well", |web| web.ready == 2).await;
         observer.service(&service, "it to be so", |service| is(&service.health)).await;
         let planned = plan::make(&observer.inventory, &Request::new(verb, Target::Service(service.clone())));
         planned.unwrap_or_else(|refusal| panic!("{}", refusal.why)).begun_at(Timestamp::now(), "ben@desk")
@@ -206,8 +215,15 @@ async fn a_deployment_that_loops_over_its_files_is_restored_and_runs_again() {
     stage.kubectl(&["delete", "pod", "-l", "app=it", "--grace-period=0", "--force"]);
     let is_broken = |health: &Health| matches!(health, Health::Failing(_));
     let restore = planned(restoring(&listing.snapshots[0], item, false), is_broken).await;
+    let scaled = |to: u32| restore.steps().position(|planned| planned.step.title() == format!("scale web to {to}"));
+    assert!(scaled(0).is_some() && scaled(0) < scaled(2), "{restore:?}");
+    let generation = || stage.kubectl(&["get", "deployment", "web", "-o", "jsonpath={.metadata.generation}"]);
+    let before: u32 = generation().trim().parse().expect("a number");
     let (verdict, first) = carried_out(&vault, &backend, restore).await;
     assert!(matches!(verdict, Verdict::Done { .. }), "{verdict:?} {first:?}");
+    assert_eq!(generation().trim(), (before + 2).to_string(), "it was scaled to none and back");
+    let ready = stage.kubectl(&["get", "deployment", "web", "-o", "jsonpath={.status.readyReplicas}"]);
+    assert_eq!(ready.trim(), "2");
     assert_eq!(stage.kubectl(&["exec", "deploy/it", "--", "ls", "-A", "/data"]).trim(), "ok");
     assert_eq!(stage.kubectl(&["get", "pods", "-l", "midwatch.scratch", "-o", "name"]).trim(), "");
 }
