@@ -122,7 +122,7 @@ fn named(into: &Into, will_be: &'static str) -> impl Iterator<Item = Act> {
         match will_be {
             "named" => act("restores it as").reading(&file.name),
             "unnamed" => act("lets go"),
-            _ => act("leaves to whom it may serve"),
+            _ => act("leaves as it is"),
         }
     })
 }

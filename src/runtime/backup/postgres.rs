@@ -9,6 +9,7 @@ use super::{
 use crate::domain::Item;
 
 const NAME: &str = include_str!("postgres/name.sh");
+const DROP: &str = include_str!("postgres/drop.sh");
 const SWAP: &str = include_str!("postgres/swap.sh");
 const GLOBALS: &str = "globals.sql";
 /// Of a database, in bytes.
@@ -73,7 +74,7 @@ impl Recipe for Postgres {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
             match into.is_renamed() {
                 true => Act::new(&format!("names it {name}"), NAME, &[name, &new, "named", &into.mark]),
-                false => Act::new(&format!("puts {name} in its place"), SWAP, &[name, &new, &old]),
+                false => Act::new(&format!("puts {name} in its place"), SWAP, &[name, &new, &old, &into.mark]),
             }
         };
         into.databases().map(swap).collect()
@@ -82,12 +83,12 @@ impl Recipe for Postgres {
     fn take_back(&self, into: &Into) -> Vec<Act> {
         let back = |Database { name, .. }: Database<'_>| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
-            let back = match into.is_renamed() {
-                true => Act::new(&format!("lets {name} have no name"), NAME, &[name, &new, "unnamed", &into.mark]),
-                false => Act::new(&format!("puts the old {name} back"), SWAP, &[name, &old, &new]),
-            };
             let says = format!("lets go what was restored of {name}");
-            [back, Act::new(&says, include_str!("postgres/drop.sh"), &[&new])]
+            let gone = Act::new(&says, NAME, &[name, &new, "unnamed", &into.mark]);
+            let old = Act::new(&format!("puts the old {name} back"), SWAP, &[name, &old, &new]);
+            let old = (!into.is_renamed()).then_some(old);
+            let beside = Act::new(&says, DROP, &[&new]);
+            std::iter::once(gone).chain(old).chain([beside])
         };
         into.databases().flat_map(back).collect()
     }
@@ -95,14 +96,12 @@ impl Recipe for Postgres {
     fn settle(&self, into: &Into) -> Vec<Act> {
         let settle = |Database { name, .. }: Database<'_>| {
             let [new, old] = ["new", "old"].map(|which| beside(name, which, &into.mark));
-            match into.is_renamed() {
-                true => {
-                    Act::new(&format!("leaves {name} to whom it may serve"), NAME, &[name, &new, "settled", &into.mark])
-                }
-                false => Act::new(&format!("lets the old {name} go"), include_str!("postgres/drop.sh"), &[&old]),
-            }
+            let says = format!("leaves {name} as it is");
+            let stays = Act::new(&says, NAME, &[name, &new, "settled", &into.mark]);
+            let old = Act::new(&format!("lets the old {name} go"), DROP, &[&old]);
+            std::iter::once(stays).chain((!into.is_renamed()).then_some(old))
         };
-        into.databases().map(settle).collect()
+        into.databases().flat_map(settle).collect()
     }
 }
 

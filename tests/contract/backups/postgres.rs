@@ -199,6 +199,10 @@ async fn a_damaged_postgres_is_as_it_was_again_and_as_it_was_before_that_when_it
     must(name, "postgres", "drop database shop");
     must(name, "postgres", "drop role shopkeeper");
     bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    take_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert!(!databases().contains("shop"), "there was none: {}", databases());
+    must(name, "postgres", "drop role shopkeeper");
+    bring_back(&*backend, &access, &order, &silent).await.unwrap_or_else(|trouble| panic!("{trouble}"));
     let owner = "select pg_get_userbyid(relowner) from pg_class where relname = 'orders'";
     assert_eq!(must(name, "shop", owner), "postgres");
     assert_eq!(must(name, "postgres", "select rolcanlogin from pg_roles where rolname = 'shopkeeper'"), "t");

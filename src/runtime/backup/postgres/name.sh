@@ -1,5 +1,6 @@
 # $1: a name that nobody has. $2: a database that a restore made, which gets it. $3: `named`, `unnamed` or `settled`. $4: of which restore.
-# Its comment tells that it came so, for as long as it may be taken back: another's of that name is nobody's to let go.
+# Its comment tells that it came so, where there was none of its name, for as long as it may be taken back: another's of that name is
+# nobody's to let go.
 psql -XAtwq -v ON_ERROR_STOP=1 -v name="$1" -v new="$2" -v will_be="$3" -v mark="midwatch restores $4" template1 <<'SQL'
 select :'will_be' = 'named' as is_named, :'will_be' = 'unnamed' as is_unnamed,
   exists (select from pg_database where datname = :'new') as waits,

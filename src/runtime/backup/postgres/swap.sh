@@ -1,7 +1,7 @@
-# $1: the database. $2: what takes its place, and has it already where there is none of this name. $3: what it is called then.
-# Both names change at once; nobody is connected in that moment.
-psql -XAtwq -v ON_ERROR_STOP=1 -v live="$1" -v new="$2" -v old="$3" template1 <<'SQL'
-select exists (select from pg_database where datname = :'new') as waits, exists (select from pg_database where datname = :'live') as is_there \gset
+# $1: the database. $2: what takes its place, and has it already where there is none of this name. $3: what it is called then. $4: of which
+# restore, or nothing for the way back. Both names change at once; nobody is connected in that moment.
+psql -XAtwq -v ON_ERROR_STOP=1 -v live="$1" -v new="$2" -v old="$3" -v mark="${4:+midwatch restores $4}" template1 <<'SQL'
+select :'mark' <> '' as is_marked, exists (select from pg_database where datname = :'new') as waits, exists (select from pg_database where datname = :'live') as is_there \gset
 \if :waits
   \if :is_there
     -- What was granted on the old one, and set for it.
@@ -19,6 +19,10 @@ select exists (select from pg_database where datname = :'new') as waits, exists 
     commit;
     alter database :"old" with allow_connections true;
   \else
+    -- Should it be taken back, there was none (see name.sh).
+    \if :is_marked
+      comment on database :"new" is :'mark';
+    \endif
     alter database :"new" rename to :"live";
   \endif
 \endif
