@@ -158,6 +158,8 @@ struct Volume<'a>(&'a KubernetesStage);
 impl Drop for Volume<'_> {
     fn drop(&mut self) {
         self.0.try_kubectl(&["delete", "pv", &self.0.namespace, "--wait=false"]);
+        // The node is this machine.
+        _ = std::fs::remove_dir_all(format!("/tmp/{}", self.0.namespace));
     }
 }
 
