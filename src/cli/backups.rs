@@ -258,16 +258,12 @@ pub async fn restore(options: &Options, asked: &Restore, printer: &mut Printer<'
 
 /// Whether a database can be had of it by itself.
 fn holds(snapshot: &Snapshot, database: &str) -> Result<(), Stop> {
-    let names: Vec<&str> = snapshot.databases().collect();
-    if names.contains(&database) {
-        return Ok(());
-    }
     if snapshot.item.method.database_ending().is_none() {
         let why = format!("no database of {} can be had by itself", snapshot.item.method);
         return Err(Stop::usage("--database has no meaning here", why));
     }
-    let trouble = Trouble::new("nothing was restored", format!("{} holds no database {database}", snapshot.id));
-    Err(Stop::Because(Exit::Usage, trouble.help(format!("it holds {}", names.join(", ")))))
+    let only = snapshot.clone().only(database, "nothing was restored");
+    only.map(drop).map_err(|trouble| Stop::Because(Exit::Usage, trouble))
 }
 
 /// `midwatch verify`

@@ -25,11 +25,11 @@ use crate::{
 
 pub async fn run(options: &Options, asked: &Forget, printer: &mut Printer<'_>) -> Result<Exit, Stop> {
     let setup = Setup::load(options, None);
-    let gate = Gate::new(setup.config.read_only, [], None).with_vault(setup.vault());
     let vault = setup.vault().ok_or_else(|| Stop::Because(Exit::Usage, unconfigured()))?;
+    let gate = Gate::new(setup.config.read_only, [], None).with_vault(Some(vault.clone()));
     let clock = Clock::system();
     let now = clock.now();
-    let mut found = vault.retention(now).await.map_err(act::failed)?;
+    let (mut found, plan) = vault.retention(now).await.map_err(act::failed)?;
     found.retain(|one| asked.address.as_ref().is_none_or(|address| address.matches(&one.snapshot.item.service)));
     if asked.listing.json {
         for one in &found {
@@ -39,7 +39,6 @@ pub async fn run(options: &Options, asked: &Forget, printer: &mut Printer<'_>) -
         list(&found, now, printer)?;
     }
     let goes: Vec<_> = found.iter().filter(|one| !one.stays).map(|one| one.snapshot.clone()).collect();
-    let plan = vault.prune_plan().await.map_err(act::failed)?;
     printer.say(&told(&found, goes.len(), &plan));
     if asked.dry_run {
         return Ok(Exit::Done);

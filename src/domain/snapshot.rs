@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ServiceId;
+use super::{ServiceId, Trouble};
 
 /// The repository's own, 64 hexadecimal digits; eight of them tell one from the other for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -179,17 +179,20 @@ impl Snapshot {
         self.files.iter().filter_map(move |file| file.name.strip_suffix(ending?))
     }
 
-    /// Without its other databases. `None`: it holds none of this name.
-    pub fn only(mut self, database: &str) -> Option<Self> {
+    /// Without its other databases. `Err`: it holds none of this name, so that `what` could not be.
+    pub fn only(mut self, database: &str, what: &str) -> Result<Self, Trouble> {
         let all: Vec<Arc<str>> = self.databases().map(Arc::from).collect();
-        all.iter().find(|one| ***one == *database)?;
-        let ending = self.item.method.database_ending()?;
+        let Some(ending) = self.item.method.database_ending().filter(|_| all.iter().any(|one| **one == *database))
+        else {
+            let trouble = Trouble::new(what, format!("{} holds no database {database}", self.id));
+            return Err(if all.is_empty() { trouble } else { trouble.help(format!("it holds {}", all.join(", "))) });
+        };
         self.files.retain(|file| file.name.strip_suffix(ending).is_none_or(|name| name == database));
         // A count begins with the name of its database, in which there may be spaces, too.
         let is_of = |count: &str, one: &str| count.strip_prefix(one).is_some_and(|rest| rest.starts_with(' '));
         let owner = |count: &str| all.iter().filter(|one| is_of(count, one)).max_by_key(|one| one.len()).cloned();
         self.counts.retain(|count, _| owner(count).as_deref() == Some(database));
-        Some(self)
+        Ok(self)
     }
 }
 
@@ -253,9 +256,10 @@ mod tests {
             standing: Standing::Whole,
         };
         assert_eq!(snapshot.databases().collect::<Vec<_>>(), ["odd", "odd name"]);
-        assert_eq!(snapshot.clone().only("globals"), None);
+        let none = snapshot.clone().only("globals", "it").expect_err("it is no database");
+        assert_eq!(none.help.as_deref(), Some("it holds odd, odd name"));
         let names = |name: &str| {
-            let only = snapshot.clone().only(name).expect("it is there");
+            let only = snapshot.clone().only(name, "it").expect("it is there");
             let files: Vec<_> = only.files.iter().map(|file| file.name.to_string()).collect();
             (files, only.counts.keys().map(ToString::to_string).collect::<Vec<_>>())
         };

@@ -44,7 +44,7 @@ pub(super) fn verify(situation: &Situation<'_>, kept: &Kept) -> Result<Plan, Ref
         ));
     }
     let item = Item { service: situation.service.id.clone(), ..kept.item.clone() };
-    let rehearse = Planned::new(Step::Data(Data::Rehearse(returned(situation, kept, &item))));
+    let rehearse = Planned::new(returned(situation, kept, &item).step(Data::Rehearse));
     let explains = Explanation {
         objects: vec![told(kept).into()],
         how: vec!["its server is asked whether it would take each object (a dry run)".into()],
@@ -64,19 +64,20 @@ fn returned(situation: &Situation<'_>, kept: &Kept, item: &Item) -> Returned {
 pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Plan, Refusal> {
     let (kept, into) = (&wish.snapshot, &wish.into);
     let returned = returned(situation, kept, into);
-    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
-    let look = stage("look first", vec![Planned::new(data(Data::Check)), Planned::new(data(Data::Bring))]);
-    let swap = |undo| Planned::new(data(Data::Swap)).undone_by(undo);
+    let look =
+        stage("look first", vec![Planned::new(returned.step(Data::Check)), Planned::new(returned.step(Data::Bring))]);
+    let swap = |undo| Planned::new(returned.step(Data::Swap)).undone_by(undo);
     let (stages, explains) = match &into.path {
         Some(path) => {
-            let write = stage("restore", vec![swap(vec![data(Data::TakeBack)])]);
+            let write = stage("restore", vec![swap(vec![returned.step(Data::TakeBack)])]);
             (vec![look, write], written(kept, path))
         }
         None => {
             refuse_elsewhere(situation, wish)?;
             let waits = is_awaited(situation).then(|| scaled(situation.service));
-            let undo = [data(Data::TakeBack)].into_iter().chain(waits.clone().filter(|_| situation.is_whole()));
-            let mut steps = vec![swap(undo.collect()), Planned::new(data(Data::Compare))];
+            let undo =
+                [returned.step(Data::TakeBack)].into_iter().chain(waits.clone().filter(|_| situation.is_whole()));
+            let mut steps = vec![swap(undo.collect()), Planned::new(returned.step(Data::Compare))];
             steps.extend(waits.map(Planned::new));
             // Without it there is no way back: it costs nothing, and is never left out.
             let safety = stage("to go back to", vec![Planned::new(saving(situation, into, true))]);

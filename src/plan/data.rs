@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Step;
 use crate::domain::{InstanceId, Item, Method, Renamed, Snapshot, SnapshotId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,13 @@ pub struct Returned {
     /// As for `Save`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Timestamp>,
+}
+
+impl Returned {
+    /// The step that does this with it.
+    pub(super) fn step(&self, data: fn(Self) -> Data) -> Step {
+        Step::Data(data(self.clone()))
+    }
 }
 
 /// A snapshot as a plan knows it.

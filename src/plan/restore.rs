@@ -63,18 +63,9 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
     }
     let at_rest = is_at_rest(situation, wish, &entered)?;
     let stopped = stopped(situation, wish)?;
-    let returned = Returned {
-        snapshot: wish.snapshot.id.clone(),
-        item: wish.into.clone(),
-        instance: entered.id.clone(),
-        name: entered.instance.name.clone(),
-        at_rest,
-        database: None,
-        asked: None,
-    };
-    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
-    let check = Planned::new(data(Data::Check));
-    let bring = Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)]);
+    let returned = returned(wish, &entered, at_rest);
+    let check = Planned::new(returned.step(Data::Check));
+    let bring = Planned::new(returned.step(Data::Bring)).undone_by(vec![returned.step(Data::Discard)]);
     let safety = Planned::new(saving(situation, &entered, &wish.into, (true, at_rest)));
     let safety = if wish.without_safety { Vec::new() } else { vec![safety] };
     let (own_stops, own_starts) = if at_rest { at_rest::around(situation, &entered)? } else { Default::default() };
@@ -93,10 +84,22 @@ pub(super) fn restore(situation: &Situation<'_>, wish: &Restoring) -> Result<Pla
         stage("restore", restoring(situation, wish, &entered, &returned)),
         stage("start it", own_starts),
         stage("start what depends on it", starts),
-        stage("tidy up", vec![Planned::tidying(data(Data::Settle))]),
+        stage("tidy up", vec![Planned::tidying(returned.step(Data::Settle))]),
     ];
     let stages = stages.into_iter().filter(|stage| !stage.steps.is_empty()).collect();
     Ok(Plan { from: None, ..situation.plan(stages, explained(situation, wish, (&entered, at_rest), &stopped)) })
+}
+
+fn returned(wish: &Restoring, entered: &Entered<'_>, at_rest: bool) -> Returned {
+    Returned {
+        snapshot: wish.snapshot.id.clone(),
+        item: wish.into.clone(),
+        instance: entered.id.clone(),
+        name: entered.instance.name.clone(),
+        at_rest,
+        database: wish.database.clone(),
+        asked: None,
+    }
 }
 
 /// Where another name is wanted, it has to be one that can be given.
@@ -120,23 +123,14 @@ fn one_database(
     entered: &Entered<'_>,
     database: &Renamed,
 ) -> Result<Plan, Refusal> {
-    let returned = Returned {
-        snapshot: wish.snapshot.id.clone(),
-        item: wish.into.clone(),
-        instance: entered.id.clone(),
-        name: entered.instance.name.clone(),
-        at_rest: false,
-        database: Some(database.clone()),
-        asked: None,
-    };
-    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
-    let bring = Planned::new(data(Data::Bring)).undone_by(vec![data(Data::Discard)]);
-    let named = Planned::new(data(Data::Swap)).undone_by(vec![data(Data::TakeBack)]);
+    let returned = returned(wish, entered, false);
+    let bring = Planned::new(returned.step(Data::Bring)).undone_by(vec![returned.step(Data::Discard)]);
+    let named = Planned::new(returned.step(Data::Swap)).undone_by(vec![returned.step(Data::TakeBack)]);
     let stages = vec![
-        stage("look first", vec![Planned::new(data(Data::Check))]),
+        stage("look first", vec![Planned::new(returned.step(Data::Check))]),
         stage("bring beside", vec![bring]),
-        stage("give it its name", vec![named, Planned::new(data(Data::Compare))]),
-        stage("tidy up", vec![Planned::tidying(data(Data::Settle))]),
+        stage("give it its name", vec![named, Planned::new(returned.step(Data::Compare))]),
+        stage("tidy up", vec![Planned::tidying(returned.step(Data::Settle))]),
     ];
     let Renamed { from, to } = database;
     let name = &entered.instance.name;
@@ -167,7 +161,6 @@ pub(super) fn stage(title: &str, steps: Vec<Planned>) -> Stage {
 }
 
 fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>, returned: &Returned) -> Vec<Planned> {
-    let data = |data: fn(Returned) -> Data| Step::Data(data(returned.clone()));
     let instance = entered.instance;
     let well = Step::AwaitReady {
         instance: instance.id.clone(),
@@ -176,17 +169,17 @@ fn restoring(situation: &Situation<'_>, wish: &Restoring, entered: &Entered<'_>,
         steady: STEADY,
     };
     if returned.at_rest {
-        let swap = Planned::new(data(Data::Swap)).undone_by(vec![data(Data::TakeBack)]);
-        return vec![swap, Planned::new(data(Data::Compare))];
+        let swap = Planned::new(returned.step(Data::Swap)).undone_by(vec![returned.step(Data::TakeBack)]);
+        return vec![swap, Planned::new(returned.step(Data::Compare))];
     }
     let again = if reopens(situation, wish) { restart::again(instance) } else { Vec::new() };
-    let mut undo = vec![data(Data::TakeBack)];
+    let mut undo = vec![returned.step(Data::TakeBack)];
     undo.extend(again.iter().map(|planned| planned.step.clone()));
     // Whether it is well with what it had, where it was.
     undo.extend(restart::is_ready(instance).then(|| well.clone()).filter(|_| again.is_empty()));
-    let mut steps = vec![Planned::new(data(Data::Swap)).undone_by(undo)];
+    let mut steps = vec![Planned::new(returned.step(Data::Swap)).undone_by(undo)];
     steps.extend(again.into_iter().map(|planned| Planned::new(planned.step)));
-    steps.push(Planned::new(data(Data::Compare)));
+    steps.push(Planned::new(returned.step(Data::Compare)));
     steps.push(Planned::new(well));
     steps
 }

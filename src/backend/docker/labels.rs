@@ -76,7 +76,8 @@ pub fn revision(labels: &Labels) -> Option<Arc<str>> {
     text(labels, REVISION)
 }
 
-/// What Compose wrote, `db:service_healthy:false,migrate:service_completed_successfully:true`; older Compose writes only the names. And what a person did.
+/// What Compose wrote, `db:service_healthy:false,migrate:service_completed_successfully:true` (older Compose writes only the names), and what
+/// a person did.
 pub fn depends_on(labels: &Labels) -> Vec<Dependency> {
     let one = |entry: &str| {
         let mut parts = entry.split(':');

@@ -27,9 +27,10 @@ impl Vault {
 
 /// Letting snapshots go.
 impl Vault {
-    pub async fn retention(&self, now: Timestamp) -> Result<Vec<Retained>, Trouble> {
+    /// What becomes of each snapshot by the rules, and what could be freed before that.
+    pub async fn retention(&self, now: Timestamp) -> Result<(Vec<Retained>, PrunePlan), Trouble> {
         let keep = self.backups.keep;
-        self.with(move |repository| repository.retention(&keep, now)).await
+        self.with(move |repository| Ok((repository.retention(&keep, now)?, repository.prune_plan(GRACE)?))).await
     }
 
     /// Only behind the gate: see `Gate::forget`.
@@ -39,10 +40,6 @@ impl Vault {
             repository.prune(GRACE)
         })
         .await
-    }
-
-    pub async fn prune_plan(&self) -> Result<PrunePlan, Trouble> {
-        self.with(|repository| repository.prune_plan(GRACE)).await
     }
 
     async fn with<T: Send + 'static>(

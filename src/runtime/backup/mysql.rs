@@ -52,10 +52,6 @@ impl Recipe for Mysql {
         (file != USERS).then(|| Box::new(Statements::default()) as Box<dyn Tally>)
     }
 
-    fn renames(&self) -> bool {
-        true
-    }
-
     /// Into a database beside, which shows that all of it can be loaded: tables cannot be moved to the live one with the triggers and the
     /// views that they have.
     fn bring(&self, into: &Into) -> Vec<Act> {
@@ -81,7 +77,9 @@ impl Recipe for Mysql {
 
     fn swap(&self, into: &Into) -> Vec<Act> {
         if into.is_renamed() {
-            return named(into, "named").chain(drops(into)).collect();
+            let named =
+                |database: Database<'_>| naming(into, database, "restores it as", "named").reading(&database.file.name);
+            return into.databases().map(named).chain(drops(into)).collect();
         }
         let load = |Database { name, file, .. }: Database<'_>| {
             let arguments: [&str; 2] = [name, &file.bytes.to_string()];
@@ -103,28 +101,24 @@ impl Recipe for Mysql {
     }
 
     fn take_back(&self, into: &Into) -> Vec<Act> {
-        named(into, "unnamed").chain(drops(into)).collect()
+        renamed(into, "lets go", "unnamed").chain(drops(into)).collect()
     }
 
     fn settle(&self, into: &Into) -> Vec<Act> {
-        named(into, "settled").chain(drops(into)).collect()
+        renamed(into, "leaves as it is", "settled").chain(drops(into)).collect()
     }
 }
 
-/// What becomes of a database that gets a name which nobody had; nothing where none does.
-fn named(into: &Into, will_be: &'static str) -> impl Iterator<Item = Act> {
-    into.databases().filter(|_| into.is_renamed()).map(move |Database { name, file, .. }| {
-        let mark = format!("midwatch_{:016x}", hash(name, &into.mark));
-        let act = |says: &str| {
-            let arguments: [&str; 4] = [name, &mark, will_be, &file.bytes.to_string()];
-            Act::new(&format!("{says} {name}"), include_str!("mysql/name.sh"), &arguments)
-        };
-        match will_be {
-            "named" => act("restores it as").reading(&file.name),
-            "unnamed" => act("lets go"),
-            _ => act("leaves as it is"),
-        }
-    })
+/// Of those that got a name which nobody had; nothing where none did.
+fn renamed(into: &Into, says: &'static str, will_be: &'static str) -> impl Iterator<Item = Act> {
+    into.databases().filter(|_| into.is_renamed()).map(move |database| naming(into, database, says, will_be))
+}
+
+/// `will_be` as the script knows it.
+fn naming(into: &Into, Database { name, file, .. }: Database<'_>, says: &str, will_be: &str) -> Act {
+    let mark = format!("midwatch_{:016x}", hash(name, &into.mark));
+    let arguments: [&str; 4] = [name, &mark, will_be, &file.bytes.to_string()];
+    Act::new(&format!("{says} {name}"), include_str!("mysql/name.sh"), &arguments)
 }
 
 fn drops(into: &Into) -> impl Iterator<Item = Act> {

@@ -41,10 +41,6 @@ impl Recipe for Postgres {
         std::iter::once(globals).chain(survey.parts.iter().map(database)).collect()
     }
 
-    fn renames(&self) -> bool {
-        true
-    }
-
     fn bring(&self, into: &Into) -> Vec<Act> {
         let globals = into.files.iter().find(|file| &*file.name == GLOBALS).map(|file| {
             let body = include_str!("postgres/roles.sh");

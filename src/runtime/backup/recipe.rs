@@ -103,11 +103,6 @@ pub trait Recipe: Sync {
         counts.extend(ran.counted().map(|(name, count)| (format!("{part} {name}").into(), (count, count))));
     }
 
-    /// Whether one database can be restored under another name: see `Into::database`.
-    fn renames(&self) -> bool {
-        false
-    }
-
     /// For what a dump does not report itself.
     fn tally(&self, _file: &str) -> Option<Box<dyn Tally>> {
         None

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     backend::StepError,
-    domain::{Counts, Outcome, Renamed, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
+    domain::{Counts, Outcome, Snapshot, SnapshotId, Standing, Trial, Trouble, units},
     plan::Returned,
     repository::{Repository, outgoing},
 };
@@ -122,18 +122,8 @@ impl<'a> Restoring<'a> {
     pub async fn of(site: Site<'a>, order: &'a Returned, what: &'a str) -> Result<Self, StepError> {
         let recipe = recipe_of(site.backend, &order.item)?;
         let (repository, mut snapshot) = opened(site.access, &order.snapshot).await?;
-        if let Some(Renamed { from, to }) = &order.database {
-            if !recipe.renames() {
-                return Err(failed(
-                    what,
-                    format!("it cannot be {to} there: nothing there can have another name"),
-                    None,
-                ));
-            }
-            let held = snapshot.databases().collect::<Vec<_>>().join(", ");
-            let help = format!("it holds {held}");
-            let none = || failed(what, format!("{} holds no database {from}", order.snapshot), Some(&help));
-            snapshot = snapshot.only(from).ok_or_else(none)?;
+        if let Some(database) = &order.database {
+            snapshot = snapshot.only(&database.from, what).map_err(StepError::Failed)?;
         }
         let into = Into {
             item: order.item.clone(),

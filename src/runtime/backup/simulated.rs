@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{backend::simulator, domain::Item};
 
-const FILE: &str = "rows.dump";
+/// No database by itself, whatever the method: nothing here can have another name.
+const FILE: &str = "rows";
 
 pub struct Simulated;
 

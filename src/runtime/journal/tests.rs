@@ -164,7 +164,6 @@ fn a_word_that_was_withdrawn_is_not_heard() {
     assert_eq!(journal.take_words(&id), []);
 }
 
-/// As version 0.1.0 wrote them before plans knew promises, tidying and waiting.
 #[test]
 fn what_is_let_go_is_written_down_before_and_after_by_one_at_a_time() {
     let (state, journal) = journal();
@@ -198,6 +197,7 @@ fn what_is_let_go_is_written_down_before_and_after_by_one_at_a_time() {
     other.lets_go(&place, &[], &who, noon()).unwrap();
 }
 
+/// As version 0.1.0 wrote them before plans knew promises, tidying and waiting.
 #[test]
 fn a_journal_from_before_rollouts_is_still_read() {
     let (state, journal) = journal();
