@@ -157,6 +157,8 @@ struct Volume<'a>(&'a KubernetesStage);
 
 impl Drop for Volume<'_> {
     fn drop(&mut self) {
+        // As long as its pods are made anew, so is its directory.
+        self.0.try_kubectl(&["delete", "deployment", "it", "--cascade=foreground", "--timeout=60s"]);
         self.0.try_kubectl(&["delete", "pv", &self.0.namespace, "--wait=false"]);
         // The node is this machine.
         _ = std::fs::remove_dir_all(format!("/tmp/{}", self.0.namespace));
