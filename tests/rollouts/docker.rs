@@ -10,9 +10,11 @@ use crate::stand::{Home, Stand, until};
 
 const SOCKET: &str = "/var/run/docker.sock";
 const DEMANDED: &str = "MIDWATCH_TEST_DOCKER";
-const PROXY: &str = "upstream web {\n    server web:8080;\n}\nserver {\n    listen 80;\n    location / {\n        proxy_pass http://web;\n        proxy_next_upstream NEXT;\n    }\n}\n";
 
-const PLAIN: &str = "server {\n    listen 80;\n    location / {\n        proxy_pass http://web:8080;\n    }\n}\n";
+/// What is sent to one that has just gone is on a wire without an end: how long it stays there before another one gets it is the proxy's to
+/// say.
+const PROXY: &str = "upstream web {\n    server web:8080;\n}\nserver {\n    listen 80;\n    location / {\n        proxy_pass http://web;\n        proxy_next_upstream NEXT;\n        proxy_connect_timeout 1s;\n    }\n}\n";
+const PLAIN: &str = "server {\n    listen 80;\n    location / {\n        proxy_pass http://web:8080;\n        proxy_connect_timeout 1s;\n    }\n}\n";
 
 /// What the proxy does with a request that an instance did not answer.
 #[derive(Clone, Copy)]
