@@ -27,7 +27,7 @@ impl Vault {
 
 /// Letting snapshots go.
 impl Vault {
-    /// What becomes of each snapshot by the rules, and what could be freed before that.
+    /// What becomes of each snapshot by the rules, and what a prune would free of what went before.
     pub async fn retention(&self, now: Timestamp) -> Result<(Vec<Retained>, PrunePlan), Trouble> {
         let keep = self.backups.keep;
         self.with(move |repository| Ok((repository.retention(&keep, now)?, repository.prune_plan(GRACE)?))).await

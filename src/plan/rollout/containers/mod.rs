@@ -308,7 +308,7 @@ impl<'a> Roll<'a> {
         let who = self.proxies.lookups()?;
         Some(
             format!(
-                "{who} is reloaded after each change: it asks for names only then, and its configuration is not changed; what it sends to one that has just stopped waits for its proxy_connect_timeout at most, then another one gets it"
+                "{who} is reloaded after each change: it asks for names only then, and its configuration is not changed; it waits up to its proxy_connect_timeout for one that has just stopped"
             )
             .into(),
         )

@@ -104,7 +104,7 @@ fn hints_of_a_proxy_that_cannot_be_used_are_read_before_anybody_says_yes() {
 fn a_proxy_that_asks_for_names_only_when_told_is_told_after_each_change_and_on_the_way_back_too() {
     let plan = rolled(&Shop::looked_up(2));
     says(&plan.explains.how, "nginx in proxy-1 is reloaded after each change");
-    says(&plan.explains.how, "what it sends to one that has just stopped waits");
+    says(&plan.explains.how, "up to its proxy_connect_timeout for one that has just stopped");
     let upstream = "nginx in proxy-1: look the names up anew,";
     let looks: Vec<String> =
         titles(&plan).into_iter().filter_map(|title| Some(title.strip_prefix(upstream)?.trim().to_owned())).collect();
