@@ -124,8 +124,8 @@ impl Replacements {
         self.pods.iter().any(has_none)
     }
 
-    /// Why the first of those that run and are not ready is not: it ended before, or what its node said last. Asked only where nothing
-    /// else tells.
+    /// Why the first of those that run and are not ready is not: it ended before, or what its node said last, if anything. Asked only where
+    /// nothing else tells.
     pub async fn why_unready(&self, site: &Site) -> Option<PodTrouble> {
         let pod = self.pods.iter().find(|pod| pod.metadata.deletion_timestamp.is_none() && !pod.is_ready())?;
         let has_ended =
@@ -136,10 +136,22 @@ impl Replacements {
         let Metadata { name, uid, .. } = &pod.metadata;
         let selector = encoded(&format!("involvedObject.uid={uid},reason=Unhealthy"));
         let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
-        let told: List<Told> = site.api.get(&path).await.ok()?;
-        let last = told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))?;
-        let says = format!("{name} is not ready: {}", shorten(&clean(&last.message), WIDTH));
+        let says = match last_told(site, &path).await {
+            Some(last) => format!("{name} is not ready: {}", last.said()),
+            None => format!("{name} is not ready"),
+        };
         Some(PodTrouble { says, help: format!("kubectl -n {} describe pod {name}", self.namespace) })
+    }
+
+    /// Why a workload's controller makes no pods, where its conditions do not say so: as it told last. What was refused before the newest
+    /// of the pods was created has passed.
+    pub async fn why_not_created(&self, site: &Site, workload: &Workload) -> Option<String> {
+        let selector = encoded(&format!("involvedObject.uid={},reason=FailedCreate", workload.uid));
+        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
+        let last = last_told(site, &path).await?;
+        let created = self.pods.iter().map(|pod| &pod.metadata.creation_timestamp).max();
+        let holds = created.is_none_or(|created| last.last_timestamp > *created);
+        holds.then(|| format!("nothing new can be created: {}", last.said()))
     }
 
     /// How the first of them ended, if it does not run again.
@@ -175,6 +187,11 @@ impl Replacements {
     }
 }
 
+async fn last_told(site: &Site, path: &str) -> Option<Told> {
+    let told: List<Told> = site.api.get(path).await.ok()?;
+    told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))
+}
+
 impl Replacements {
     /// How often each container has ended already.
     fn ends(&self) -> BTreeMap<String, u32> {
@@ -184,15 +201,6 @@ impl Replacements {
         };
         self.pods.iter().flat_map(of).collect()
     }
-}
-
-/// Why a workload's controller makes no pods, where its conditions do not say so: as it told last.
-pub async fn why_not_created(site: &Site, workload: &Workload) -> Option<String> {
-    let selector = encoded(&format!("involvedObject.uid={},reason=FailedCreate", workload.uid));
-    let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", workload.namespace);
-    let told: List<Told> = site.api.get(&path).await.ok()?;
-    let last = told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))?;
-    Some(format!("nothing new can be created: {}", shorten(&clean(&last.message), WIDTH)))
 }
 
 #[derive(Deserialize)]
@@ -210,6 +218,8 @@ struct Metadata {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     owner_references: Vec<Owner>,
+    /// RFC 3339, all in UTC, as in `Told`.
+    creation_timestamp: Option<String>,
     deletion_timestamp: Option<String>,
 }
 
@@ -257,6 +267,12 @@ struct Told {
     message: String,
     /// RFC 3339, all in UTC, so that the texts sort as the times do.
     last_timestamp: Option<String>,
+}
+
+impl Told {
+    fn said(&self) -> String {
+        shorten(&clean(&self.message), WIDTH).into_owned()
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -164,6 +164,29 @@ async fn a_quota_that_fills_on_the_way_is_named_as_the_cause() {
 }
 
 #[tokio::test]
+async fn a_refusal_to_create_that_has_passed_is_not_why_a_stateful_set_does_not_get_on() {
+    in_the_lab("guard-passed", |lab| async move {
+        let service = lab.workload("statefulsets", 2).await;
+        let hard = |pods: &str| json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": pods}}});
+        lab.make(&lab.core("resourcequotas"), hard("1")).await;
+        let quota = lab.core("resourcequotas/few");
+        lab.until("the quota to count", || lab.get(&quota), |quota| quota["status"]["used"]["pods"] == "2").await;
+        let unready = json!({"name": "main", "readinessProbe": {"exec": {"command": ["false"]}}});
+        let spec = json!({"template": {"spec": {"containers": [unready], "terminationGracePeriodSeconds": 0}}});
+        lab.patch(&lab.path("statefulsets/web"), MERGE, json!({"spec": spec})).await;
+        let events = lab.core("events?fieldSelector=reason%3DFailedCreate");
+        lab.until("the quota to refuse", || lab.get(&events), |events| events["items"][0].is_object()).await;
+        let (line, _) = failed(lab.await_rollout(&service, 1).await);
+        assert!(line.contains("nothing new can be created") && line.contains("exceeded quota"), "{line}");
+        lab.patch(&quota, MERGE, hard("2")).await;
+        lab.until("both to be there", || async { json!(lab.pods().await.len()) }, |pods| *pods == json!(2)).await;
+        let (line, _) = failed(lab.await_rollout(&service, 8).await);
+        assert!(line.contains("web-1 is not ready") && !line.contains("created"), "{line}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_admission_would_not_let_in_is_met_before_anything_is_changed() {
     in_the_lab("guard-admission", |lab| async move {
         let service = lab.workload("deployments", 1).await;

@@ -13,7 +13,7 @@ use super::{
         edits::edited,
         fault::Fault,
         holder::Referred,
-        replacements::{Patience, PodTrouble, Replacements, why_not_created},
+        replacements::{Patience, PodTrouble, Replacements},
         resolve::{self, resolve},
         steps::stopped,
         undo::{self, Kept},
@@ -162,7 +162,7 @@ async fn cause(site: &Site, workload: &Workload, rolling: &Rolling, pods: &Repla
     let Workload { kind, namespace, name, .. } = workload;
     let refused = match rolling.refused() {
         Some(refused) => Some(refused),
-        None => why_not_created(site, workload).await,
+        None => pods.why_not_created(site, workload).await,
     };
     match refused {
         Some(says) => Some(PodTrouble { says, help: format!("kubectl -n {namespace} describe {kind} {name}") }),
