@@ -134,9 +134,7 @@ impl Replacements {
             return Some(container.ended().told(pod, &self.namespace));
         }
         let Metadata { name, uid, .. } = &pod.metadata;
-        let selector = encoded(&format!("involvedObject.uid={uid},reason=Unhealthy"));
-        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
-        let says = match last_told(site, &path).await {
+        let says = match self.last_told(site, uid, "Unhealthy").await {
             Some(last) => format!("{name} is not ready: {}", last.said()),
             None => format!("{name} is not ready"),
         };
@@ -146,9 +144,7 @@ impl Replacements {
     /// Why a workload's controller makes no pods, where its conditions do not say so: as it told last. What was refused before the newest
     /// of the pods was created has passed.
     pub async fn why_not_created(&self, site: &Site, workload: &Workload) -> Option<String> {
-        let selector = encoded(&format!("involvedObject.uid={},reason=FailedCreate", workload.uid));
-        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
-        let last = last_told(site, &path).await?;
+        let last = self.last_told(site, &workload.uid, "FailedCreate").await?;
         let created = self.pods.iter().map(|pod| &pod.metadata.creation_timestamp).max();
         let holds = created.is_none_or(|created| last.last_timestamp > *created);
         holds.then(|| format!("nothing new can be created: {}", last.said()))
@@ -187,12 +183,15 @@ impl Replacements {
     }
 }
 
-async fn last_told(site: &Site, path: &str) -> Option<Told> {
-    let told: List<Told> = site.api.get(path).await.ok()?;
-    told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))
-}
-
 impl Replacements {
+    /// The newest event of an object for this reason, as far as it can be had.
+    async fn last_told(&self, site: &Site, uid: &str, reason: &str) -> Option<Told> {
+        let selector = encoded(&format!("involvedObject.uid={uid},reason={reason}"));
+        let path = format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", self.namespace);
+        let told: List<Told> = site.api.get(&path).await.ok()?;
+        told.items.into_iter().max_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp))
+    }
+
     /// How often each container has ended already.
     fn ends(&self) -> BTreeMap<String, u32> {
         let of = |pod: &Pod| {
