@@ -128,8 +128,11 @@ impl Books {
     }
 
     fn judge_group(&self, home: &Home, group: &Group, pods: &[(&Pod, Judgement)], now: Timestamp) -> Judgement {
-        let refusal = |kind: &str, key: &Key| {
-            self.notes.of(kind, key, now).iter().find(|note| note.kind == NoteKind::Create).map(|note| &*note.message)
+        // What was refused before the newest of the pods was created has passed.
+        let refusal = |kind: &str, key: &Key, pods: &[(&Pod, Judgement)]| {
+            let note = self.notes.of(kind, key, now).iter().find(|note| note.kind == NoteKind::Create)?;
+            let created = pods.iter().map(|(pod, _)| pod.created).max().unwrap_or_default();
+            (note.at.is_never() || note.at > created).then_some(&*note.message)
         };
         let key = home.key();
         let members = |refusal| Members { pods, are_known: self.are_pods_known, refusal };
@@ -141,20 +144,20 @@ impl Books {
                     .map(|run| {
                         let of_run = pods.iter().filter(|(pod, _)| pod.home.1 == run.meta.key.name);
                         let own: Vec<(&Pod, Judgement)> = of_run.cloned().collect();
-                        let refusal = refusal("Job", &run.meta.key);
+                        let refusal = refusal("Job", &run.meta.key, &own);
                         (run, health::job(run, &Members { pods: &own, ..members(refusal) }, now))
                     })
                     .collect();
-                health::cron_job(workload, &judged, refusal("CronJob", &key))
+                health::cron_job(workload, &judged, refusal("CronJob", &key, &[]))
             }
             kind => match (workload, kind) {
                 (None, _) => health::together(&members(None)),
-                (Some(workload), ServiceKind::Job) => health::job(workload, &members(refusal("Job", &key)), now),
+                (Some(workload), ServiceKind::Job) => health::job(workload, &members(refusal("Job", &key, pods)), now),
                 (Some(workload), ServiceKind::StatefulSet) => {
-                    health::workload(workload, &members(refusal("StatefulSet", &key)), now)
+                    health::workload(workload, &members(refusal("StatefulSet", &key, pods)), now)
                 }
                 (Some(workload), ServiceKind::DaemonSet) => {
-                    health::workload(workload, &members(refusal("DaemonSet", &key)), now)
+                    health::workload(workload, &members(refusal("DaemonSet", &key, pods)), now)
                 }
                 // A Deployment's own condition says it.
                 (Some(workload), _) => health::workload(workload, &members(None), now),

@@ -324,6 +324,27 @@ fn what_an_event_says_comes_to_the_pod_that_it_speaks_of_and_is_forgotten() {
 }
 
 #[test]
+fn what_was_refused_before_a_pod_was_made_has_passed() {
+    let job = r#"{"metadata":{"name":"import","namespace":"shop","uid":"j"},"spec":{"backoffLimit":6},"status":{"failed":1}}"#;
+    let pod = r#"{"metadata":{"name":"import-x","namespace":"shop","uid":"p","creationTimestamp":"2026-11-21T05:40:10Z",
+        "ownerReferences":[{"kind":"Job","name":"import","controller":true}]},"spec":{"nodeName":"n1","containers":[{"name":"main",
+        "image":"x"}]},"status":{"phase":"Failed","containerStatuses":[{"name":"main","state":{"terminated":{"exitCode":4}}}]}}"#;
+    let event = r#"{"metadata":{"name":"e","namespace":"shop"},"involvedObject":{"kind":"Job","namespace":"shop","name":"import"},
+        "reason":"FailedCreate","type":"Warning","count":COUNT,"lastTimestamp":"2026-11-21T05:WHENZ","message":"Error creating:
+        pods \"import-y\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1"}"#;
+    let event = |count: &str, when: &str| event.replace("COUNT", count).replace("WHEN", when).replace('\n', " ");
+    let mut world = World::new();
+    world.put(Kind::Job, job);
+    world.put(Kind::Event, &event("1", "40:00"));
+    assert!(told(&world.service("import").health).starts_with("failing: no pods can be made"));
+    world.put(Kind::Pod, pod);
+    world.books.pods_are_known();
+    assert_eq!(told(&world.service("import").health), "degraded: 1 try failed, tries again: exit 4");
+    world.put(Kind::Event, &event("2", "40:30"));
+    assert!(told(&world.service("import").health).starts_with("failing: no pods can be made"));
+}
+
+#[test]
 fn a_lost_node_is_told_and_so_are_its_pods() {
     let mut world = World::lab().with_pods();
     world.changes();
