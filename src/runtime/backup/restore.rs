@@ -156,12 +156,8 @@ impl<'a> Restoring<'a> {
     pub async fn compare(&self) -> Result<(), StepError> {
         (self.site.progress)("counts what is live");
         let found = self.counted(&self.recipe.count(&self.into, Which::Live)).await?;
-        let missing = self.snapshot.counts.iter().find(|(name, (least, _))| {
-            let there = found.get(*name);
-            there.is_none_or(|(count, _)| *count == 0 && *least > 0)
-        });
-        match missing {
-            Some((name, (least, _))) => {
+        match lost(&self.snapshot.counts, &found) {
+            Some((name, least)) => {
                 Err(failed(self.what, format!("{name} is empty or gone where there were {least}"), None))
             }
             None => Ok(()),
@@ -200,6 +196,16 @@ impl<'a> Restoring<'a> {
     }
 }
 
+/// The first that is empty or gone, and how many there were at the least. What was there and empty has to be there; where there may have been
+/// none (keys that expire), none is no loss.
+fn lost<'a>(counts: &'a Counts, found: &Counts) -> Option<(&'a str, u64)> {
+    let is_lost = |name: &str, least: u64, most: u64| match found.get(name) {
+        Some((count, _)) => *count == 0 && least > 0,
+        None => least > 0 || most == 0,
+    };
+    counts.iter().find_map(|(name, &(least, most))| is_lost(name, least, most).then_some((&**name, least)))
+}
+
 /// What was taken before, for the same wish.
 pub(super) async fn safety(site: Site<'_>, order: &Returned, what: &str) -> Result<SnapshotId, StepError> {
     let (item, mark) = (order.item.clone(), mark(order.asked));
@@ -231,5 +237,19 @@ mod tests {
     fn an_older_server_is_told_by_its_first_number() {
         assert!(is_older("14.11", "15.2") && is_older("9.6.24", "10.1"));
         assert!(!is_older("15.1", "15.9") && !is_older("16.0", "15.9") && !is_older("odd", "15.9"));
+    }
+
+    #[test]
+    fn what_is_gone_is_lost_unless_there_may_have_been_none() {
+        let counts = |all: &[(&str, (u64, u64))]| all.iter().map(|(name, range)| ((*name).into(), *range)).collect();
+        let at_the_backup: Counts = counts(&[("expiring", (0, 9)), ("orders", (5, 5)), ("unused", (0, 0))]);
+        let lost_of = |found: &[(&str, (u64, u64))]| {
+            let found: Counts = counts(found);
+            lost(&at_the_backup, &found).map(|(name, least)| (name.to_owned(), least))
+        };
+        assert_eq!(lost_of(&[("orders", (6, 6)), ("unused", (0, 0))]), None);
+        assert_eq!(lost_of(&[("orders", (0, 0)), ("unused", (0, 0))]), Some(("orders".into(), 5)));
+        assert_eq!(lost_of(&[("expiring", (1, 1)), ("unused", (0, 0))]), Some(("orders".into(), 5)));
+        assert_eq!(lost_of(&[("orders", (5, 5))]), Some(("unused".into(), 0)));
     }
 }

@@ -82,6 +82,20 @@ async fn a_damaged_redis_is_as_it_was_again_also_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_keys_that_have_all_expired_since_is_no_loss() {
+    let Some(scene) = redis("a redis whose keys expire").await else { return };
+    // Otherwise they are gone before the backup as a rule, and only then.
+    scene.sh(&cli("debug set-active-expire 0"));
+    let snapshot = filled(&scene).await;
+    assert_eq!(snapshot.counts["db9"], (0, 1000), "{:?}", snapshot.counts);
+    scene.sh(&cli("flushall"));
+    scene.restored(&snapshot).await;
+    assert_eq!(scene.sh(&cli("-n 3 dbsize")), "10000");
+    assert_eq!(scene.sh(&cli("info keyspace | grep -c db9 || true")), "0");
+    is_tidy(&scene);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_under_writes_is_backed_up_as_it_was_in_one_moment() {
     let Some(scene) = redis("a redis under writes").await else { return };
     // Each writes two keys at once, and there are more and fewer of them all the time.
