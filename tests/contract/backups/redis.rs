@@ -51,8 +51,10 @@ fn is_tidy(scene: &Scene) {
     assert_eq!(scene.sh("pgrep -c -r R,S,D redis-server"), "1");
 }
 
+/// Those that expire in a moment have gone by then: while they go, what is counted has a range, and the digest is another one.
 async fn filled(scene: &Scene) -> Snapshot {
     scene.sh(&cli(&format!("eval \"{FILL}\" 0")));
+    scene.until("the keys that expire to be gone", &format!("! {}", cli("info keyspace | grep -q db9")));
     scene.backed_up().await
 }
 
@@ -84,9 +86,9 @@ async fn a_damaged_redis_is_as_it_was_again_also_after_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_of_keys_that_have_all_expired_since_is_no_loss() {
     let Some(scene) = redis("a redis whose keys expire").await else { return };
-    // Otherwise they are gone before the backup as a rule, and only then.
     scene.sh(&cli("debug set-active-expire 0"));
-    let snapshot = filled(&scene).await;
+    scene.sh(&cli(&format!("eval \"{FILL}\" 0")));
+    let snapshot = scene.backed_up().await;
     assert_eq!(snapshot.counts["db9"], (0, 1000), "{:?}", snapshot.counts);
     scene.sh(&cli("flushall"));
     scene.restored(&snapshot).await;
